@@ -1,0 +1,97 @@
+// Runs the table of cases through the shipped module in V8, without Envoy: node tests/node.mjs [dist/cors.wasm]
+//
+// What a case can see of the host is checked: who answered, the status, every CORS header and Vary, what the upstream
+// received, and the verdict as the counters tell it. The table runs on a host like Envoy, which joins several lines of
+// a header with commas, then on one that shows the first line only.
+
+import { readFileSync } from "node:fs";
+import { load } from "../playground/host.mjs";
+
+const here = new URL(".", import.meta.url);
+const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
+const groups = JSON.parse(readFileSync(new URL("cases.json", here), "utf8"));
+const failures = [];
+let passed = 0;
+
+for (const joined of [true, false]) {
+  for (const { name, config, cases } of groups) {
+    const plugin = await load(bytes, { joined });
+    const { ok, log } = plugin.configure(JSON.stringify(config));
+    const title = `${joined ? "" : "first line only: "}${name}`;
+    if (!ok) failures.push([title, ["configuration refused", ...log.map((line) => line.text)]]);
+    for (const test of ok ? cases : []) {
+      if (!joined && (repeats(test.request.headers) || repeats(test.upstream?.headers))) continue;
+      const problems = check(plugin, test);
+      if (problems.length) failures.push([`${title} / ${test.name}`, problems]);
+      else passed++;
+    }
+  }
+}
+
+for (const [title, problems] of failures) console.log([title, ...problems].join("\n    "));
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exitCode = failures.length || !passed ? 1 : 0;
+
+/** What is wrong with the module's answer to one case, in lines. */
+function check(plugin, { request, upstream, answer, verdict, receives = {} }) {
+  let seen;
+  try {
+    seen = plugin.request({ ...request, upstream });
+  } catch (error) {
+    return [`trapped: ${error.message}`];
+  }
+  const problems = [];
+  const expect = (what, got, wanted) => {
+    if (got !== wanted) problems.push(`${what}: ${show(got)}, expected ${show(wanted)}`);
+  };
+  expect("from", seen.from, answer.from);
+  expect("status", seen.status, answer.status);
+
+  const got = collect(seen.headers.filter(([name]) => isGoverned(name, seen.from)));
+  const wanted = collect(Object.entries(answer.headers ?? {}));
+  for (const name of new Set([...Object.keys(wanted), ...Object.keys(got)])) {
+    const form = name === "vary" ? tokens : (lines) => lines?.join("\n");
+    expect(name, form(got[name]), form(wanted[name]));
+  }
+
+  const received = new Set(seen.upstreamRequest?.map(([name]) => name));
+  for (const name of receives.present ?? []) expect(`upstream received ${name}`, received.has(name), true);
+  for (const name of receives.absent ?? []) expect(`upstream received ${name}`, received.has(name), false);
+  if (verdict) expect("verdict", counted(seen.counters), ["not-cors", "ungoverned"].includes(verdict) ? "" : verdict);
+  return problems;
+}
+
+/** The headers that a case names in full: none of them may appear unless the case has it. */
+function isGoverned(name, from) {
+  const ours = ["cache-control", "content-type", "x-content-type-options"];
+  return /^access-control-|^vary$|^allow$/.test(name) || (from === "filter" && ours.includes(name));
+}
+
+/** {name: [value of each line]} */
+function collect(lines) {
+  const headers = {};
+  for (const [name, value] of lines) (headers[name.toLowerCase()] ??= []).push(value);
+  return headers;
+}
+
+/** The tokens of Vary in one order; a duplicate stays visible. */
+function tokens(lines) {
+  return lines?.join(",").split(",").map((token) => token.trim().toLowerCase()).sort().join(", ");
+}
+
+/** The verdict that the counters tell, whatever their prefix; empty where none was counted. */
+function counted(counters) {
+  const names = Object.keys(counters).join(" ");
+  const [, refusal] = /\.refused\.(\w+)/.exec(names) ?? [];
+  if (refusal) return /_refused( |$)/.test(names) ? `refused: ${refusal}` : `only .refused.${refusal} counted`;
+  return /_allowed( |$)/.test(names) ? "allowed" : /_same_origin( |$)/.test(names) ? "same-origin" : "";
+}
+
+function repeats(lines = []) {
+  const names = lines.map(([name]) => name.toLowerCase());
+  return new Set(names).size < names.length;
+}
+
+function show(value) {
+  return value === undefined ? "absent" : JSON.stringify(value);
+}
