@@ -1,0 +1,50 @@
+//! The module as it ships, `dist/cors.wasm`, in a real Envoy over HTTP.
+
+mod configuration;
+mod hostile;
+mod replies;
+mod routes;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use support::envoy::Envoy;
+use support::http::{self, Response};
+
+/// Sends a request to a listener and reads the answer.
+fn send(
+    envoy: &Envoy,
+    listener: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Response {
+    let mut lines = vec![("host", &b"api.example"[..])];
+    for (name, value) in headers {
+        lines.retain(|(other, _)| other != name || *name != "host");
+        lines.push((name, value.as_bytes()));
+    }
+    let request = http::request(method, path, &lines);
+    http::exchange(envoy.port(listener), &request).expect("an answer")
+}
+
+/// The only value of a header, as text; empty if there is none, an error text if there are several.
+fn value(response: &Response, name: &str) -> String {
+    let values: Vec<_> = response
+        .headers
+        .values(name)
+        .map(|value| value.escape_ascii().to_string())
+        .collect();
+    match values.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        several => format!("{} lines: {several:?}", several.len()),
+    }
+}
+
+fn allow_origin(response: &Response) -> String {
+    value(response, "access-control-allow-origin")
+}
+
+const APP: &str = "https://app.example";
+const EVIL: &str = "https://evil.example";

@@ -1,0 +1,400 @@
+//! A real Envoy for the time of a test: started, waited for, asked, ended.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::http;
+
+pub struct Envoy {
+    pub admin: u16,
+    ports: HashMap<String, u16>,
+    process: Child,
+    folder: Folder,
+}
+
+/// One listener: an HTTP connection manager with its filters and routes.
+pub struct Listener {
+    pub name: String,
+    /// The filters before the router.
+    pub filters: Vec<Value>,
+    pub routes: Routes,
+}
+
+pub enum Routes {
+    /// Everything goes to the cluster `upstream`.
+    All,
+    /// Virtual hosts as Envoy writes them.
+    VirtualHosts(Value),
+    /// The route configuration of this name in a file that Envoy watches.
+    File(&'static str),
+}
+
+/// What `on_configure` gets, and in what form.
+pub enum Configuration<'a> {
+    Absent,
+    Struct(&'a Value),
+    Text(&'a str),
+}
+
+/// How a started Envoy ended by itself.
+pub struct Ended {
+    pub code: Option<i32>,
+    pub log: String,
+}
+
+/// The module as an HTTP filter.
+pub fn cors(name: &str, configuration: Configuration) -> Value {
+    let configuration = match configuration {
+        Configuration::Absent => Value::Null,
+        Configuration::Struct(value) => {
+            json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": value})
+        }
+        Configuration::Text(text) => {
+            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
+        }
+    };
+    let mut plugin = json!({
+        "name": name,
+        "root_id": name,
+        "failure_policy": "FAIL_RELOAD",
+        "vm_config": {
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": module()}},
+        },
+    });
+    if !configuration.is_null() {
+        plugin["configuration"] = configuration;
+    }
+    filter("cors", "wasm.v3.Wasm", json!({"config": plugin}))
+}
+
+/// An HTTP filter of Envoy's own: `filter("rbac", "rbac.v3.RBAC", …)`.
+pub fn filter(name: &str, message: &str, mut config: Value) -> Value {
+    config["@type"] = json!(format!(
+        "type.googleapis.com/envoy.extensions.filters.http.{message}"
+    ));
+    json!({"name": name, "typed_config": config})
+}
+
+/// A route of everything to the cluster `upstream`.
+pub fn to_upstream() -> Value {
+    json!({"match": {"prefix": "/"}, "route": {"cluster": "upstream"}})
+}
+
+impl Envoy {
+    /// Starts Envoy and waits until it is ready; panics with its log if it never is.
+    pub fn start(upstream: u16, listeners: Vec<Listener>) -> Self {
+        Self::start_in(Folder::new(), upstream, listeners)
+    }
+
+    /// The same in a folder that holds files which listeners name.
+    pub fn start_in(folder: Folder, upstream: u16, listeners: Vec<Listener>) -> Self {
+        let mut envoy = Self {
+            admin: 0,
+            ports: HashMap::new(),
+            process: spawn(&folder, upstream, listeners, "serve"),
+            folder,
+        };
+        let start = Instant::now();
+        while !envoy.is_ready() {
+            let ended = envoy
+                .process
+                .try_wait()
+                .expect("the state of Envoy")
+                .is_some();
+            if ended || start.elapsed() > PATIENCE {
+                panic!("Envoy is not ready:\n{}", envoy.log());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        envoy
+    }
+
+    /// Starts Envoy on a configuration that it should refuse; `mode` is `serve` or `validate`.
+    pub fn run(upstream: u16, listeners: Vec<Listener>, mode: &str) -> Ended {
+        let folder = Folder::new();
+        let mut process = spawn(&folder, upstream, listeners, mode);
+        let start = Instant::now();
+        while process.try_wait().expect("the state of Envoy").is_none() {
+            if start.elapsed() > PATIENCE {
+                process.kill().expect("Envoy to end");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ended {
+            code: process.wait().expect("the state of Envoy").code(),
+            log: folder.read("envoy.log"),
+        }
+    }
+
+    /// The port of a listener.
+    pub fn port(&self, listener: &str) -> u16 {
+        self.ports[listener]
+    }
+
+    /// What Envoy and the module have logged so far.
+    pub fn log(&self) -> String {
+        self.folder.read("envoy.log")
+    }
+
+    /// The lines of the access log: the request's `x-case`, then what the filter left as verdict.
+    pub fn verdicts(&self) -> HashMap<String, String> {
+        // Envoy writes them every 50 ms.
+        thread::sleep(Duration::from_millis(300));
+        let log = self.folder.read("access.log");
+        let lines = log.lines().filter_map(|line| line.split_once(' '));
+        lines
+            .map(|(case, verdict)| (case.into(), verdict.into()))
+            .collect()
+    }
+
+    /// Envoy's counters and gauges whose name begins so.
+    pub fn stats(&self, prefix: &str) -> HashMap<String, u64> {
+        let text = http::get(self.admin, "/stats").expect("statistics");
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let stats = text.lines().filter_map(|line| line.split_once(": "));
+        let stats = stats.filter(|(name, _)| name.starts_with(prefix));
+        stats
+            .filter_map(|(name, value)| Some((name.into(), value.parse().ok()?)))
+            .collect()
+    }
+
+    pub fn stat(&self, name: &str) -> u64 {
+        self.stats(name).get(name).copied().unwrap_or_default()
+    }
+
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    fn is_ready(&mut self) -> bool {
+        let address = self.folder.read("admin");
+        let Some(port) = address
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+        else {
+            return false;
+        };
+        self.admin = port;
+        if http::get(port, "/ready").is_err() {
+            return false;
+        }
+        let listeners = http::get(port, "/listeners?format=json").expect("the listeners");
+        let listeners: Value = serde_json::from_slice(&listeners).expect("the listeners as JSON");
+        for listener in listeners["listener_statuses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let port = &listener["local_address"]["socket_address"]["port_value"];
+            if let (Some(name), Some(port)) = (listener["name"].as_str(), port.as_u64()) {
+                self.ports
+                    .insert(name.into(), u16::try_from(port).expect("a port"));
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        // Only an Envoy that has ended already cannot be killed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Listener {
+    /// A listener with the module alone, everything routed to the upstream.
+    pub fn cors(name: &str, config: Configuration) -> Self {
+        Self::new(name, vec![cors(name, config)], Routes::All)
+    }
+
+    pub fn new(name: &str, filters: Vec<Value>, routes: Routes) -> Self {
+        Self {
+            name: name.into(),
+            filters,
+            routes,
+        }
+    }
+
+    fn into_json(self, folder: &Folder) -> Value {
+        let mut filters = self.filters;
+        filters.push(filter(
+            "router",
+            "router.v3.Router",
+            json!({"suppress_envoy_headers": true}),
+        ));
+        let mut manager = json!({
+            "@type": format!("{NETWORK}.http_connection_manager.v3.HttpConnectionManager"),
+            "stat_prefix": "ingress",
+            "http_filters": filters,
+            "upgrade_configs": [{"upgrade_type": "websocket"}],
+            "access_log": [{"name": "file", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": folder.path("access.log"),
+                "log_format": {"text_format_source": {"inline_string":
+                    "%REQ(X-CASE)% %FILTER_STATE(wasm.cors_verdict:PLAIN)%\n"}},
+            }}],
+        });
+        let hosts = |hosts| json!({"name": "routes", "virtual_hosts": hosts});
+        match self.routes {
+            Routes::All => {
+                let all = json!([{"name": "all", "domains": ["*"], "routes": [to_upstream()]}]);
+                manager["route_config"] = hosts(all);
+            }
+            Routes::VirtualHosts(given) => manager["route_config"] = hosts(given),
+            Routes::File(name) => {
+                manager["rds"] = json!({"route_config_name": name, "config_source":
+                    {"resource_api_version": "V3", "path_config_source": {"path": folder.path(name)}}});
+            }
+        }
+        json!({
+            "name": self.name,
+            "address": socket(0),
+            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+        })
+    }
+}
+
+/// A folder of a test's own, removed when the test has passed.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!(
+            "cors-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes beside the file and renames, which is what Envoy's watch waits for.
+    pub fn write(&self, name: &str, text: &str) {
+        let new = self.path(&format!("{name}.new"));
+        fs::write(&new, text).expect("a file for Envoy");
+        fs::rename(new, self.path(name)).expect("a file for Envoy");
+    }
+
+    /// The text of a file; none if it is not there.
+    pub fn read(&self, name: &str) -> String {
+        let bytes = fs::read(self.path(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            // What stays behind in the temporary folder harms nobody.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -> Child {
+    let listeners: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| listener.into_json(folder))
+        .collect();
+    let bootstrap = json!({
+        "node": {"id": "test", "cluster": "test"},
+        "admin": {"address": socket(0)},
+        "static_resources": {
+            "listeners": listeners,
+            "clusters": [cluster("upstream", upstream), cluster("dead", DEAD_PORT)],
+        },
+    });
+    fs::write(folder.path("envoy.json"), bootstrap.to_string()).expect("the bootstrap");
+    let log = fs::File::create(folder.path("envoy.log")).expect("the log");
+    Command::new(binary())
+        .args([
+            "--mode",
+            mode,
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+        ])
+        .args([
+            "--log-level",
+            "warning",
+            "--component-log-level",
+            "wasm:debug",
+        ])
+        .args(["--file-flush-interval-msec", "50"])
+        .arg("--admin-address-path")
+        .arg(folder.path("admin"))
+        .arg("-c")
+        .arg(folder.path("envoy.json"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("Envoy to start")
+}
+
+fn cluster(name: &str, port: u16) -> Value {
+    let endpoint = json!({"endpoint": {"address": socket(port)}});
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    })
+}
+
+fn socket(port: u16) -> Value {
+    json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
+}
+
+/// The Envoy to test with: `ENVOY_BIN`, or what `scripts/envoy` gets.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("ENVOY_BIN") {
+        return path.into();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/envoy");
+    let output = Command::new(script)
+        .arg("--path")
+        .stderr(Stdio::inherit())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().into()
+        }
+        other => {
+            panic!("no Envoy: set ENVOY_BIN, or see what `scripts/envoy --path` says: {other:?}")
+        }
+    }
+}
+
+/// The module under test: `CORS_WASM`, or what `scripts/build` made.
+fn module() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/cors.wasm");
+    let path = std::env::var_os("CORS_WASM").map_or(built, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "{} is missing: run scripts/build, or set CORS_WASM",
+        path.display()
+    );
+    path
+}
+
+const NETWORK: &str = "type.googleapis.com/envoy.extensions.filters.network";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Nobody listens on the discard port.
+const DEAD_PORT: u16 = 9;

@@ -1,0 +1,11 @@
+//! What the tests on a real Envoy share: the table, Envoy itself, an upstream and a raw client.
+
+#![allow(
+    dead_code,
+    reason = "every test binary compiles this module and uses a part of it"
+)]
+
+pub mod envoy;
+pub mod http;
+pub mod table;
+pub mod upstream;
