@@ -1,0 +1,802 @@
+//! The filter behind the proxy-wasm ABI, natively: this binary is the host.
+
+#[path = "abi/host.rs"]
+mod host;
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use host::{
+    BAD_ARGUMENT, Call, Difference, Entry, Exchange, Lines, NOT_FOUND, Phase, Plugin,
+    UNIMPLEMENTED, Vm,
+};
+use support::http;
+use support::table::{self, Case, From, Group};
+
+#[test]
+fn every_case_of_the_table() {
+    run_table("Envoy", Difference::default(), |_, _| true);
+}
+
+/// What a filter can do without must not change its answers.
+#[test]
+fn other_hosts_get_the_answers_of_the_table() {
+    let no_callback = Difference {
+        own_replies_come_back: false,
+        ..Difference::default()
+    };
+    run_table("own replies do not come back", no_callback, |_, _| true);
+
+    // Where only the first line is shown, a case with two of them means something else.
+    let first_line = Difference {
+        joins_lines: false,
+        ..Difference::default()
+    };
+    run_table("the first line only", first_line, |_, case| {
+        !repeats(&case.request.headers) && !repeats(&case.upstream.headers)
+    });
+
+    for status in STATUSES {
+        for call in [
+            Call::Clock,
+            Call::Count,
+            Call::DefineMetric,
+            Call::Log,
+            Call::Property,
+            Call::SetProperty,
+        ] {
+            let name = format!("{call:?} gets status {status}");
+            run_table(
+                &name,
+                refusing(status, move |entry| entry.call == call),
+                |_, _| true,
+            );
+        }
+        let name = format!("removing what is absent gets status {status}");
+        let absent = |entry: &Entry| entry.call == Call::Remove && !entry.found;
+        run_table(&name, refusing(status, absent), |_, _| true);
+
+        let name = format!("reading a response gets status {status}");
+        let reads = |entry: &Entry| {
+            entry.phase == Phase::Response && matches!(entry.call, Call::Read | Call::ReadAll)
+        };
+        run_table(&name, refusing(status, reads), |group, case| {
+            let config = group.config.to_string();
+            let reads = config.contains(r#""keep""#) || config.contains(r#""exposeHeaders":["*""#);
+            !reads && !case.upstream.headers.iter().any(|(name, _)| name == "vary")
+        });
+    }
+}
+
+fn run_table(name: &str, difference: Difference, applies: impl Fn(&Group, &Case) -> bool) {
+    let metric = |call| Entry {
+        phase: Phase::Request,
+        call,
+        name: String::new(),
+        found: false,
+    };
+    let counts = [Call::Count, Call::DefineMetric]
+        .iter()
+        .all(|call| (difference.refuses)(&metric(*call)).is_none());
+    let mut failures = Vec::new();
+    let mut passed = 0;
+    for group in table::groups() {
+        let mut vm = Vm::start(difference.clone());
+        let plugin = vm.configure(group.config.to_string().as_bytes());
+        let plugin = plugin.unwrap_or_else(|log| panic!("{}: {log:#?}", group.name));
+        for case in group.cases.iter().filter(|case| applies(&group, case)) {
+            let wrong = run_case(&mut vm, &plugin, case, counts);
+            passed += usize::from(wrong.is_empty());
+            if !wrong.is_empty() {
+                failures.push(format!(
+                    "{} / {}\n    {}",
+                    group.name,
+                    case.name,
+                    wrong.join("\n    ")
+                ));
+            }
+        }
+    }
+    let failed = failures.len();
+    assert_eq!(
+        failed,
+        0,
+        "{name}: {passed} pass, {failed} fail\n{}",
+        failures.join("\n")
+    );
+    assert_ne!(passed, 0, "{name}: no case of the table applies");
+}
+
+/// Sends the request of a case and says what is wrong with the answer.
+fn run_case(vm: &mut Vm, plugin: &Plugin, case: &Case, counts: bool) -> Vec<String> {
+    let bytes = |lines: &[(String, String)]| -> Lines {
+        lines
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), table::bytes(value)))
+            .collect()
+    };
+    let request = request(
+        &case.request.method,
+        &case.request.url,
+        bytes(&case.request.headers),
+    );
+    let seen = vm.send(
+        plugin,
+        request,
+        response(case.upstream.status, bytes(&case.upstream.headers)),
+    );
+
+    let from = if seen.from_filter {
+        From::Filter
+    } else {
+        From::Upstream
+    };
+    let mut headers = http::Lines::default();
+    for (name, value) in &seen.headers.lines {
+        headers.push(name, value.clone());
+    }
+    let mut wrong = case.answer.differences(from, seen.status(), &headers);
+    let received = |name: &String| {
+        seen.upstream_saw
+            .as_ref()
+            .is_some_and(|headers| headers.read(name).is_some())
+    };
+    let missing = case.receives.present.iter().filter(|name| !received(name));
+    wrong.extend(missing.map(|name| format!("the upstream did not receive {name}")));
+    let hidden = case.receives.absent.iter().filter(|name| received(name));
+    wrong.extend(hidden.map(|name| format!("the upstream received {name}")));
+    let verdict = match case.verdict.as_str() {
+        "not-cors" | "ungoverned" => "nothing",
+        verdict => verdict,
+    };
+    let counted = counted(&seen);
+    if counts && counted != verdict {
+        wrong.push(format!("counted {counted}, not {verdict}"));
+    }
+    wrong
+}
+
+/// The verdict that the counters tell, whatever their prefix.
+fn counted(seen: &Exchange) -> String {
+    let counted = |end: &str| seen.counters.keys().any(|name| name.ends_with(end));
+    let reason = seen
+        .counters
+        .keys()
+        .find_map(|name| Some(name.rsplit_once(".refused.")?.1));
+    match reason {
+        Some(reason) if counted("_refused") => format!("refused: {reason}"),
+        Some(reason) => format!("only .refused.{reason}"),
+        None if counted("_allowed") => "allowed".into(),
+        None if counted("_same_origin") => "same-origin".into(),
+        None => "nothing".into(),
+    }
+}
+
+fn repeats(headers: &[(String, String)]) -> bool {
+    let names: BTreeSet<_> = headers
+        .iter()
+        .map(|(name, _)| name.to_lowercase())
+        .collect();
+    names.len() < headers.len()
+}
+
+/// Whatever call fails, with whatever status: no panic, and nothing for an origin that is not
+/// allowed.
+#[test]
+fn failing_calls_grant_nothing() {
+    for call in [
+        Call::Add,
+        Call::Count,
+        Call::Log,
+        Call::Property,
+        Call::Read,
+        Call::ReadAll,
+        Call::Replace,
+        Call::Reply,
+        Call::SetProperty,
+    ] {
+        for (status, config) in STATUSES
+            .into_iter()
+            .flat_map(|status| CONFIGS.map(|config| (status, config)))
+        {
+            let fails = move |entry: &Entry| entry.phase != Phase::Configure && entry.call == call;
+            let mut vm = Vm::start(refusing(status, fails));
+            let plugin = vm
+                .configure(config.as_bytes())
+                .expect("a good configuration");
+            for (method, headers) in [("GET", &[EVIL][..]), ("OPTIONS", &[EVIL, ASKS_PUT])] {
+                let seen = vm.send(
+                    &plugin,
+                    request(method, URL, lines(headers)),
+                    response(200, lines(&[])),
+                );
+                let granted = seen.headers.read(ALLOW_ORIGIN);
+                assert_eq!(
+                    granted, None,
+                    "{call:?} gets status {status}: {method} under {config}"
+                );
+            }
+        }
+    }
+}
+
+/// The host calls of each kind of request: in the request phase reads, counters, the verdict for the
+/// access log, replies; in the response phase reads, writes, removals. Last, how many of the reads
+/// handed a value over, which is the dear part.
+#[test]
+fn host_calls_of_each_kind_of_request() {
+    const HOST_CALLS: &str = "\
+| no `Origin` | 1 | 0 | 0 | 0 | 1 | 1 | 1 | 0 |
+| actual, allowed | 2 | 1 | 0 | 0 | 1 | 4 | 4 | 1 |
+| actual, allowed, with a preflight's method header | 3 | 1 | 0 | 0 | 1 | 4 | 4 | 3 |
+| actual, refused | 2 | 2 | 1 | 0 | 1 | 1 | 7 | 1 |
+| preflight, allowed | 3 | 1 | 0 | 1 | 0 | 0 | 0 | 3 |
+| preflight, refused | 3 | 2 | 1 | 1 | 0 | 0 | 0 | 3 |
+| preflight, methods and headers echoed | 4 | 1 | 0 | 1 | 0 | 0 | 0 | 4 |
+| any origin: no `Origin` | 1 | 0 | 0 | 0 | 0 | 1 | 6 | 0 |
+| any origin: actual | 2 | 1 | 0 | 0 | 0 | 1 | 6 | 1 |
+| any origin: preflight | 3 | 1 | 0 | 1 | 0 | 0 | 0 | 3 |
+| actual, rejected | 4 | 2 | 1 | 1 | 0 | 0 | 0 | 2 |
+| `mode: off` | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |
+";
+    let kinds: [(&str, &str, &str, &[Header]); 12] = [
+        ("no `Origin`", PLAIN, "GET", &[]),
+        ("actual, allowed", PLAIN, "GET", &[APP]),
+        (
+            "actual, allowed, with a preflight's method header",
+            PLAIN,
+            "PUT",
+            &[APP, ASKS_PUT],
+        ),
+        ("actual, refused", PLAIN, "GET", &[EVIL]),
+        ("preflight, allowed", PLAIN, "OPTIONS", &[APP, ASKS_PUT]),
+        ("preflight, refused", PLAIN, "OPTIONS", &[EVIL, ASKS_PUT]),
+        (
+            "preflight, methods and headers echoed",
+            ECHO,
+            "OPTIONS",
+            &[APP, ASKS_PUT, ASKS_X],
+        ),
+        ("any origin: no `Origin`", OPEN, "GET", &[]),
+        ("any origin: actual", OPEN, "GET", &[EVIL]),
+        ("any origin: preflight", OPEN, "OPTIONS", &[EVIL, ASKS_PUT]),
+        ("actual, rejected", REJECT, "GET", &[EVIL]),
+        ("`mode: off`", r#"{"mode": "off"}"#, "GET", &[APP]),
+    ];
+    let mut table = String::new();
+    for (name, config, method, headers) in kinds {
+        let mut vm = Vm::start(Difference::default());
+        let plugin = vm
+            .configure(config.as_bytes())
+            .expect("a good configuration");
+        let seen = vm.send(
+            &plugin,
+            request(method, URL, lines(headers)),
+            response(200, lines(&[])),
+        );
+        let of = |phase, calls: &[Call]| -> Vec<&Entry> {
+            let calls = |entry: &&Entry| entry.phase == phase && calls.contains(&entry.call);
+            seen.calls.iter().filter(calls).collect()
+        };
+        let reads = [Phase::Request, Phase::Response].map(|phase| of(phase, &[Call::Read]));
+        let found = reads.iter().flatten().filter(|entry| entry.found).count();
+        let [asked, read_back] = reads.map(|reads| reads.len());
+        let counters = of(Phase::Request, &[Call::Count]).len();
+        let verdicts = of(Phase::Request, &[Call::SetProperty]).len();
+        let replies = of(Phase::Request, &[Call::Reply]).len();
+        let writes = of(Phase::Response, &[Call::Add, Call::Replace]).len();
+        let removals = of(Phase::Response, &[Call::Remove]).len();
+        let cells = [
+            asked, counters, verdicts, replies, read_back, writes, removals,
+        ];
+        let calls: Vec<_> = seen.calls.iter().map(Entry::to_string).collect();
+        assert_eq!(
+            cells.iter().sum::<usize>(),
+            calls.len(),
+            "{name}: {calls:#?}"
+        );
+        let cells = cells.map(|cell| cell.to_string()).join(" | ");
+        table += &format!("| {name} | {cells} | {found} |\n");
+    }
+    assert_eq!(table, HOST_CALLS, "\n{table}");
+}
+
+#[test]
+fn any_bytes_in_any_header_are_harmless() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut hostile: Vec<Vec<u8>> = vec![Vec::new(), vec![b','; 1 << 20], random.bytes(1 << 20)];
+    for byte in 0..=255 {
+        hostile.push(vec![byte]);
+        hostile.push([APP.1.as_bytes(), &[byte]].concat());
+        hostile.push([&[byte], APP.1.as_bytes()].concat());
+    }
+    hostile.extend((0..1_000).map(|_| random.bytes(64)));
+
+    for config in CONFIGS {
+        let mut vm = Vm::start(Difference::default());
+        let plugin = vm
+            .configure(config.as_bytes())
+            .expect("a good configuration");
+        for value in &hostile {
+            for name in READ_OF_REQUESTS {
+                let put = |headers: &[Header], method| {
+                    let mut lines = request(method, URL, lines(headers));
+                    lines.retain(|(other, _)| other != name);
+                    lines.push((name.into(), value.clone()));
+                    lines
+                };
+                let preflight = put(&[APP, ASKS_PUT, ASKS_X], "OPTIONS");
+                for request in [preflight, put(&[APP], "GET")] {
+                    let seen = vm.send(&plugin, request, response(200, lines(&[])));
+                    let value = value.escape_ascii();
+                    for (name, line) in &seen.headers.lines {
+                        let valid = line.iter().all(|byte| matches!(byte, b' '..=b'~'));
+                        assert!(valid, "{name}: {} after {value}", line.escape_ascii());
+                    }
+                    let granted = seen.headers.read(ALLOW_ORIGIN);
+                    let allowed = name != "origin" || value.to_string() == APP.1;
+                    assert!(allowed || granted.is_none(), "granted to {value}");
+                }
+            }
+            for name in READ_OF_RESPONSES {
+                let upstream = response(200, vec![(name.into(), value.clone())]);
+                vm.send(&plugin, request("GET", URL, lines(&[APP])), upstream);
+            }
+        }
+        assert_right(&mut vm, &plugin, APP);
+    }
+}
+
+/// A route's metadata names a policy or holds one; the route's wins over its virtual host's.
+#[test]
+fn route_metadata_selects_the_policy() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(DELEGATED.as_bytes())
+        .expect("a good configuration");
+    let text = r#"{"allowOrigins": ["https://text.example"]}"#;
+    let too_long = format!("{text}{}", " ".repeat(1 << 20));
+    for (route, host, allowed) in [
+        (None, None, Some("https://app.example")),
+        (Some("team"), None, Some("https://team.example")),
+        (Some(text), None, Some("https://text.example")),
+        (None, Some("team"), Some("https://team.example")),
+        (Some(text), Some("team"), Some("https://text.example")),
+        (Some("nobody"), Some("team"), None),
+        (Some(r#"{"allowOrigins": ["evil"]}"#), None, None),
+        (
+            Some(r#"{"allowOrigins": ["https://app.example"], "debug": true}"#),
+            None,
+            None,
+        ),
+        (Some(&too_long), None, None),
+        (Some(""), None, None),
+    ] {
+        vm.set_property(ROUTE_POLICY, route);
+        vm.set_property(HOST_POLICY, host);
+        for origin in [
+            "https://app.example",
+            "https://team.example",
+            "https://text.example",
+        ] {
+            let get = request("GET", URL, lines(&[("origin", origin)]));
+            let seen = vm.send(&plugin, get, response(200, lines(&[])));
+            let granted = seen.headers.read(ALLOW_ORIGIN);
+            let expected = allowed
+                .filter(|allowed| *allowed == origin)
+                .map(str::as_bytes);
+            let route = route.map(|text| &text[..text.len().min(80)]);
+            assert_eq!(granted, expected, "{origin} under {route:?}, {host:?}");
+        }
+        let seen = vm.send(
+            &plugin,
+            request("GET", URL, lines(&[])),
+            response(200, lines(&[])),
+        );
+        assert!(!seen.from_filter, "a request without Origin passes");
+    }
+}
+
+/// A bad text is logged once; texts that are kept are bounded, and more of them allow no origin.
+#[test]
+fn texts_in_route_metadata_are_bounded() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(DELEGATED.as_bytes())
+        .expect("a good configuration");
+    let mut send = |text: &str| {
+        vm.set_property(ROUTE_POLICY, Some(text));
+        vm.send(
+            &plugin,
+            request("GET", URL, lines(&[APP])),
+            response(200, lines(&[])),
+        )
+    };
+    let logged: Vec<_> = (0..3).map(|_| send("nobody").log.len()).collect();
+    assert_eq!(logged, [1, 0, 0], "a bad text is logged once");
+
+    let policy =
+        |index| format!(r#"{{"allowOrigins": ["https://app.example"], "maxAge": {index}}}"#);
+    let mut kept = 0;
+    let mut held = LIVE_BYTES.get();
+    for index in 0..3_000 {
+        let text = policy(index);
+        let allowed = send(&text).headers.read(ALLOW_ORIGIN).is_some();
+        kept += usize::from(allowed);
+        if index == 2_000 {
+            held = LIVE_BYTES.get();
+        }
+    }
+    assert!((1_000..=1_024).contains(&kept), "{kept} texts are kept");
+    assert_eq!(
+        LIVE_BYTES.get() - held,
+        0,
+        "bytes held for texts past the limit"
+    );
+    assert!(
+        send(&policy(1)).headers.read(ALLOW_ORIGIN).is_some(),
+        "the first ones are kept"
+    );
+    assert!(send("team").headers.read(ALLOW_ORIGIN).is_none());
+}
+
+/// `debug` logs each judgement, but no secret, and at most ten lines a second.
+#[test]
+fn debug_logs_ten_judgements_a_second_without_secrets() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(DEBUG.as_bytes())
+        .expect("a good configuration");
+    for second in 0..3 {
+        vm.set_clock(second * 1_000_000_000);
+        let mut log = Vec::new();
+        for _ in 0..100 {
+            let secrets = [EVIL, ("cookie", "SECRET"), ("authorization", "SECRET")];
+            let get = request("GET", "https://api.example/path?SECRET", lines(&secrets));
+            log.extend(vm.send(&plugin, get, response(200, lines(&[]))).log);
+        }
+        assert_eq!(log.len(), 10, "{log:#?}");
+        for line in log {
+            assert!(line.text.contains("https://evil.example"), "{line:?}");
+            assert!(!line.text.contains("SECRET"), "{line:?}");
+        }
+    }
+}
+
+/// Under `debug` a refused preflight says why, with the request's own values and no configured one.
+#[test]
+fn debug_explains_a_refused_preflight() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(DEBUG.as_bytes())
+        .expect("a good configuration");
+    let hostile = ("origin", "https://evil.example<script>\x1b\x7f");
+    for (origin, shown) in [(EVIL, "https://evil.example"), (hostile, "malformed")] {
+        let ask = request("OPTIONS", URL, lines(&[origin, ASKS_PUT]));
+        let body = vm.send(&plugin, ask, response(200, lines(&[]))).body;
+        let body = String::from_utf8(body).expect("text");
+        assert!(body.contains(shown), "{body}");
+        assert!(!body.contains("app.example"), "{body}");
+        assert!(
+            body.chars().all(|char| char == '\n' || !char.is_control()),
+            "{body:?}"
+        );
+    }
+}
+
+/// A refusal leaves its reason for the access log; what is allowed leaves nothing.
+#[test]
+fn a_refusal_leaves_its_reason_as_a_property() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(PLAIN.as_bytes())
+        .expect("a good configuration");
+    for (headers, reason) in [
+        (&[][..], None),
+        (&[APP], None),
+        (&[EVIL], Some("origin")),
+        (&[("origin", "null")], Some("null")),
+        (&[("origin", "https://app.example,")], Some("malformed")),
+    ] {
+        let seen = vm.send(
+            &plugin,
+            request("GET", URL, lines(headers)),
+            response(200, lines(&[])),
+        );
+        let verdict = seen
+            .properties
+            .get("cors_verdict")
+            .map(|text| String::from_utf8_lossy(text));
+        let left = verdict
+            .as_deref()
+            .is_some_and(|text| text.contains(reason.unwrap_or_default()));
+        assert_eq!(left, reason.is_some(), "{headers:?} left {verdict:?}");
+        assert!(
+            seen.log.is_empty(),
+            "nothing is logged in the steady state: {:?}",
+            seen.log
+        );
+    }
+}
+
+#[test]
+fn plugins_of_one_vm_do_not_mix() {
+    let mut vm = Vm::start(Difference::default());
+    let policy = |origin| format!(r#"{{"allowOrigins": ["{origin}"], "statPrefix": "p"}}"#);
+    let other = ("origin", "https://other.example");
+    let first = vm
+        .configure(PLAIN.as_bytes())
+        .expect("a good configuration");
+    let second = vm
+        .configure(policy(other.1).as_bytes())
+        .expect("a good configuration");
+    for _ in 0..2 {
+        for (plugin, allowed, refused, counter) in [
+            (&first, APP, other, "cors.request_refused"),
+            (&second, other, APP, "p.request_refused"),
+        ] {
+            assert_right(&mut vm, plugin, allowed);
+            let seen = vm.send(
+                plugin,
+                request("GET", URL, lines(&[refused])),
+                response(200, lines(&[])),
+            );
+            assert_eq!(seen.headers.read(ALLOW_ORIGIN), None);
+            assert_eq!(seen.counters.get(counter), Some(&1), "{:?}", seen.counters);
+        }
+    }
+    vm.remove(first);
+    assert_right(&mut vm, &second, other);
+}
+
+#[test]
+fn a_bad_configuration_is_refused_whole() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(PLAIN.as_bytes())
+        .expect("a good configuration");
+    let garbage = Random(1).bytes(1 << 20);
+    let nested = "[".repeat(1 << 20);
+    for bad in [
+        r#"{"allowOrigins": ["https://evil.example"], "allowMethods": ["GET",]}"#.as_bytes(),
+        r#"{"allowOrigins": ["https://evil.example", "evil"]}"#.as_bytes(),
+        r#"{"allowOrigins": ["https://evil.example"], "allowOrigin": []}"#.as_bytes(),
+        b"null",
+        b" ",
+        b"\xff\xfe",
+        &garbage,
+        nested.as_bytes(),
+    ] {
+        let shown = bad[..bad.len().min(80)].escape_ascii();
+        // Envoy sets up a new plugin and keeps the old one if that fails; other hosts offer the
+        // configuration to the old one.
+        let log = vm
+            .configure(bad)
+            .err()
+            .unwrap_or_else(|| panic!("{shown} is accepted"));
+        let (accepted, log_of_old) = vm.offer(&plugin, bad);
+        assert!(!accepted, "{shown} is accepted");
+        for log in [log, log_of_old] {
+            assert!(
+                log.iter().any(|line| line.level == ERROR),
+                "{shown}: no error in {log:?}"
+            );
+        }
+        assert_right(&mut vm, &plugin, APP);
+    }
+}
+
+#[test]
+fn a_new_configuration_replaces_the_old_one() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(PLAIN.as_bytes())
+        .expect("a good configuration");
+    let (accepted, _) = vm.offer(&plugin, br#"{"allowOrigins": ["https://evil.example"]}"#);
+    assert!(accepted);
+    assert_right(&mut vm, &plugin, EVIL);
+}
+
+/// A host that asks before it configured anything changes nothing by it.
+#[test]
+fn a_plugin_without_configuration_touches_nothing() {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm.create_plugin();
+    let upstream = response(200, lines(&[(ALLOW_ORIGIN, "*")]));
+    let seen = vm.send(
+        &plugin,
+        request("OPTIONS", URL, lines(&[APP, ASKS_PUT])),
+        upstream.clone(),
+    );
+    assert_eq!(seen.headers.lines, upstream);
+}
+
+#[test]
+fn streams_leave_nothing_behind() {
+    send_streams(20_000);
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_million_streams_leave_nothing_behind() {
+    send_streams(1_000_000);
+}
+
+/// Sends streams and compares the memory alive afterwards with that after the first hundred.
+fn send_streams(count: usize) {
+    let mut vm = Vm::start(Difference::default());
+    let plugin = vm
+        .configure(PLAIN.as_bytes())
+        .expect("a good configuration");
+    let kinds: [(&str, &[Header]); 4] = [
+        ("GET", &[]),
+        ("GET", &[APP]),
+        ("OPTIONS", &[APP, ASKS_PUT]),
+        ("OPTIONS", &[EVIL, ASKS_PUT]),
+    ];
+    let mut send = |index: usize| {
+        let (method, headers) = kinds[index % kinds.len()];
+        vm.send(
+            &plugin,
+            request(method, URL, lines(headers)),
+            response(200, lines(&[])),
+        );
+    };
+    (0..100).for_each(&mut send);
+    let before = LIVE_BYTES.get();
+    (0..count).for_each(&mut send);
+    assert_eq!(
+        LIVE_BYTES.get() - before,
+        0,
+        "bytes left behind by {count} streams"
+    );
+}
+
+/// Counts the bytes that this thread holds.
+struct CountingAllocator;
+
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE_BYTES.set(LIVE_BYTES.get() - layout.size() as isize);
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+thread_local! {
+    static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+/// The plugin still allows this origin, and refuses another.
+fn assert_right(vm: &mut Vm, plugin: &Plugin, origin: Header) {
+    let mut granted = |headers: &[Header]| {
+        let seen = vm.send(
+            plugin,
+            request("GET", URL, lines(headers)),
+            response(200, lines(&[])),
+        );
+        seen.headers.read(ALLOW_ORIGIN).map(<[u8]>::to_vec)
+    };
+    assert_eq!(granted(&[origin]).as_deref(), Some(origin.1.as_bytes()));
+    assert_eq!(granted(&[("origin", "https://stranger.example")]), None);
+}
+
+fn refusing(status: u32, refuses: impl Fn(&Entry) -> bool + 'static) -> Difference {
+    let refuses = Rc::new(move |entry: &Entry| refuses(entry).then_some(status));
+    Difference {
+        refuses,
+        ..Difference::default()
+    }
+}
+
+type Header<'a> = (&'a str, &'a str);
+
+/// The headers of a request, pseudo-headers included. The URL is only cut: the filter judges what
+/// was sent.
+fn request(method: &str, url: &str, headers: Lines) -> Lines {
+    let (scheme, rest) = url.split_once("://").expect("a URL with a scheme");
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let mut all = lines(&[(":method", method), (":authority", authority)]);
+    if method != "CONNECT" {
+        all.extend(lines(&[(":scheme", scheme), (":path", path)]));
+    }
+    all.extend(headers);
+    all
+}
+
+fn response(status: u16, headers: Lines) -> Lines {
+    let mut all = lines(&[(":status", &status.to_string())]);
+    all.extend(headers);
+    all
+}
+
+fn lines(headers: &[Header]) -> Lines {
+    let line = |(name, value): &Header| (name.to_string(), value.as_bytes().to_vec());
+    headers.iter().map(line).collect()
+}
+
+/// Xorshift: the same bytes in every run.
+struct Random(u64);
+
+impl Random {
+    fn bytes(&mut self, max_len: usize) -> Vec<u8> {
+        let mut next = || {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0
+        };
+        let len = if max_len > 64 {
+            max_len
+        } else {
+            next() as usize % max_len
+        };
+        (0..len).map(|_| next() as u8).collect()
+    }
+}
+
+const PLAIN: &str = r#"{
+    "allowOrigins": ["https://app.example"],
+    "allowMethods": ["GET", "PUT"],
+    "allowHeaders": ["content-type"],
+    "exposeHeaders": ["x-request-id"],
+    "allowCredentials": true
+}"#;
+const ECHO: &str =
+    r#"{"allowOrigins": ["https://app.example"], "allowMethods": ["*"], "allowHeaders": ["*"]}"#;
+const OPEN: &str = r#"{"allowOrigins": ["*"], "allowMethods": ["GET", "PUT"]}"#;
+const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequests": "reject"}"#;
+const DEBUG: &str = r#"{"allowOrigins": ["https://app.example"], "debug": true}"#;
+const KEEP: &str = r#"{"allowOrigins": ["https://app.example"], "upstreamCors": "keep"}"#;
+const ROUTES: &str = r#"{
+    "routeMetadataNamespace": "cors",
+    "allowOrigins": ["https://app.example"],
+    "rules": [
+        {"match": {"pathPrefixes": ["/admin"]}, "policy": {"allowOrigins": ["https://admin.example"]}}
+    ]
+}"#;
+const DELEGATED: &str = r#"{
+    "allowOrigins": ["https://app.example"],
+    "policies": {"team": {"allowOrigins": ["https://team.example"]}},
+    "routeMetadataNamespace": "cors"
+}"#;
+const ROUTE_POLICY: &str = "xds.route_metadata.filter_metadata.cors.policy";
+const HOST_POLICY: &str = "xds.virtual_host_metadata.filter_metadata.cors.policy";
+const EXPOSE_ALL: &str = r#"{
+    "allowOrigins": ["https://app.example"],
+    "exposeHeaders": ["*"],
+    "allowCredentials": true
+}"#;
+const CONFIGS: [&str; 7] = [PLAIN, ECHO, REJECT, DEBUG, KEEP, ROUTES, EXPOSE_ALL];
+
+const READ_OF_REQUESTS: [&str; 8] = [
+    ":authority",
+    ":method",
+    ":path",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "access-control-request-private-network",
+    "origin",
+    "sec-fetch-site",
+];
+const READ_OF_RESPONSES: [&str; 3] = ["access-control-allow-origin", "vary", "x-other"];
+
+const URL: &str = "https://api.example/path?query";
+const APP: Header = ("origin", "https://app.example");
+const EVIL: Header = ("origin", "https://evil.example");
+const ASKS_PUT: Header = ("access-control-request-method", "PUT");
+const ASKS_X: Header = ("access-control-request-headers", "x-a");
+const ALLOW_ORIGIN: &str = "access-control-allow-origin";
+const ERROR: u32 = 4;
+/// Listed ones and one that no version of the ABI knows.
+const STATUSES: [u32; 4] = [NOT_FOUND, BAD_ARGUMENT, UNIMPLEMENTED, 77];

@@ -1,0 +1,674 @@
+//! A host of the proxy-wasm ABI: to the filter linked into this test, the binary is Envoy.
+//!
+//! One [`Vm`] per thread, as the SDK's dispatcher is one per thread. A panic in the filter cannot
+//! unwind through `extern "C"` and aborts the test binary; its message is the last thing printed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::mem::take;
+use std::ptr::{copy_nonoverlapping, null_mut};
+use std::rc::Rc;
+use std::slice;
+
+// Links the crate, whose `_initialize` and callbacks are called by their C names.
+use cors as _;
+
+/// What a host does differently from Envoy, the default.
+#[derive(Clone)]
+pub struct Difference {
+    /// Several lines of a header are shown as one, joined with commas.
+    pub joins_lines: bool,
+    /// The filter's own reply goes through its response phase.
+    pub own_replies_come_back: bool,
+    /// The status of a call that is refused and has no effect.
+    pub refuses: Refuses,
+}
+
+type Refuses = Rc<dyn Fn(&Entry) -> Option<u32>>;
+
+impl Default for Difference {
+    fn default() -> Self {
+        Difference {
+            joins_lines: true,
+            own_replies_come_back: true,
+            refuses: Rc::new(|_| None),
+        }
+    }
+}
+
+/// The VM of this thread, with the module in it.
+pub struct Vm(());
+
+impl Vm {
+    pub fn start(difference: Difference) -> Self {
+        with(|host| {
+            *host = Host {
+                difference,
+                ..Host::default()
+            }
+        });
+        _initialize();
+        Vm(())
+    }
+
+    /// A plugin with a configuration of its own; where that is refused, what was logged.
+    pub fn configure(&mut self, configuration: &[u8]) -> Result<Plugin, Vec<LogLine>> {
+        let plugin = self.create_plugin();
+        match self.offer(&plugin, configuration) {
+            (true, _) => Ok(plugin),
+            (false, log) => {
+                self.remove(plugin);
+                Err(log)
+            }
+        }
+    }
+
+    pub fn create_plugin(&mut self) -> Plugin {
+        let root = next_context();
+        proxy_on_context_create(root, 0);
+        Plugin { root }
+    }
+
+    /// Offers a configuration: whether it is accepted, and what is logged.
+    pub fn offer(&mut self, plugin: &Plugin, configuration: &[u8]) -> (bool, Vec<LogLine>) {
+        with(|host| {
+            host.phase = Phase::Configure;
+            host.configuration = configuration.to_vec();
+        });
+        let accepted = proxy_on_vm_start(plugin.root, 0)
+            && proxy_on_configure(plugin.root, configuration.len());
+        let log = with(|host| {
+            host.calls.clear();
+            take(&mut host.log)
+        });
+        (accepted, log)
+    }
+
+    /// Sends a request through the filter: request phase, upstream (unless the filter answers),
+    /// response phase.
+    pub fn send(&mut self, plugin: &Plugin, request: Lines, upstream: Lines) -> Exchange {
+        let context = next_context();
+        let count = request.len();
+        with(|host| {
+            host.phase = Phase::Request;
+            host.request = Some(HeaderMap::new(request, host.difference.joins_lines));
+        });
+        proxy_on_context_create(context, plugin.root);
+        let stopped = proxy_on_request_headers(context, count, true) == PAUSE;
+
+        let reply = with(|host| host.reply.take());
+        let from_filter = reply.is_some();
+        assert_eq!(
+            stopped, from_filter,
+            "a request is stopped exactly when it is answered"
+        );
+        let (lines, body) = reply.unwrap_or((upstream, Vec::new()));
+        let count = lines.len();
+        let (upstream_saw, comes_back) = with(|host| {
+            host.phase = Phase::Response;
+            host.response = Some(HeaderMap::new(lines, host.difference.joins_lines));
+            let upstream_saw = host.request.take().filter(|_| !from_filter);
+            (
+                upstream_saw,
+                !from_filter || host.difference.own_replies_come_back,
+            )
+        });
+        if comes_back {
+            let action = proxy_on_response_headers(context, count, false);
+            assert_ne!(action, PAUSE, "a response is never stopped");
+        }
+        self.end(context);
+        with(|host| Exchange {
+            from_filter,
+            headers: host.response.take().unwrap_or_default(),
+            body,
+            upstream_saw,
+            calls: take(&mut host.calls),
+            counters: take(&mut host.counters),
+            log: take(&mut host.log),
+            properties: take(&mut host.properties_set),
+        })
+    }
+
+    /// Ends a plugin, as when an update has replaced it.
+    pub fn remove(&mut self, plugin: Plugin) {
+        self.end(plugin.root);
+    }
+
+    /// Sets a property of the host, by its dotted path, or takes it away.
+    pub fn set_property(&mut self, path: &str, value: Option<&str>) {
+        with(|host| match value {
+            Some(value) => host.properties.insert(path.into(), value.into()),
+            None => host.properties.remove(path),
+        });
+    }
+
+    pub fn set_clock(&mut self, nanoseconds: u64) {
+        with(|host| host.clock = nanoseconds);
+    }
+
+    fn end(&mut self, context: u32) {
+        with(|host| host.phase = Phase::End);
+        assert!(proxy_on_done(context), "nothing is left to wait for");
+        proxy_on_log(context);
+        proxy_on_delete(context);
+    }
+}
+
+/// A context's id, never used twice: the SDK's dispatcher outlives a [`Vm`].
+fn next_context() -> u32 {
+    LAST_CONTEXT.replace(LAST_CONTEXT.get() + 1) + 1
+}
+
+/// A root context.
+pub struct Plugin {
+    root: u32,
+}
+
+/// What became of one request.
+pub struct Exchange {
+    pub from_filter: bool,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// The request's headers as the upstream saw them, if it did.
+    pub upstream_saw: Option<HeaderMap>,
+    pub calls: Vec<Entry>,
+    pub counters: BTreeMap<String, i64>,
+    pub log: Vec<LogLine>,
+    pub properties: BTreeMap<String, Vec<u8>>,
+}
+
+impl Exchange {
+    pub fn status(&self) -> u16 {
+        let status = self.headers.read(":status").unwrap_or_default();
+        str::from_utf8(status)
+            .ok()
+            .and_then(|status| status.parse().ok())
+            .expect("a status")
+    }
+}
+
+/// One call that the filter made.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub phase: Phase,
+    pub call: Call,
+    /// The header, metric or property.
+    pub name: String,
+    /// Whether there was a value to read or to remove.
+    pub found: bool,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entry {
+            phase,
+            call,
+            name,
+            found,
+        } = self;
+        write!(
+            f,
+            "{phase:?}: {call:?} {name} {}",
+            if *found { "(found)" } else { "" }
+        )
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Call {
+    Add,
+    Clock,
+    Count,
+    DefineMetric,
+    Log,
+    Property,
+    Read,
+    ReadAll,
+    ReadConfiguration,
+    Remove,
+    Replace,
+    Reply,
+    SetProperty,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Phase {
+    #[default]
+    Configure,
+    End,
+    Request,
+    Response,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogLine {
+    pub level: u32,
+    pub text: String,
+}
+
+/// The headers of a message, one entry a line; names in lower case.
+pub type Lines = Vec<(String, Vec<u8>)>;
+
+#[derive(Clone, Debug, Default)]
+pub struct HeaderMap {
+    pub lines: Lines,
+    joins_lines: bool,
+}
+
+impl HeaderMap {
+    fn new(lines: Lines, joins_lines: bool) -> Self {
+        let mut map = HeaderMap {
+            lines: Vec::new(),
+            joins_lines,
+        };
+        for (name, value) in lines {
+            map.add(name, value);
+        }
+        map
+    }
+
+    /// The value of the first line.
+    pub fn read(&self, name: &str) -> Option<&[u8]> {
+        self.lines
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    fn add(&mut self, name: String, value: Vec<u8>) {
+        let joins = self.joins_lines && is_inline(&name);
+        match self
+            .lines
+            .iter_mut()
+            .find(|(other, _)| joins && *other == name)
+        {
+            Some((_, line)) => {
+                line.push(b',');
+                line.extend(value);
+            }
+            None => self.lines.push((name, value)),
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.lines.retain(|(other, _)| other != name);
+    }
+}
+
+/// The headers that a stock Envoy keeps in one line each.
+fn is_inline(name: &str) -> bool {
+    name == "origin" || name == "vary" || name.starts_with("access-control-")
+}
+
+#[derive(Default)]
+struct Host {
+    difference: Difference,
+    phase: Phase,
+    configuration: Vec<u8>,
+    properties: BTreeMap<String, Vec<u8>>,
+    clock: u64,
+    metrics: Vec<String>,
+    request: Option<HeaderMap>,
+    response: Option<HeaderMap>,
+    reply: Option<(Lines, Vec<u8>)>,
+    calls: Vec<Entry>,
+    counters: BTreeMap<String, i64>,
+    log: Vec<LogLine>,
+    properties_set: BTreeMap<String, Vec<u8>>,
+}
+
+impl Host {
+    /// Notes a call and says whether it may take effect.
+    fn admit(&mut self, call: Call, name: &str, found: bool) -> Result<(), u32> {
+        let entry = Entry {
+            phase: self.phase,
+            call,
+            name: name.into(),
+            found,
+        };
+        let refused = (self.difference.refuses)(&entry);
+        self.calls.push(entry);
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// The header map that can be reached in this phase.
+    fn map(&mut self, map: u32) -> Result<&mut HeaderMap, u32> {
+        let map = match map {
+            0 => self.request.as_mut(),
+            2 => self.response.as_mut(),
+            _ => None,
+        };
+        map.ok_or(BAD_ARGUMENT)
+    }
+}
+
+thread_local! {
+    static LAST_CONTEXT: Cell<u32> = const { Cell::new(0) };
+    static HOST: RefCell<Host> = RefCell::default();
+}
+
+fn with<T>(act: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with_borrow_mut(act)
+}
+
+/// Runs an import: its status is 0 or what refused it.
+fn import(act: impl FnOnce(&mut Host) -> Result<(), u32>) -> u32 {
+    with(|host| act(host).err().unwrap_or(OK))
+}
+
+/// Hands bytes over in memory that the module allocates and then owns; no bytes need no memory.
+fn hand(bytes: &[u8], data: *mut *mut u8, size: *mut usize) {
+    let at = match bytes.len() {
+        0 => null_mut(),
+        len => proxy_on_memory_allocate(len),
+    };
+    unsafe {
+        copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+        *data = at;
+        *size = bytes.len();
+    }
+}
+
+fn bytes(at: *const u8, size: usize) -> Vec<u8> {
+    match size {
+        0 => Vec::new(),
+        _ => unsafe { slice::from_raw_parts(at, size) }.to_vec(),
+    }
+}
+
+/// A name or a log line: always text.
+fn text(at: *const u8, size: usize) -> String {
+    String::from_utf8(bytes(at, size)).expect("names and log lines are UTF-8")
+}
+
+fn path(at: *const u8, size: usize) -> String {
+    text(at, size).replace('\0', ".")
+}
+
+/// Reads a list of headers: their count, the sizes of each name and value, then the bytes, each
+/// with a closing NUL.
+fn read_pairs(list: &[u8]) -> Lines {
+    let Some((count, mut sizes)) = list.split_first_chunk::<4>() else {
+        return Lines::new();
+    };
+    let count = u32::from_le_bytes(*count) as usize;
+    let mut fields = &sizes[8 * count..];
+    let mut field = || {
+        let (size, other_sizes) = sizes
+            .split_first_chunk::<4>()
+            .expect("a size for each field");
+        let (field, rest) = fields.split_at(u32::from_le_bytes(*size) as usize);
+        (sizes, fields) = (other_sizes, &rest[1..]);
+        field.to_vec()
+    };
+    let lines = (0..count)
+        .map(|_| (String::from_utf8(field()).expect("a name"), field()))
+        .collect();
+    assert!(
+        fields.is_empty(),
+        "the list of headers ends where its sizes say"
+    );
+    lines
+}
+
+fn write_pairs(lines: &Lines) -> Vec<u8> {
+    let fields = lines
+        .iter()
+        .flat_map(|(name, value)| [name.as_bytes(), value]);
+    let mut list = (lines.len() as u32).to_le_bytes().to_vec();
+    list.extend(
+        fields
+            .clone()
+            .flat_map(|field| (field.len() as u32).to_le_bytes()),
+    );
+    list.extend(fields.flat_map(|field| field.iter().copied().chain([0])));
+    list
+}
+
+// The imports of the module. The signatures are the ABI's, with pointers as wide as this machine's.
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_log(level: u32, line: *const u8, size: usize) -> u32 {
+    import(|host| {
+        let text = text(line, size);
+        host.admit(Call::Log, "", false)?;
+        host.log.push(LogLine { level, text });
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32 {
+    import(|host| {
+        host.admit(Call::Clock, "", true)?;
+        unsafe { *time = host.clock };
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_buffer_bytes(
+    buffer: u32,
+    start: usize,
+    max_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    import(|host| {
+        let found = buffer == PLUGIN_CONFIGURATION;
+        host.admit(Call::ReadConfiguration, "", found)?;
+        if !found {
+            return Err(NOT_FOUND);
+        }
+        let rest = host.configuration.iter().skip(start);
+        hand(
+            &rest.take(max_size).copied().collect::<Vec<_>>(),
+            data,
+            size,
+        );
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    import(|host| {
+        let name = text(name, name_size);
+        let value = host.map(map).map(|map| map.read(&name).map(<[u8]>::to_vec));
+        host.admit(Call::Read, &name, matches!(value, Ok(Some(_))))?;
+        hand(&value?.ok_or(NOT_FOUND)?, data, size);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32 {
+    import(|host| {
+        host.admit(Call::ReadAll, "", true)?;
+        let list = write_pairs(&host.map(map)?.lines);
+        hand(&list, data, size);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_add_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    import(|host| {
+        let name = text(name, name_size);
+        host.admit(Call::Add, &name, false)?;
+        host.map(map)?.add(name, bytes(value, value_size));
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_replace_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    import(|host| {
+        let name = text(name, name_size);
+        host.admit(Call::Replace, &name, false)?;
+        let map = host.map(map)?;
+        map.remove(&name);
+        map.add(name, bytes(value, value_size));
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_remove_header_map_value(map: u32, name: *const u8, size: usize) -> u32 {
+    import(|host| {
+        let name = text(name, size);
+        let found = host.map(map).is_ok_and(|map| map.read(&name).is_some());
+        host.admit(Call::Remove, &name, found)?;
+        host.map(map)?.remove(&name);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_send_local_response(
+    status: u32,
+    _details: *const u8,
+    _details_size: usize,
+    body: *const u8,
+    body_size: usize,
+    headers: *const u8,
+    headers_size: usize,
+    _grpc_status: i32,
+) -> u32 {
+    import(|host| {
+        host.admit(Call::Reply, &status.to_string(), false)?;
+        let mut lines = vec![(":status".into(), status.to_string().into())];
+        lines.extend(read_pairs(&bytes(headers, headers_size)));
+        host.reply = Some((lines, bytes(body, body_size)));
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_get_property(
+    at: *const u8,
+    path_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    import(|host| {
+        let path = path(at, path_size);
+        let value = host.properties.get(&path).cloned();
+        host.admit(Call::Property, &path, value.is_some())?;
+        hand(&value.ok_or(NOT_FOUND)?, data, size);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_property(
+    at: *const u8,
+    path_size: usize,
+    value: *const u8,
+    value_size: usize,
+) -> u32 {
+    import(|host| {
+        let path = path(at, path_size);
+        host.admit(Call::SetProperty, &path, false)?;
+        host.properties_set.insert(path, bytes(value, value_size));
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32 {
+    import(|host| {
+        let name = text(name, size);
+        host.admit(Call::DefineMetric, &name, false)?;
+        unsafe { *id = host.metrics.len() as u32 };
+        host.metrics.push(name);
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_increment_metric(id: u32, by: i64) -> u32 {
+    import(|host| {
+        let name = host.metrics.get(id as usize).cloned();
+        host.admit(Call::Count, name.as_deref().unwrap_or("undefined"), false)?;
+        *host.counters.entry(name.ok_or(NOT_FOUND)?).or_default() += by;
+        Ok(())
+    })
+}
+
+/// What the SDK imports for filters that call services, share data or keep time: never called here.
+macro_rules! unimplemented {
+    ($($name:ident)*) => {
+        $(#[unsafe(no_mangle)]
+        extern "C" fn $name() -> u32 {
+            UNIMPLEMENTED
+        })*
+    };
+}
+
+unimplemented! {
+    proxy_call_foreign_function
+    proxy_close_stream
+    proxy_continue_stream
+    proxy_dequeue_shared_queue
+    proxy_done
+    proxy_enqueue_shared_queue
+    proxy_get_log_level
+    proxy_get_shared_data
+    proxy_get_status
+    proxy_grpc_call
+    proxy_grpc_cancel
+    proxy_grpc_close
+    proxy_grpc_send
+    proxy_grpc_stream
+    proxy_http_call
+    proxy_register_shared_queue
+    proxy_resolve_shared_queue
+    proxy_set_buffer_bytes
+    proxy_set_effective_context
+    proxy_set_header_map_pairs
+    proxy_set_shared_data
+    proxy_set_tick_period_milliseconds
+}
+
+// The callbacks of the module.
+
+unsafe extern "C" {
+    safe fn _initialize();
+    safe fn proxy_on_configure(context: u32, size: usize) -> bool;
+    safe fn proxy_on_context_create(context: u32, root: u32);
+    safe fn proxy_on_delete(context: u32);
+    safe fn proxy_on_done(context: u32) -> bool;
+    safe fn proxy_on_log(context: u32);
+    safe fn proxy_on_memory_allocate(size: usize) -> *mut u8;
+    safe fn proxy_on_request_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
+    safe fn proxy_on_response_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
+    safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
+}
+
+pub const OK: u32 = 0;
+pub const NOT_FOUND: u32 = 1;
+pub const BAD_ARGUMENT: u32 = 2;
+pub const UNIMPLEMENTED: u32 = 12;
+const PAUSE: u32 = 1;
+const PLUGIN_CONFIGURATION: u32 = 7;
