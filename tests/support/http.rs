@@ -70,6 +70,12 @@ pub fn get(port: u16, path: &str) -> io::Result<Vec<u8>> {
 }
 
 impl Lines {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
@@ -92,6 +98,14 @@ impl Lines {
 
     pub fn push(&mut self, name: &str, value: Vec<u8>) {
         self.0.push((name.to_ascii_lowercase(), value));
+    }
+
+    /// Leaves one line with this name, where the first was.
+    pub fn set(&mut self, name: &str, value: Vec<u8>) {
+        let first = self.0.iter().position(|(own, _)| own == name);
+        self.remove(name);
+        let at = first.unwrap_or(self.0.len());
+        self.0.insert(at, (name.into(), value));
     }
 
     pub fn remove(&mut self, name: &str) {
