@@ -1,0 +1,227 @@
+//! The shell that a proxy loads: it carries out verdicts and holds no rule of CORS.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, ContextType};
+
+use crate::config;
+use crate::counter::Counter;
+use crate::host::{self, HeaderMap, Level, Metric};
+use crate::plugin::{Governed, Plugin, Settings, Stream};
+use crate::policy::{Mode, Policy};
+use crate::report::{Problems, Report};
+use crate::verdict::{Reason, Verdict};
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
+}}
+
+/// The root context: one for each plugin of the VM. All state hangs off it, because old and new
+/// configurations share a VM during an update.
+#[derive(Default)]
+struct Root {
+    shared: Rc<Shared>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let Some(bytes) = host::plugin_configuration(size) else {
+            host::log(
+                Level::Error,
+                "cors: the host did not hand over the configuration",
+            );
+            return false;
+        };
+        let (plugin, report) = config::read(&bytes);
+        log_report(&report);
+        let Some(plugin) = plugin else {
+            return false;
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        host::log(
+            Level::Info,
+            &format!("cors: version {version}, {}", plugin.summary()),
+        );
+        self.shared = Rc::new(Shared::new(plugin));
+        true
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http {
+            shared: Rc::clone(&self.shared),
+            kept: None,
+        }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// The context of one stream.
+struct Http {
+    shared: Rc<Shared>,
+    /// What the response is due, once the request went on.
+    kept: Option<(Rc<Policy>, Verdict)>,
+}
+
+impl Context for Http {}
+
+impl HttpContext for Http {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let mut headers = HeaderMap::Request;
+        let governed = self.shared.plugin.govern(&headers);
+        self.shared.tell_trouble(&governed);
+        let Some((policy, verdict)) = governed.judge(&headers) else {
+            return Action::Continue;
+        };
+        self.shared.record(&governed, policy, &verdict);
+        if policy.mode == Mode::Shadow {
+            return Action::Continue;
+        }
+        if let Some(reply) = policy.reply(&verdict) {
+            // Nothing is kept: a host may run the response callback on this reply, or not.
+            host::send(&reply);
+            return Action::Pause;
+        }
+        policy.amend_request(&verdict, &mut headers);
+        self.kept = Some((Rc::clone(policy), verdict));
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if let Some((policy, verdict)) = self.kept.take() {
+            policy.amend_response(&verdict, &mut HeaderMap::Response);
+        }
+        Action::Continue
+    }
+}
+
+impl Stream for HeaderMap {
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        host::property(path)
+    }
+}
+
+/// What the streams of one configuration share.
+struct Shared {
+    plugin: Plugin,
+    counters: Counters,
+    shadow_counters: Option<Counters>,
+    /// The second of the last log lines, and how many there were in it.
+    lines: Cell<(u64, u32)>,
+}
+
+impl Shared {
+    fn new(plugin: Plugin) -> Self {
+        let prefix = plugin.settings.stat_prefix.as_str();
+        let shadow_prefix = format!("{prefix}.shadow");
+        Self {
+            counters: Counters::define(prefix),
+            shadow_counters: plugin
+                .may_shadow()
+                .then(|| Counters::define(&shadow_prefix)),
+            lines: Cell::default(),
+            plugin,
+        }
+    }
+
+    fn record(&self, governed: &Governed, policy: &Policy, verdict: &Verdict) {
+        let is_shadow = policy.mode == Mode::Shadow;
+        let counters = if is_shadow {
+            self.shadow_counters.as_ref()
+        } else {
+            Some(&self.counters)
+        };
+        if let Some(counters) = counters {
+            for counter in Counter::of(verdict).into_iter().flatten() {
+                counters.increment(counter);
+            }
+        }
+        let refusal = match verdict.reason {
+            Reason::Refused(refusal) => Some(refusal),
+            _ => None,
+        };
+        if let Some(refusal) = refusal.filter(|_| !is_shadow) {
+            let text = format!("{} {}", refusal.word(), governed.source);
+            host::set_property("cors_verdict", &text);
+        }
+        if self.plugin.settings.debug || (is_shadow && refusal.is_some()) {
+            let shadow = if is_shadow { "shadow: " } else { "" };
+            self.log_bounded(|| format!("cors: {shadow}{}", governed.explain(verdict)));
+        }
+    }
+
+    fn tell_trouble(&self, governed: &Governed) {
+        if let Some(trouble) = &governed.trouble {
+            self.counters.increment(Counter::MetadataInvalid);
+            if let Some(text) = &trouble.log {
+                host::log(Level::Error, &format!("cors: {text}"));
+            }
+        }
+    }
+
+    fn log_bounded(&self, text: impl FnOnce() -> String) {
+        let second = host::seconds().unwrap_or_default();
+        let (last, lines) = self.lines.get();
+        let lines = if second == last { lines } else { 0 };
+        if lines < MAX_LINES_A_SECOND {
+            host::log(Level::Info, &text());
+            self.lines.set((second, lines + 1));
+        }
+    }
+}
+
+impl Default for Shared {
+    /// Governs nothing; before the configuration there is no stream.
+    fn default() -> Self {
+        Self {
+            plugin: Plugin::new(Settings::default(), None),
+            counters: Counters::default(),
+            shadow_counters: None,
+            lines: Cell::default(),
+        }
+    }
+}
+
+/// The host's counters, by the order of [`Counter::ALL`].
+#[derive(Default)]
+struct Counters(Vec<Metric>);
+
+impl Counters {
+    fn define(prefix: &str) -> Self {
+        let define = |counter: Counter| Metric::define(&format!("{prefix}.{}", counter.name()));
+        Self(Counter::ALL.into_iter().map(define).collect())
+    }
+
+    fn increment(&self, counter: Counter) {
+        if let Some(metric) = self.0.get(counter as usize) {
+            metric.increment();
+        }
+    }
+}
+
+fn log_report(report: &Report) {
+    for (problems, level, word) in [
+        (&report.errors, Level::Error, "error"),
+        (&report.warnings, Level::Warn, "warning"),
+        (&report.notes, Level::Info, "note"),
+    ] {
+        log_problems(problems, level, word);
+    }
+}
+
+fn log_problems(problems: &Problems, level: Level, word: &str) {
+    for problem in &problems.shown {
+        host::log(level, &format!("cors: {word}: {problem}"));
+    }
+    if problems.more > 0 {
+        host::log(level, &format!("cors: {word}: and {} more", problems.more));
+    }
+}
+
+const MAX_LINES_A_SECOND: u32 = 10;

@@ -1,0 +1,294 @@
+//! The host's functions that the filter uses, as the
+//! [proxy-wasm ABI 0.2.1](https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1) names them.
+//!
+//! The SDK's own wrappers panic on every status that they do not list, and hosts return such: here a
+//! status is a number, and whatever is not 0 is a failure.
+
+#![expect(
+    unsafe_code,
+    reason = "the host is reached through extern functions only"
+)]
+
+use crate::request::{Headers, HeadersMut};
+use crate::verdict::Reply;
+
+/// A header map of the stream whose callback runs.
+#[derive(Clone, Copy, Debug)]
+pub enum HeaderMap {
+    Request = 0,
+    Response = 2,
+}
+
+impl Headers for HeaderMap {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        returned(|data, size| unsafe {
+            proxy_get_header_map_value(*self as u32, name.as_ptr(), name.len(), data, size)
+        })
+    }
+
+    fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let map =
+            returned(|data, size| unsafe { proxy_get_header_map_pairs(*self as u32, data, size) });
+        map.and_then(|map| parse_pairs(&map)).unwrap_or_default()
+    }
+}
+
+impl HeadersMut for HeaderMap {
+    fn add(&mut self, name: &str, value: &[u8]) {
+        unsafe {
+            proxy_add_header_map_value(
+                *self as u32,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            );
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        unsafe {
+            proxy_remove_header_map_value(*self as u32, name.as_ptr(), name.len());
+        }
+    }
+
+    fn replace(&mut self, name: &str, value: &[u8]) {
+        unsafe {
+            proxy_replace_header_map_value(
+                *self as u32,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            );
+        }
+    }
+}
+
+/// The level of a log line.
+#[derive(Clone, Copy, Debug)]
+pub enum Level {
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+}
+
+/// Writes a line to the host's log.
+pub fn log(level: Level, text: &str) {
+    unsafe {
+        proxy_log(level as u32, text.as_ptr(), text.len());
+    }
+}
+
+/// The plugin's configuration; `None` if the host does not give it.
+pub fn plugin_configuration(size: usize) -> Option<Vec<u8>> {
+    if size == 0 {
+        return Some(Vec::new());
+    }
+    returned(|data, length| unsafe {
+        proxy_get_buffer_bytes(PLUGIN_CONFIGURATION, 0, size, data, length)
+    })
+    .filter(|bytes| bytes.len() == size)
+}
+
+/// The value at a path of attributes.
+pub fn property(path: &[&str]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
+    returned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+/// Sets an attribute of the stream, which Envoy keeps as filter state `wasm.NAME`.
+pub fn set_property(name: &str, value: &str) {
+    unsafe {
+        proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len());
+    }
+}
+
+/// A counter of the host; one that the host does not have counts nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric(Option<u32>);
+
+impl Metric {
+    pub fn define(name: &str) -> Self {
+        let mut id = 0;
+        let status =
+            unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) };
+        Self((status == OK).then_some(id))
+    }
+
+    pub fn increment(self) {
+        if let Some(id) = self.0 {
+            unsafe {
+                proxy_increment_metric(id, 1);
+            }
+        }
+    }
+}
+
+/// Seconds since the epoch, by the host's clock.
+pub fn seconds() -> Option<u64> {
+    let mut nanoseconds = 0;
+    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
+    (status == OK).then_some(nanoseconds / 1_000_000_000)
+}
+
+/// Answers the request instead of an upstream.
+pub fn send(reply: &Reply) {
+    let headers = serialize_pairs(&reply.headers);
+    unsafe {
+        proxy_send_local_response(
+            u32::from(reply.status),
+            std::ptr::null(),
+            0,
+            reply.body.as_ptr(),
+            reply.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NO_GRPC_STATUS,
+        );
+    }
+}
+
+/// Calls a function that returns bytes; the host allocates them with `proxy_on_memory_allocate`,
+/// which makes them a `Vec` of that very size.
+fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let mut data = std::ptr::null_mut();
+    let mut size = 0;
+    if call(&raw mut data, &raw mut size) != OK {
+        return None;
+    }
+    if data.is_null() {
+        return Some(Vec::new());
+    }
+    Some(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// The ABI's form of a header map: the number of pairs, the lengths, then names and values, each
+/// followed by a zero.
+fn serialize_pairs<V: AsRef<[u8]>>(pairs: &[(&str, V)]) -> Vec<u8> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let size = pairs
+        .iter()
+        .map(|(name, value)| name.len() + value.as_ref().len() + 10)
+        .sum::<usize>();
+    let mut map = Vec::with_capacity(size + 4);
+    map.extend(u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes());
+    for (name, value) in pairs {
+        map.extend(length(name.as_bytes()));
+        map.extend(length(value.as_ref()));
+    }
+    for (name, value) in pairs {
+        map.extend_from_slice(name.as_bytes());
+        map.push(0);
+        map.extend_from_slice(value.as_ref());
+        map.push(0);
+    }
+    map
+}
+
+fn parse_pairs(map: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    let (count, rest) = map.split_at_checked(4)?;
+    let count = usize::try_from(u32::from_le_bytes(count.try_into().ok()?)).ok()?;
+    let (lengths, mut rest) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let mut take = |length: &[u8]| {
+        let length = usize::try_from(u32::from_le_bytes(length.try_into().ok()?)).ok()?;
+        let (taken, after) = rest.split_at_checked(length)?;
+        rest = after.get(1..)?;
+        Some(taken.to_vec())
+    };
+    lengths
+        .chunks_exact(8)
+        .map(|lengths| {
+            let (name, value) = lengths.split_at_checked(4)?;
+            Some((take(name)?, take(value)?))
+        })
+        .collect()
+}
+
+const COUNTER: u32 = 0;
+const NO_GRPC_STATUS: i32 = -1;
+const OK: u32 = 0;
+const PLUGIN_CONFIGURATION: u32 = 7;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_current_time_nanoseconds(nanoseconds: *mut u64) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_log(level: u32, text: *const u8, text_size: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_survive_the_abi() {
+        let map = serialize_pairs(&[("a", &b"1"[..]), ("long-name", b""), ("", b"\xff")]);
+        let pairs = parse_pairs(&map).unwrap();
+        assert_eq!(
+            pairs,
+            [
+                (b"a".to_vec(), b"1".to_vec()),
+                (b"long-name".to_vec(), b"".to_vec()),
+                (b"".to_vec(), b"\xff".to_vec()),
+            ]
+        );
+        for end in 0..map.len() {
+            assert_eq!(parse_pairs(&map[..end]), None, "{end}");
+        }
+        assert_eq!(parse_pairs(&[0xff; 64]), None);
+    }
+}

@@ -1,0 +1,340 @@
+//! A configuration as it was written: a tree that keeps the order of keys and their duplicates, from
+//! JSON or from a serialized `google.protobuf.Struct`.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A value of JSON, with objects as lists of pairs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    Bool(bool),
+    List(Vec<Node>),
+    Null,
+    /// As in a `Struct`, every number is a double.
+    Number(f64),
+    Object(Vec<(String, Node)>),
+    String(String),
+}
+
+impl Node {
+    /// Reads the bytes of a plugin configuration. A JSON text can begin with the same byte as a
+    /// `Struct`, so JSON is tried first.
+    ///
+    /// The error is JSON's, with line and column: who writes a `Struct` never sees its bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(bytes)
+            .or_else(|error| parse_struct(bytes, 0).ok_or_else(|| error.to_string()))
+    }
+
+    /// The JSON type, in words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "a boolean",
+            Self::List(_) => "a list",
+            Self::Null => "null",
+            Self::Number(_) => "a number",
+            Self::Object(_) => "an object",
+            Self::String(_) => "a string",
+        }
+    }
+}
+
+/// JSON on one line.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::List(items) => {
+                f.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    write!(f, "{}{item}", if index > 0 { ", " } else { "" })?;
+                }
+                f.write_str("]")
+            }
+            Self::Null => f.write_str("null"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Object(pairs) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    write!(f, "{}", if index > 0 { ", " } else { "" })?;
+                    write_json_string(f, key)?;
+                    write!(f, ": {value}")?;
+                }
+                f.write_str("}")
+            }
+            Self::String(text) => write_json_string(f, text),
+        }
+    }
+}
+
+fn write_json_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Number(value))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no field holds so large a number"
+    )]
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Node::Object(pairs))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::String(value.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Node, E> {
+        Ok(Node::String(value))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no field holds so large a number"
+    )]
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Number(value as f64))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+}
+
+/// Reads a serialized [`google.protobuf.Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct):
+/// field 1, repeated, an entry of key (1) and value (2).
+fn parse_struct(bytes: &[u8], depth: usize) -> Option<Node> {
+    let mut pairs = Vec::new();
+    for field in Fields(bytes) {
+        let (1, Wire::Bytes(entry)) = field? else {
+            return None;
+        };
+        let (mut key, mut value) = (String::new(), Node::Null);
+        for field in Fields(entry) {
+            match field? {
+                (1, Wire::Bytes(text)) => key = String::from_utf8(text.to_vec()).ok()?,
+                (2, Wire::Bytes(bytes)) => value = parse_value(bytes, depth + 1)?,
+                _ => return None,
+            }
+        }
+        pairs.push((key, value));
+    }
+    // A map has no order on the wire.
+    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Some(Node::Object(pairs))
+}
+
+/// Reads a [`Value`](https://protobuf.dev/reference/protobuf/google.protobuf/#value): one of null
+/// (1), number (2), string (3), boolean (4), Struct (5), list (6).
+fn parse_value(bytes: &[u8], depth: usize) -> Option<Node> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
+    let mut value = Node::Null;
+    for field in Fields(bytes) {
+        value = match field? {
+            (1, Wire::Varint(_)) => Node::Null,
+            (2, Wire::Double(number)) => Node::Number(number),
+            (3, Wire::Bytes(text)) => Node::String(String::from_utf8(text.to_vec()).ok()?),
+            (4, Wire::Varint(truth)) => Node::Bool(truth != 0),
+            (5, Wire::Bytes(bytes)) => parse_struct(bytes, depth)?,
+            (6, Wire::Bytes(bytes)) => parse_list(bytes, depth)?,
+            _ => return None,
+        };
+    }
+    Some(value)
+}
+
+fn parse_list(bytes: &[u8], depth: usize) -> Option<Node> {
+    let mut items = Vec::new();
+    for field in Fields(bytes) {
+        let (1, Wire::Bytes(item)) = field? else {
+            return None;
+        };
+        items.push(parse_value(item, depth + 1)?);
+    }
+    Some(Node::List(items))
+}
+
+/// A field's payload in the [wire format](https://protobuf.dev/programming-guides/encoding/).
+enum Wire<'a> {
+    Bytes(&'a [u8]),
+    Double(f64),
+    Varint(u64),
+}
+
+/// Iterates over the fields of a message: number and payload; `None` as an item for bytes that are no
+/// message, after which it ends.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Option<(u64, Wire<'a>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.read();
+        if field.is_none() {
+            self.0 = &[];
+        }
+        Some(field)
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn read(&mut self) -> Option<(u64, Wire<'a>)> {
+        let tag = self.varint()?;
+        let payload = match tag & 7 {
+            0 => Wire::Varint(self.varint()?),
+            1 => Wire::Double(f64::from_le_bytes(self.take(8)?.try_into().ok()?)),
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Wire::Bytes(self.take(length)?)
+            }
+            _ => return None,
+        };
+        Some((tag >> 3, payload))
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.take(1)?.first()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+}
+
+/// As deep as JSON is read.
+const MAX_DEPTH: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The wire format of a node, for round trips.
+    fn encode(node: &Node) -> Vec<u8> {
+        fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+            let mut field = vec![tag << 3 | 2];
+            let mut length = bytes.len();
+            while length >= 0x80 {
+                field.push(length as u8 | 0x80);
+                length >>= 7;
+            }
+            field.push(length as u8);
+            field.extend(bytes);
+            field
+        }
+        fn object(pairs: &[(String, Node)]) -> Vec<u8> {
+            pairs
+                .iter()
+                .flat_map(|(key, node)| {
+                    field(
+                        1,
+                        &[field(1, key.as_bytes()), field(2, &value(node))].concat(),
+                    )
+                })
+                .collect()
+        }
+        fn value(node: &Node) -> Vec<u8> {
+            match node {
+                Node::Bool(truth) => vec![4 << 3, u8::from(*truth)],
+                Node::List(items) => field(
+                    6,
+                    &items
+                        .iter()
+                        .flat_map(|item| field(1, &value(item)))
+                        .collect::<Vec<_>>(),
+                ),
+                Node::Null => vec![1 << 3, 0],
+                Node::Number(number) => [&[2 << 3 | 1][..], &number.to_le_bytes()].concat(),
+                Node::Object(pairs) => field(5, &object(pairs)),
+                Node::String(text) => field(3, text.as_bytes()),
+            }
+        }
+        match node {
+            Node::Object(pairs) => object(pairs),
+            _ => panic!("a Struct is an object"),
+        }
+    }
+
+    #[test]
+    fn a_struct_reads_as_its_json() {
+        let json = br#"{"a": [true, null, 1.5, "x", {"b": []}], "long": "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"}"#;
+        let node = Node::parse(json).unwrap();
+        assert_eq!(Node::parse(&encode(&node)), Ok(node));
+    }
+
+    #[test]
+    fn what_is_neither_is_told_as_json() {
+        let error = Node::parse(b"{\"a\": 1,}").unwrap_err();
+        assert_eq!(error, "trailing comma at line 1 column 9");
+        for bytes in [
+            &b"\n"[..],
+            b"\n\x05\n\x03abc\x12\x7f",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            assert!(Node::parse(bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        assert!(Node::parse("[".repeat(100_000).as_bytes()).is_err());
+        let mut deep = Node::Null;
+        for _ in 0..200 {
+            deep = Node::Object(vec![("a".to_owned(), deep)]);
+        }
+        assert!(Node::parse(&encode(&deep)).is_err());
+    }
+}

@@ -1,0 +1,807 @@
+//! Origins as requests carry them, and the patterns that a configuration lists.
+//!
+//! A pattern is a scheme and a *tail*: what follows the scheme in every origin that the pattern
+//! matches. `https://a.example:8443` has the tail `://a.example:8443`, `https://*.example` has
+//! `.example`, `https://*:8443` has `:8443`. An origin is matched by looking up its own tails, of
+//! which there are few, so that the number of patterns does not matter; no byte is copied.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use regex_lite::Regex;
+
+/// The longest origin that can be legal: a scheme of 64 bytes, `://`, a host of 253 bytes and `:65535`.
+pub const MAX_ORIGIN_LENGTH: usize = 64 + 3 + 253 + 6;
+
+/// The value of an `Origin` header, well-formed: just what a browser's
+/// [serialization](https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin) yields.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin<'a> {
+    /// The serialization `null` of every opaque origin.
+    Null,
+    Tuple(TupleOrigin<'a>),
+}
+
+impl<'a> Origin<'a> {
+    /// Reads the value of an `Origin` header; `None` if it is malformed.
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        if value == b"null" {
+            return Some(Self::Null);
+        }
+        TupleOrigin::parse(value).map(Self::Tuple)
+    }
+}
+
+/// A [tuple origin](https://html.spec.whatwg.org/#concept-origin-tuple): scheme, host, port.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TupleOrigin<'a> {
+    text: &'a str,
+    /// The index of `://` in the text.
+    scheme_end: usize,
+    /// The index of `:` before the port, or the length of the text.
+    host_end: usize,
+}
+
+impl<'a> TupleOrigin<'a> {
+    fn parse(value: &'a [u8]) -> Option<Self> {
+        if value.len() > MAX_ORIGIN_LENGTH || value.iter().any(u8::is_ascii_uppercase) {
+            return None;
+        }
+        let text = std::str::from_utf8(value).ok()?;
+        let (scheme, rest) = text.split_once("://")?;
+        let (host, port) = split_port(rest);
+        if !is_scheme(scheme) || !is_host(host) || !port.is_none_or(is_port) {
+            return None;
+        }
+        Some(Self {
+            text,
+            scheme_end: scheme.len(),
+            host_end: scheme.len() + 3 + host.len(),
+        })
+    }
+
+    pub fn scheme(&self) -> &'a str {
+        self.text.get(..self.scheme_end).unwrap_or_default()
+    }
+
+    pub fn host(&self) -> &'a str {
+        self.text
+            .get(self.scheme_end + 3..self.host_end)
+            .unwrap_or_default()
+    }
+
+    /// The port as written; a browser leaves the scheme's default port out.
+    pub fn port(&self) -> Option<&'a str> {
+        self.text.get(self.host_end + 1..)
+    }
+
+    /// The port, with the scheme's default port taken for none.
+    pub fn port_unless_default(&self) -> Option<&'a str> {
+        self.port().filter(|port| !self.is_default_port(port))
+    }
+
+    pub fn is_default_port(&self, port: &str) -> bool {
+        default_port(self.scheme()) == Some(port)
+    }
+
+    /// Where the tails of this origin start, longest first: the whole host, after each label,
+    /// behind the host. Only tails whose number of dots lies within `depths` are yielded
+    /// between the two.
+    fn tail_starts(&self, depths: &Depths) -> impl Iterator<Item = usize> {
+        let host_start = self.scheme_end + 3;
+        let host = self.host();
+        let dots = host.bytes().filter(|byte| *byte == b'.').count();
+        let depths = (depths.least, depths.most);
+        let labels = host
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'.')
+            .enumerate()
+            .map(move |(before, (at, _))| (dots - before, host_start + at))
+            .filter(move |(depth, _)| (depths.0..=depths.1).contains(depth))
+            .map(|(_, start)| start);
+        std::iter::once(self.scheme_end)
+            .chain(labels)
+            .chain(std::iter::once(self.host_end))
+    }
+}
+
+impl fmt::Display for TupleOrigin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+/// What an entry of `allowOrigins` says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OriginPattern {
+    /// `*`
+    Any,
+    /// `null`
+    Null,
+    Tuple(TuplePattern),
+}
+
+/// A pattern of tuple origins: `scheme://host[:port]`, with `*.` before or `*` for the host, and
+/// `*` for the port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TuplePattern {
+    scheme: String,
+    /// The host in full, `*.example.com`, or `*`.
+    host: String,
+    port: PortPattern,
+    /// Written with a trailing slash, so that an `Origin` written with one matches too.
+    slash: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum PortPattern {
+    Any,
+    Default,
+    Exact(String),
+}
+
+impl OriginPattern {
+    /// Reads an entry of `allowOrigins`, with remarks on what was written otherwise than it is read.
+    pub fn parse(text: &str) -> Result<(Self, Vec<Remark>), OriginPatternError> {
+        match text {
+            "*" => return Ok((Self::Any, Vec::new())),
+            "null" => return Ok((Self::Null, Vec::new())),
+            _ => {}
+        }
+        let (pattern, remarks) = TuplePattern::parse(text)?;
+        Ok((Self::Tuple(pattern), remarks))
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Null => f.write_str("null"),
+            Self::Tuple(pattern) => pattern.fmt(f),
+        }
+    }
+}
+
+impl TuplePattern {
+    fn parse(text: &str) -> Result<(Self, Vec<Remark>), OriginPatternError> {
+        use OriginPatternError as E;
+
+        if text.is_empty() {
+            return Err(E::Empty);
+        }
+        if text
+            .bytes()
+            .any(|byte| byte.is_ascii_control() || byte == b' ')
+        {
+            return Err(E::Space);
+        }
+        if !text.is_ascii() {
+            return Err(E::NotAscii);
+        }
+        if text.contains(',') {
+            return Err(E::Comma);
+        }
+        let mut remarks = Vec::new();
+        let lower = text.to_ascii_lowercase();
+        if lower != text {
+            remarks.push(Remark::UpperCase);
+        }
+        let (scheme, rest) = lower
+            .split_once("://")
+            .ok_or_else(|| match lower.as_str() {
+                "localhost" => E::NoScheme,
+                other if other.contains("://") => E::Scheme,
+                other if other.ends_with('*') && !other.contains('.') => E::Wildcard,
+                _ => E::NoScheme,
+            })?;
+        if scheme == "file" {
+            return Err(E::File);
+        }
+        if scheme.contains('*') {
+            return Err(E::SchemeWildcard);
+        }
+        if !is_scheme(scheme) {
+            return Err(E::Scheme);
+        }
+        let (authority, slash) = match rest.strip_suffix('/') {
+            Some(authority) if !authority.contains(['/', '?', '#']) => (authority, true),
+            _ => (rest, false),
+        };
+        if authority.contains('?') {
+            return Err(E::Query);
+        }
+        if authority.contains('#') {
+            return Err(E::Fragment);
+        }
+        if authority.contains(['/', '\\']) {
+            return Err(E::Path);
+        }
+        if authority.contains('@') {
+            return Err(E::Userinfo);
+        }
+        if authority.len() > MAX_ORIGIN_LENGTH {
+            return Err(E::TooLong);
+        }
+        let (host, port) = split_port(authority);
+        let host = read_host_pattern(host, &mut remarks)?;
+        let port = match port {
+            None => PortPattern::Default,
+            Some("*") => PortPattern::Any,
+            Some(port) if !is_port(port) || port == "0" => return Err(E::Port),
+            Some(port) if default_port(scheme) == Some(port) => {
+                remarks.push(Remark::DefaultPort);
+                PortPattern::Default
+            }
+            Some(port) => PortPattern::Exact(port.to_owned()),
+        };
+        if slash {
+            remarks.push(Remark::TrailingSlash);
+        }
+        let scheme = scheme.to_owned();
+        Ok((
+            Self {
+                scheme,
+                host,
+                port,
+                slash,
+            },
+            remarks,
+        ))
+    }
+
+    /// Whether any host of the scheme matches.
+    pub fn is_any_host(&self) -> bool {
+        self.host == "*"
+    }
+
+    /// The domain below which every host matches, if this is such a pattern.
+    pub fn wildcard_domain(&self) -> Option<&str> {
+        self.host.strip_prefix("*.")
+    }
+
+    /// Plain http to a host that is not this very machine: what travels can be read and changed.
+    pub fn is_insecure(&self) -> bool {
+        self.scheme == "http" && !is_loopback(&self.host)
+    }
+
+    /// What follows the scheme in every origin that matches, without the port if any matches.
+    fn tail(&self) -> String {
+        let port = match &self.port {
+            PortPattern::Exact(port) => format!(":{port}"),
+            PortPattern::Any | PortPattern::Default => String::new(),
+        };
+        match self.host.strip_prefix('*') {
+            Some(domain) => format!("{domain}{port}"),
+            None => format!("://{}{port}", self.host),
+        }
+    }
+}
+
+impl fmt::Display for TuplePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match &self.port {
+            PortPattern::Any => f.write_str(":*"),
+            PortPattern::Default => Ok(()),
+            PortPattern::Exact(port) => write!(f, ":{port}"),
+        }
+    }
+}
+
+/// What was read otherwise than it was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Remark {
+    DefaultPort,
+    Ipv6Form,
+    TrailingSlash,
+    UpperCase,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DefaultPort => "names the default port, which no browser sends",
+            Self::Ipv6Form => "is not the form in which browsers write this address",
+            Self::TrailingSlash => "ends in a slash, which no browser sends",
+            Self::UpperCase => "has upper case, which no browser sends",
+        })
+    }
+}
+
+/// Why an entry of `allowOrigins` is no pattern; the text says what is wrong and what to write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OriginPatternError {
+    Comma,
+    Empty,
+    File,
+    Fragment,
+    Host,
+    Ipv6,
+    NoScheme,
+    NotAscii,
+    Path,
+    Port,
+    Query,
+    Scheme,
+    SchemeWildcard,
+    Space,
+    TooLong,
+    Userinfo,
+    Wildcard,
+}
+
+impl fmt::Display for OriginPatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Comma => "has a comma; write one origin an entry",
+            Self::Empty => "is empty; an origin is scheme://host[:port]",
+            Self::File => {
+                "has the scheme file, whose origin is null; list \"null\" if you must, knowing its risk"
+            }
+            Self::Fragment => "has a fragment; an origin is scheme://host[:port]",
+            Self::Host => "has no valid host; write a domain name, an IPv4 address or an IPv6 address in brackets",
+            Self::Ipv6 => "has no valid IPv6 address; write it in brackets, as in http://[::1]:8080",
+            Self::NoScheme => "has no scheme; write it in front, as in https://",
+            Self::NotAscii => "is not ASCII; write the host in punycode (xn--…), as browsers send it",
+            Self::Path => "has a path; an origin is scheme://host[:port]",
+            Self::Port => "has no valid port; write 1 to 65535, or * for any port",
+            Self::Query => "has a query; an origin is scheme://host[:port]",
+            Self::Scheme => "has no valid scheme; write a letter, then letters, digits, +, - or .",
+            Self::SchemeWildcard => "has a wildcard for the scheme; write one entry a scheme, as in https://*",
+            Self::Space => "has a space or control character; an origin is scheme://host[:port]",
+            Self::TooLong => "is longer than an origin can be",
+            Self::Userinfo => "has a user name or password; an origin is scheme://host[:port]",
+            Self::Wildcard => {
+                "has a wildcard where none is allowed; write * for the first label (https://*.example.com) or for the whole host (https://*)"
+            }
+        })
+    }
+}
+
+/// All origins that a policy allows.
+#[derive(Debug, Default)]
+pub struct OriginSet {
+    any: bool,
+    null: bool,
+    /// Every scheme that a pattern names; a pattern's scheme is its bit in the masks.
+    schemes: Vec<String>,
+    /// Tails with the port in them.
+    tails: TailMap,
+    /// Tails of patterns that match any port.
+    any_port_tails: TailMap,
+    depths: Depths,
+    regexes: Vec<OriginRegex>,
+}
+
+impl OriginSet {
+    /// Adds a pattern. Returns `false`, and adds nothing, if it would be the 65th scheme.
+    #[must_use]
+    pub fn insert(&mut self, pattern: &OriginPattern) -> bool {
+        match pattern {
+            OriginPattern::Any => self.any = true,
+            OriginPattern::Null => self.null = true,
+            OriginPattern::Tuple(pattern) => return self.insert_tuple(pattern),
+        }
+        true
+    }
+
+    pub fn insert_regex(&mut self, regex: OriginRegex) {
+        self.regexes.push(regex);
+    }
+
+    /// Whether `*` is listed.
+    pub fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// How many patterns there are.
+    pub fn len(&self) -> usize {
+        let tails = [&self.tails, &self.any_port_tails]
+            .iter()
+            .flat_map(|tails| tails.values())
+            .map(|mask| mask.count_ones() as usize)
+            .sum::<usize>();
+        tails + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn regex_count(&self) -> usize {
+        self.regexes.len()
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header.
+    pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
+        match Origin::parse(value) {
+            Some(Origin::Null) if self.null => Ok(Match::Null),
+            // Any origin does not mean the opaque one: every sandboxed page has it.
+            Some(Origin::Null) => Err(Mismatch::Null),
+            Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
+            Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
+            None if self.is_listed_with_slash(value) => Ok(Match::Slash),
+            None => Err(Mismatch::Malformed),
+        }
+    }
+
+    /// The pattern behind a match, as it can be written in a configuration.
+    pub fn describe(&self, value: &[u8], found: Match) -> String {
+        let tuple = match Origin::parse(value) {
+            Some(Origin::Tuple(origin)) => Some(origin),
+            _ => None,
+        };
+        match (found, tuple) {
+            (Match::Any, _) => "*".to_owned(),
+            (Match::Null, _) => "null".to_owned(),
+            (Match::Regex(index), _) => self
+                .regexes
+                .get(index)
+                .map(|regex| format!("/{}/", regex.source))
+                .unwrap_or_default(),
+            (Match::Tail { start, any_port }, Some(origin)) => {
+                let end = if any_port {
+                    origin.host_end
+                } else {
+                    origin.text.len()
+                };
+                let tail = origin.text.get(start..end).unwrap_or_default();
+                let wildcard = if start == origin.scheme_end {
+                    ""
+                } else {
+                    "://*"
+                };
+                let port = if any_port { ":*" } else { "" };
+                format!("{}{wildcard}{tail}{port}", origin.scheme())
+            }
+            (Match::Slash | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
+        }
+    }
+
+    fn insert_tuple(&mut self, pattern: &TuplePattern) -> bool {
+        let Some(mask) = self.scheme_mask(&pattern.scheme) else {
+            return false;
+        };
+        let tail = pattern.tail();
+        if pattern.host.starts_with('*') {
+            self.depths.include(&tail);
+        }
+        let tails = match pattern.port {
+            PortPattern::Any => &mut self.any_port_tails,
+            PortPattern::Default | PortPattern::Exact(_) => &mut self.tails,
+        };
+        if pattern.slash {
+            tails.add(&format!("{tail}/"), mask);
+        }
+        tails.add(&tail, mask);
+        true
+    }
+
+    fn scheme_mask(&mut self, scheme: &str) -> Option<u64> {
+        let index = match self.schemes.iter().position(|known| known == scheme) {
+            Some(index) => index,
+            None => {
+                self.schemes.push(scheme.to_owned());
+                self.schemes.len() - 1
+            }
+        };
+        1_u64.checked_shl(u32::try_from(index).ok()?)
+    }
+
+    fn find_tuple(&self, origin: &TupleOrigin) -> Option<Match> {
+        self.find_tail(origin).or_else(|| {
+            self.regexes
+                .iter()
+                .position(|regex| regex.is_match(origin))
+                .map(Match::Regex)
+        })
+    }
+
+    fn find_tail(&self, origin: &TupleOrigin) -> Option<Match> {
+        let scheme = self
+            .schemes
+            .iter()
+            .position(|scheme| scheme == origin.scheme())?;
+        let mask = 1_u64.checked_shl(u32::try_from(scheme).ok()?)?;
+        let any_port = !self.any_port_tails.is_empty();
+        origin.tail_starts(&self.depths).find_map(|start| {
+            let tail = origin.text.get(start..)?;
+            if self.tails.has(tail, mask) {
+                return Some(Match::Tail {
+                    start,
+                    any_port: false,
+                });
+            }
+            let tail = origin.text.get(start..origin.host_end)?;
+            (any_port && self.any_port_tails.has(tail, mask)).then_some(Match::Tail {
+                start,
+                any_port: true,
+            })
+        })
+    }
+
+    /// `https://example.com/`, which no browser sends but kgateway's documentation lists and sends.
+    fn is_listed_with_slash(&self, value: &[u8]) -> bool {
+        let Some(origin) = value.strip_suffix(b"/").and_then(TupleOrigin::parse) else {
+            return false;
+        };
+        let with_slash = value
+            .get(origin.scheme_end..)
+            .and_then(|tail| std::str::from_utf8(tail).ok());
+        let scheme = self
+            .schemes
+            .iter()
+            .position(|scheme| scheme == origin.scheme());
+        match (with_slash, scheme) {
+            (Some(tail), Some(scheme)) => self.tails.has(tail, 1 << scheme),
+            _ => false,
+        }
+    }
+}
+
+/// Which kind of pattern allowed an origin; [`OriginSet::describe`] writes it out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Match {
+    Any,
+    Null,
+    /// The index of the regular expression.
+    Regex(usize),
+    Slash,
+    /// The pattern's tail starts there in the origin.
+    Tail {
+        start: usize,
+        any_port: bool,
+    },
+}
+
+/// Why no pattern allows the value of an `Origin` header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mismatch {
+    Malformed,
+    Null,
+    Origin,
+}
+
+/// A regular expression that must match the whole of a well-formed tuple origin.
+#[derive(Debug)]
+pub struct OriginRegex {
+    source: String,
+    whole: Regex,
+}
+
+impl OriginRegex {
+    /// Compiles an entry of `allowOriginRegexes`; the error is the engine's, in words.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        // Alone first: `a)|(?:b` is no expression, but would become one between the brackets.
+        compile(source)?;
+        // A comment in verbose mode would swallow the closing bracket; there a line end is no more
+        // than white space.
+        let whole = compile(&format!(r"\A(?:{source})\z"))
+            .or_else(|_| compile(&format!("\\A(?:{source}\n)\\z")))?;
+        Ok(Self {
+            source: source.to_owned(),
+            whole,
+        })
+    }
+
+    /// Whether it matches an origin of a host that nobody can have: then it matches any.
+    pub fn is_any(&self) -> bool {
+        self.whole.is_match("https://cors-probe.invalid")
+    }
+
+    fn is_match(&self, origin: &TupleOrigin) -> bool {
+        self.whole.is_match(origin.text)
+    }
+}
+
+/// Tails and the schemes that go with each, as a bit mask.
+#[derive(Debug, Default)]
+struct TailMap(HashMap<Box<str>, u64, BuildFnv>);
+
+impl TailMap {
+    fn add(&mut self, tail: &str, mask: u64) {
+        match self.0.entry(tail.into()) {
+            Entry::Occupied(mut entry) => *entry.get_mut() |= mask,
+            Entry::Vacant(entry) => {
+                entry.insert(mask);
+            }
+        }
+    }
+
+    fn has(&self, tail: &str, mask: u64) -> bool {
+        self.0.get(tail).is_some_and(|schemes| schemes & mask != 0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn values(&self) -> impl Iterator<Item = u64> {
+        // A tail with a slash is the second key of a pattern that is counted already.
+        self.0
+            .iter()
+            .filter(|(tail, _)| !tail.ends_with('/'))
+            .map(|(_, mask)| *mask)
+    }
+}
+
+/// How many dots the tails of subdomain patterns hold, so that an origin of a hundred labels is
+/// not looked up a hundred times.
+#[derive(Debug)]
+struct Depths {
+    least: usize,
+    most: usize,
+}
+
+impl Depths {
+    fn include(&mut self, tail: &str) {
+        let dots = tail.bytes().filter(|byte| *byte == b'.').count();
+        self.least = self.least.min(dots);
+        self.most = self.most.max(dots);
+    }
+}
+
+impl Default for Depths {
+    fn default() -> Self {
+        Self {
+            least: usize::MAX,
+            most: 0,
+        }
+    }
+}
+
+/// Builds the hasher of every map here.
+pub type BuildFnv = BuildHasherDefault<Fnv>;
+
+/// [FNV-1a](https://www.rfc-editor.org/rfc/rfc9923): short keys, and only configuration inserts
+/// them, so that no sender can make them collide. It needs no random numbers from the host.
+pub struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The port that the scheme implies, for the schemes that have one in the
+/// [URL standard](https://url.spec.whatwg.org/#default-port).
+fn default_port(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "ftp" => Some("21"),
+        "http" | "ws" => Some("80"),
+        "https" | "wss" => Some("443"),
+        _ => None,
+    }
+}
+
+/// Splits `host:port` at the colon that is not within an IPv6 address.
+pub fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
+    match authority.get(host_end..).and_then(|rest| rest.find(':')) {
+        Some(colon) => {
+            let (host, port) = authority
+                .split_at_checked(host_end + colon)
+                .unwrap_or((authority, ""));
+            (host, port.get(1..))
+        }
+        None => (authority, None),
+    }
+}
+
+/// [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-3.1), lower case, at most 64 bytes.
+fn is_scheme(scheme: &str) -> bool {
+    scheme.len() <= 64
+        && scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte)
+        })
+}
+
+fn is_port(port: &str) -> bool {
+    let canonical = port == "0" || !port.starts_with('0');
+    canonical && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
+fn is_host(host: &str) -> bool {
+    match bracketed(host) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_domain(host.strip_suffix('.').unwrap_or(host)),
+    }
+}
+
+/// Labels of letters, digits, `-` and `_`: what DNS knows, less than what a URL can hold.
+pub fn is_domain(domain: &str) -> bool {
+    domain.len() <= 253
+        && domain.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| {
+                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
+                })
+        })
+}
+
+fn bracketed(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
+fn is_loopback(host: &str) -> bool {
+    let is_loopback_v4 = || {
+        host.parse::<Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
+    };
+    host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || is_loopback_v4()
+}
+
+fn read_host_pattern(host: &str, remarks: &mut Vec<Remark>) -> Result<String, OriginPatternError> {
+    if host.starts_with('[') || host.contains(']') {
+        let address = bracketed(host).and_then(|inner| inner.parse::<Ipv6Addr>().ok());
+        let serialized = format!(
+            "[{}]",
+            serialize_ipv6(address.ok_or(OriginPatternError::Ipv6)?)
+        );
+        if serialized != host {
+            remarks.push(Remark::Ipv6Form);
+        }
+        return Ok(serialized);
+    }
+    if host == "*" {
+        return Ok(host.to_owned());
+    }
+    let domain = host.strip_prefix("*.").unwrap_or(host);
+    if domain.contains('*') {
+        return Err(OriginPatternError::Wildcard);
+    }
+    if domain.contains(':') {
+        return Err(OriginPatternError::Ipv6);
+    }
+    // Browsers take a host whose last label is a number for an IPv4 address, or for an error.
+    let name = domain.strip_suffix('.').unwrap_or(domain);
+    let numeric = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_address = name.parse::<Ipv4Addr>().is_ok();
+    if !is_domain(name) || (numeric && !(is_address && name == host)) {
+        return Err(OriginPatternError::Host);
+    }
+    Ok(host.to_owned())
+}
+
+/// The [IPv6 serializer](https://url.spec.whatwg.org/#concept-ipv6-serializer): no dotted IPv4 part,
+/// which is where the standard library's differs.
+fn serialize_ipv6(address: Ipv6Addr) -> String {
+    match address.to_ipv4_mapped() {
+        Some(_) => {
+            let [.., high, low] = address.segments();
+            format!("::ffff:{high:x}:{low:x}")
+        }
+        None => address.to_string(),
+    }
+}
+
+fn compile(pattern: &str) -> Result<Regex, String> {
+    regex_lite::RegexBuilder::new(pattern)
+        .size_limit(MAX_REGEX_SIZE)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Bounds the program of one expression, and with it the steps that one origin can take.
+const MAX_REGEX_SIZE: usize = 32 * 1024;

@@ -1,0 +1,391 @@
+//! All that one configuration says: its policies, and which of them governs a request.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::config::read_policy;
+use crate::header::{AUTHORITY, PATH};
+use crate::origin::BuildFnv;
+use crate::policy::{Mode, Policy, UnmatchedRequests};
+use crate::report::Report;
+use crate::request::Headers;
+use crate::routes::{Ambiguous, Rules, Target};
+use crate::verdict::{Refusal, Verdict};
+
+/// A request as the host lends it: its headers, and what the host knows of its route.
+pub trait Stream: Headers {
+    /// The value at a path of attributes, such as `["xds", "route_name"]`.
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+}
+
+/// A validated configuration.
+#[derive(Debug)]
+pub struct Plugin {
+    pub settings: Settings,
+    top_level: Option<Rc<Policy>>,
+    rule_list: Vec<Rule>,
+    rules: Rules,
+    policies: HashMap<String, Rc<Policy>, BuildFnv>,
+    route_metadata: Option<RouteMetadata>,
+}
+
+/// What holds for the plugin, not for a policy.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settings {
+    pub debug: bool,
+    pub stat_prefix: String,
+    pub strict: bool,
+}
+
+/// A policy for some hosts, paths or routes.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: Option<String>,
+    pub policy: Rc<Policy>,
+}
+
+impl Plugin {
+    pub fn new(settings: Settings, top_level: Option<Rc<Policy>>) -> Self {
+        Self {
+            settings,
+            top_level,
+            rule_list: Vec::new(),
+            rules: Rules::default(),
+            policies: HashMap::default(),
+            route_metadata: None,
+        }
+    }
+
+    pub fn add_rule(&mut self, rule: Rule) {
+        self.rule_list.push(rule);
+    }
+
+    /// Sets the index over the rules, in which a rule is its place among those added.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Sets the policies that route metadata may name.
+    pub fn set_policies(&mut self, policies: HashMap<String, Rc<Policy>, BuildFnv>) {
+        self.policies = policies;
+    }
+
+    pub fn set_route_metadata_namespace(&mut self, namespace: &str) {
+        self.route_metadata = Some(RouteMetadata::new(namespace));
+    }
+
+    pub fn governs_nothing(&self) -> bool {
+        self.top_level.is_none() && self.rule_list.is_empty() && self.route_metadata.is_none()
+    }
+
+    /// Whether some policy only judges, so that its counters are needed.
+    pub fn may_shadow(&self) -> bool {
+        let policies = self.policies.values().chain(&self.top_level);
+        self.route_metadata.is_some()
+            || policies
+                .chain(self.rule_list.iter().map(|rule| &rule.policy))
+                .any(|policy| policy.mode == Mode::Shadow)
+    }
+
+    /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
+    /// the top-level one. The host is asked only for what the configuration looks at.
+    pub fn govern(&self, stream: &impl Stream) -> Governed {
+        if let Some(metadata) = &self.route_metadata
+            && let Some(governed) = metadata.govern(stream, &self.policies, &self.settings)
+        {
+            return governed;
+        }
+        let reads = self.rules.reads();
+        let read = |wanted: bool, name: &str| wanted.then(|| stream.value(name)).flatten();
+        let target = Target {
+            route_name: reads
+                .route_name
+                .then(|| stream.property(&["xds", "route_name"]))
+                .flatten(),
+            authority: read(reads.host, AUTHORITY),
+            path: read(reads.path, PATH),
+        };
+        match self.rules.find(&target) {
+            Ok(rule) => self.governed_by(rule),
+            Err(ambiguous) => self.closed_by(ambiguous),
+        }
+    }
+
+    /// A line that says how much there is of what, and no content.
+    pub fn summary(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(policy) = &self.top_level {
+            parts.push(format!("top-level policy with {}", policy.summary()));
+        }
+        if !self.rule_list.is_empty() {
+            parts.push(format!("{} rules", self.rule_list.len()));
+        }
+        if !self.policies.is_empty() {
+            parts.push(format!("{} named policies", self.policies.len()));
+        }
+        if let Some(metadata) = &self.route_metadata {
+            parts.push(format!(
+                "route metadata \"{}\"",
+                metadata.namespace.escape_debug()
+            ));
+        }
+        if parts.is_empty() {
+            parts.push("no policy".to_owned());
+        }
+        parts.join(", ")
+    }
+
+    fn governed_by(&self, rule: Option<usize>) -> Governed {
+        match rule.and_then(|index| Some((index, self.rule_list.get(index)?))) {
+            Some((index, rule)) => {
+                let name = rule.name.clone();
+                Governed::by(Rc::clone(&rule.policy), Source::Rule { index, name })
+            }
+            None => Governed {
+                policy: self.top_level.clone(),
+                source: Source::TopLevel,
+                refusal: None,
+                trouble: None,
+            },
+        }
+    }
+
+    /// Two rules claim the request, each by one reading of its path: no origin is allowed, and what
+    /// either of the two keeps from the upstream is kept from it.
+    fn closed_by(&self, ambiguous: Ambiguous) -> Governed {
+        let as_sent = self.governed_by(ambiguous.as_sent);
+        let as_normalised = self.governed_by(ambiguous.as_normalised);
+        let policies = [&as_sent, &as_normalised].map(|governed| {
+            governed
+                .policy
+                .as_deref()
+                .filter(|policy| policy.mode != Mode::Off)
+        });
+        if policies.iter().all(Option::is_none) {
+            return as_sent;
+        }
+        let any = |is: fn(&Policy) -> bool| policies.iter().flatten().any(|policy| is(policy));
+        let closed = Policy {
+            mode: if any(|policy| policy.mode == Mode::Enforce) {
+                Mode::Enforce
+            } else {
+                Mode::Shadow
+            },
+            unmatched_requests: if any(|policy| {
+                policy.unmatched_requests == UnmatchedRequests::Reject
+            }) {
+                UnmatchedRequests::Reject
+            } else {
+                UnmatchedRequests::Forward
+            },
+            debug: self.settings.debug,
+            ..Policy::default()
+        };
+        Governed {
+            policy: Some(Rc::new(closed)),
+            source: Source::Ambiguous,
+            refusal: Some(Refusal::Path),
+            trouble: None,
+        }
+    }
+}
+
+/// The policy of one request, and where it comes from.
+#[derive(Debug)]
+pub struct Governed {
+    /// None: the request and its response are left untouched.
+    pub policy: Option<Rc<Policy>>,
+    pub source: Source,
+    /// What refuses every origin, whatever the policy allows.
+    refusal: Option<Refusal>,
+    /// What is wrong with the route's metadata.
+    pub trouble: Option<MetadataTrouble>,
+}
+
+impl Governed {
+    fn by(policy: Rc<Policy>, source: Source) -> Self {
+        Self {
+            policy: Some(policy),
+            source,
+            refusal: None,
+            trouble: None,
+        }
+    }
+
+    /// Judges the request, unless no policy governs it or its `mode` is `off`.
+    pub fn judge(&self, headers: &impl Headers) -> Option<(&Rc<Policy>, Verdict)> {
+        let policy = self
+            .policy
+            .as_ref()
+            .filter(|policy| policy.mode != Mode::Off)?;
+        let verdict = match self.refusal {
+            None => policy.judge(headers),
+            Some(refusal) => policy.refuse(refusal, headers),
+        };
+        Some((policy, verdict))
+    }
+
+    /// The verdict in words, with the pattern and the rule that decided: for who runs the plugin.
+    pub fn explain(&self, verdict: &Verdict) -> String {
+        let pattern = self
+            .policy
+            .as_ref()
+            .and_then(|policy| policy.matched_pattern(verdict));
+        match pattern {
+            Some(pattern) => format!("{verdict} ({pattern}; {})", self.source),
+            None => format!("{verdict} ({})", self.source),
+        }
+    }
+}
+
+/// Where the policy of a request comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// Two rules, by two readings of the path.
+    Ambiguous,
+    RouteMetadata,
+    Rule {
+        index: usize,
+        name: Option<String>,
+    },
+    TopLevel,
+    VirtualHostMetadata,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ambiguous => f.write_str("conflicting rules"),
+            Self::RouteMetadata => f.write_str("route metadata"),
+            Self::Rule { index, name: None } => write!(f, "rules[{index}]"),
+            Self::Rule {
+                index,
+                name: Some(name),
+            } => {
+                write!(f, "rules[{index}] \"{}\"", name.escape_debug())
+            }
+            Self::TopLevel => f.write_str("top-level policy"),
+            Self::VirtualHostMetadata => f.write_str("virtual host metadata"),
+        }
+    }
+}
+
+/// A route's metadata that names no policy and is none.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MetadataTrouble {
+    /// What to log: only the first time for each text.
+    pub log: Option<String>,
+}
+
+/// Policies that routes carry in their metadata, each distinct text parsed once.
+#[derive(Debug)]
+struct RouteMetadata {
+    namespace: String,
+    cache: RefCell<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    /// `None` for a bad text.
+    policies: HashMap<Box<[u8]>, Option<Rc<Policy>>, BuildFnv>,
+    /// Their regular expressions, which cost more memory than their texts.
+    regexes: usize,
+    full_is_logged: bool,
+    long_is_logged: bool,
+}
+
+impl RouteMetadata {
+    fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            cache: RefCell::default(),
+        }
+    }
+
+    fn govern(
+        &self,
+        stream: &impl Stream,
+        named: &HashMap<String, Rc<Policy>, BuildFnv>,
+        settings: &Settings,
+    ) -> Option<Governed> {
+        let text = |level: &str| {
+            stream.property(&["xds", level, "filter_metadata", &self.namespace, "policy"])
+        };
+        let (text, source) = match text("route_metadata") {
+            Some(text) => (text, Source::RouteMetadata),
+            None => (text("virtual_host_metadata")?, Source::VirtualHostMetadata),
+        };
+        let named = std::str::from_utf8(&text)
+            .ok()
+            .and_then(|name| named.get(name));
+        if let Some(policy) = named {
+            return Some(Governed::by(Rc::clone(policy), source));
+        }
+        // Nothing below borrows it again.
+        let mut cache = self.cache.try_borrow_mut().ok()?;
+        Some(match cache.policy(&text, settings) {
+            Ok(policy) => Governed::by(policy, source),
+            Err(trouble) => Governed {
+                policy: Some(Rc::new(Policy {
+                    debug: settings.debug,
+                    ..Policy::default()
+                })),
+                source,
+                refusal: None,
+                trouble: Some(trouble),
+            },
+        })
+    }
+}
+
+impl Cache {
+    fn policy(&mut self, text: &[u8], settings: &Settings) -> Result<Rc<Policy>, MetadataTrouble> {
+        if let Some(policy) = self.policies.get(text) {
+            return policy.clone().ok_or(MetadataTrouble { log: None });
+        }
+        let once = |is_logged: &mut bool, log: String| MetadataTrouble {
+            log: (!std::mem::replace(is_logged, true)).then_some(log),
+        };
+        if text.len() > MAX_TEXT {
+            let log = format!(
+                "a policy in route metadata has {} bytes; the limit is {MAX_TEXT}: its routes allow no origin",
+                text.len()
+            );
+            return Err(once(&mut self.long_is_logged, log));
+        }
+        if self.policies.len() >= MAX_TEXTS || self.regexes >= MAX_REGEXES {
+            let log = format!(
+                "over {MAX_TEXTS} different policies, or {MAX_REGEXES} regular expressions, in route metadata: the routes of any further one allow no origin; name policies instead"
+            );
+            return Err(once(&mut self.full_is_logged, log));
+        }
+        let (policy, report) = read_policy(text, settings);
+        let policy = policy.map(Rc::new);
+        self.regexes += policy
+            .as_ref()
+            .map_or(0, |policy| policy.origins.regex_count());
+        self.policies.insert(text.into(), policy.clone());
+        policy.ok_or_else(|| MetadataTrouble {
+            log: Some(describe(&report)),
+        })
+    }
+}
+
+fn describe(report: &Report) -> String {
+    let errors: Vec<String> = report
+        .errors
+        .shown
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    format!(
+        "a policy in route metadata is wrong, its routes allow no origin: {}",
+        errors.join("; ")
+    )
+}
+
+const MAX_REGEXES: usize = 1_000;
+const MAX_TEXT: usize = 16 * 1024;
+const MAX_TEXTS: usize = 1_024;

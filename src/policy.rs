@@ -1,0 +1,576 @@
+//! A policy: what is allowed, and the judgement of a request by it. Every value that does not depend
+//! on the request is made when the policy is.
+
+use std::borrow::Cow;
+
+use crate::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK, ALLOW, AUTHORITY, CACHE_CONTROL, CONTENT_TYPE,
+    CORS_REQUEST_HEADERS, SEC_FETCH_SITE, VARY, X_CONTENT_TYPE_OPTIONS, holds_token,
+    is_cors_safelisted_method, is_exposable, is_token, read_request_header_names,
+};
+use crate::origin::{Match, Origin, OriginSet, split_port};
+use crate::request::{Headers, HeadersMut, Request, is_options};
+use crate::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Reply, Verdict};
+
+/// A validated policy. The default grants nothing.
+#[derive(Debug, Default)]
+pub struct Policy {
+    pub mode: Mode,
+    pub(crate) origins: OriginSet,
+    pub(crate) methods: Methods,
+    pub(crate) headers: RequestHeaders,
+    pub(crate) expose: Expose,
+    pub(crate) credentials: bool,
+    /// `Access-Control-Max-Age`, in seconds.
+    pub(crate) max_age: String,
+    pub(crate) private_network: bool,
+    pub(crate) preflight_status: PreflightStatus,
+    pub(crate) unmatched_preflights: UnmatchedPreflights,
+    pub(crate) unmatched_requests: UnmatchedRequests,
+    pub(crate) upstream_cors: UpstreamCors,
+    pub(crate) hide_cors_from_upstream: bool,
+    /// The value of `Allow` in the answer to a plain `OPTIONS`, under `autoOptions`.
+    pub(crate) allow: Option<String>,
+    /// Read what only an explanation needs, and give the reason in a refusal's body.
+    pub(crate) debug: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Mode {
+    #[default]
+    Enforce,
+    Off,
+    Shadow,
+}
+
+/// `allowMethods`
+#[derive(Debug)]
+pub(crate) enum Methods {
+    /// Whatever is asked.
+    Any,
+    Listed(List),
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Self::Listed(List::default())
+    }
+}
+
+/// `allowHeaders`
+#[derive(Debug)]
+pub(crate) enum RequestHeaders {
+    /// Whatever is asked, `Authorization` included, by echo: a literal `*` never covers that name.
+    Any,
+    Listed(List),
+}
+
+impl Default for RequestHeaders {
+    fn default() -> Self {
+        Self::Listed(List::default())
+    }
+}
+
+/// Names, and the header value that lists them.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    pub names: Vec<String>,
+    pub value: String,
+}
+
+impl List {
+    pub fn new(names: Vec<String>) -> Self {
+        let value = names.join(", ");
+        Self { names, value }
+    }
+}
+
+/// `exposeHeaders`
+#[derive(Debug)]
+pub(crate) enum Expose {
+    /// The names of the response's own headers: `*` means nothing where credentials are included.
+    All,
+    /// A ready value; empty for none.
+    Value(String),
+}
+
+impl Default for Expose {
+    fn default() -> Self {
+        Self::Value(String::new())
+    }
+}
+
+/// The status of an answered preflight.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum PreflightStatus {
+    #[default]
+    NoContent = 204,
+    Ok = 200,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum UnmatchedPreflights {
+    Forward,
+    Ignore,
+    #[default]
+    Reject,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum UnmatchedRequests {
+    #[default]
+    Forward,
+    Reject,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum UpstreamCors {
+    Keep,
+    #[default]
+    Override,
+}
+
+impl Policy {
+    /// Judges a request by its headers, reading no more of them than the policy needs.
+    pub fn judge(&self, headers: &impl Headers) -> Verdict {
+        let request = Request::read(headers);
+        let found = match request.origin() {
+            None => return self.not_cors(headers),
+            Some(_) if self.is_open() => Ok(Match::Any),
+            Some(origin) => self.origins.find(origin).map_err(Refusal::from),
+        };
+        match (found, request) {
+            (Ok(found), Request::Preflight { origin, method }) => {
+                let answer = self.read_preflight(&method, headers);
+                Verdict {
+                    reason: answer.as_ref().map_or_else(
+                        |refusal| Reason::Refused(*refusal),
+                        |_| Reason::Allowed(found),
+                    ),
+                    request: Request::Preflight { origin, method },
+                    is_plain_options: false,
+                    answer: answer.unwrap_or_default(),
+                }
+            }
+            (Ok(found), request) => self.actual(request, Reason::Allowed(found), headers),
+            (Err(refusal), request) => self.unmatched(request, refusal, headers),
+        }
+    }
+
+    /// Refuses a request for a reason that lies outside the policy.
+    pub fn refuse(&self, refusal: Refusal, headers: &impl Headers) -> Verdict {
+        match Request::read(headers) {
+            Request::NotCors => self.not_cors(headers),
+            request => self.unmatched(request, refusal, headers),
+        }
+    }
+
+    /// The reply, if the filter answers itself; otherwise the request goes on.
+    pub fn reply<'a>(&'a self, verdict: &'a Verdict) -> Option<Reply<'a>> {
+        match (&verdict.request, verdict.reason) {
+            (Request::Preflight { origin, method }, Reason::Allowed(_)) => {
+                Some(self.preflight_reply(origin, method, &verdict.answer))
+            }
+            (Request::Preflight { .. }, Reason::Refused(refusal)) => {
+                match self.unmatched_preflights {
+                    _ if refusal.is_malformed_preflight() => Some(self.preflight_refusal(verdict)),
+                    UnmatchedPreflights::Forward => None,
+                    UnmatchedPreflights::Ignore => Some(Reply {
+                        status: self.preflight_status as u16,
+                        headers: self.vary_on_origin(),
+                        body: String::new(),
+                    }),
+                    UnmatchedPreflights::Reject => Some(self.preflight_refusal(verdict)),
+                }
+            }
+            (Request::Actual { .. }, Reason::Refused(_))
+                if self.unmatched_requests == UnmatchedRequests::Reject =>
+            {
+                let mut headers = self.vary_on_origin();
+                // Content delivery networks cache a 403 that does not forbid it.
+                headers.push((CACHE_CONTROL, Cow::Borrowed(b"no-store")));
+                Some(Reply {
+                    status: 403,
+                    headers,
+                    body: String::new(),
+                })
+            }
+            _ if verdict.is_plain_options => {
+                let allow = self.allow.as_deref()?;
+                let mut headers = vec![(ALLOW, Cow::Borrowed(allow.as_bytes()))];
+                if self.is_open() || matches!(verdict.reason, Reason::Allowed(_)) {
+                    self.grant(verdict.request.origin().unwrap_or_default(), &mut headers);
+                }
+                headers.append(&mut self.vary_on_origin());
+                Some(Reply {
+                    status: 204,
+                    headers,
+                    body: String::new(),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Changes the request that goes on to the upstream.
+    pub fn amend_request(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
+        // Only where the origin is allowed: an upstream takes a missing Origin for its own site's.
+        if self.hide_cors_from_upstream && matches!(verdict.reason, Reason::Allowed(_)) {
+            for name in CORS_REQUEST_HEADERS {
+                headers.remove(name);
+            }
+        }
+    }
+
+    /// Changes the response of whoever made it, once the request went on.
+    pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
+        if self.varies() {
+            add_vary(headers);
+        }
+        if self.upstream_cors == UpstreamCors::Keep
+            && (matches!(verdict.request, Request::Preflight { .. }) || has_one_grant(headers))
+        {
+            return;
+        }
+        match (verdict.request.origin(), verdict.reason) {
+            (origin, _) if self.is_open() => self.write_grant(origin.unwrap_or_default(), headers),
+            (Some(origin), Reason::Allowed(_)) => self.write_grant(origin, headers),
+            // A cache that ignores Vary would serve the value to every origin.
+            (None, _) => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
+            (Some(_), _) => {
+                for name in GRANT_HEADERS.into_iter().chain(PREFLIGHT_HEADERS) {
+                    headers.remove(name);
+                }
+            }
+        }
+    }
+
+    /// The pattern that allowed the request, as written in the configuration.
+    pub fn matched_pattern(&self, verdict: &Verdict) -> Option<String> {
+        match (verdict.reason, verdict.request.origin()) {
+            (Reason::Allowed(_), Some(_)) if self.is_open() => Some("*".to_owned()),
+            (Reason::Allowed(found), Some(origin)) => Some(self.origins.describe(origin, found)),
+            _ => None,
+        }
+    }
+
+    /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
+    /// `Origin`.
+    pub fn is_open(&self) -> bool {
+        self.origins.is_any() && !self.credentials
+    }
+
+    /// A few words that say how much there is of what, and no content.
+    pub fn summary(&self) -> String {
+        let regexes = self.origins.regex_count();
+        format!(
+            "{} origins, {regexes} regular expressions, credentials {}, mode {}",
+            self.origins.len() - regexes,
+            self.credentials,
+            match self.mode {
+                Mode::Enforce => "enforce",
+                Mode::Off => "off",
+                Mode::Shadow => "shadow",
+            },
+        )
+    }
+
+    fn not_cors(&self, headers: &impl Headers) -> Verdict {
+        self.actual(Request::NotCors, Reason::NotCors, headers)
+    }
+
+    fn unmatched(&self, request: Request, refusal: Refusal, headers: &impl Headers) -> Verdict {
+        let may_be_same_origin = self.unmatched_requests == UnmatchedRequests::Reject
+            && matches!(request, Request::Actual { .. });
+        let reason = if may_be_same_origin && is_same_origin(&request, headers) {
+            Reason::SameOrigin(refusal)
+        } else {
+            Reason::Refused(refusal)
+        };
+        match request {
+            Request::Preflight { .. } => Verdict {
+                request,
+                reason,
+                is_plain_options: false,
+                answer: PreflightAnswer::default(),
+            },
+            request => self.actual(request, reason, headers),
+        }
+    }
+
+    fn actual(&self, request: Request, reason: Reason, headers: &impl Headers) -> Verdict {
+        Verdict {
+            request,
+            reason,
+            is_plain_options: self.allow.is_some() && is_options(headers),
+            answer: PreflightAnswer::default(),
+        }
+    }
+
+    fn read_preflight(
+        &self,
+        method: &[u8],
+        headers: &impl Headers,
+    ) -> Result<PreflightAnswer, Refusal> {
+        if !is_token(method) {
+            return Err(Refusal::MalformedMethod);
+        }
+        let mut answer = PreflightAnswer::default();
+        if self.debug || matches!(self.headers, RequestHeaders::Any) {
+            // Proxies may split the list, and a host gives the first line alone.
+            let pairs = headers.pairs();
+            let lines = pairs
+                .iter()
+                .filter(|(name, _)| name == ACCESS_CONTROL_REQUEST_HEADERS.as_bytes())
+                .map(|(_, value)| value.as_slice());
+            answer.asked_headers =
+                read_request_header_names(lines).ok_or(Refusal::MalformedHeaders)?;
+        }
+        answer.private_network = self.private_network
+            && headers
+                .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
+                .is_some_and(|value| value == b"true");
+        answer.blocked = self.blocked(method, &answer.asked_headers);
+        Ok(answer)
+    }
+
+    /// What a browser will miss in the answer.
+    fn blocked(&self, method: &[u8], asked_headers: &[u8]) -> Option<Blocked> {
+        if let Methods::Listed(list) = &self.methods
+            && !is_cors_safelisted_method(method)
+            && !list.names.iter().any(|name| name.as_bytes() == method)
+        {
+            return Some(Blocked::Method);
+        }
+        let RequestHeaders::Listed(list) = &self.headers else {
+            return None;
+        };
+        asked_headers
+            .split(|byte| *byte == b',')
+            .find(|asked| {
+                !asked.is_empty()
+                    && !list
+                        .names
+                        .iter()
+                        .any(|name| name.as_bytes().eq_ignore_ascii_case(asked))
+            })
+            .map(|name| Blocked::Header(name.to_vec()))
+    }
+
+    /// The full lists, whatever is asked: the browser then names what it misses, and its cache
+    /// fills best.
+    fn preflight_reply<'a>(
+        &'a self,
+        origin: &'a [u8],
+        method: &'a [u8],
+        answer: &'a PreflightAnswer,
+    ) -> Reply<'a> {
+        let mut headers = Vec::with_capacity(8);
+        self.grant_origin(origin, &mut headers);
+        let allow_methods = match &self.methods {
+            Methods::Any => method,
+            Methods::Listed(list) => list.value.as_bytes(),
+        };
+        headers.push((ACCESS_CONTROL_ALLOW_METHODS, Cow::Borrowed(allow_methods)));
+        let allow_headers = match &self.headers {
+            RequestHeaders::Any => answer.asked_headers.as_slice(),
+            RequestHeaders::Listed(list) => list.value.as_bytes(),
+        };
+        if !allow_headers.is_empty() {
+            headers.push((ACCESS_CONTROL_ALLOW_HEADERS, Cow::Borrowed(allow_headers)));
+        }
+        self.grant_exposed(&mut headers);
+        headers.push((
+            ACCESS_CONTROL_MAX_AGE,
+            Cow::Borrowed(self.max_age.as_bytes()),
+        ));
+        if answer.private_network {
+            headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, Cow::Borrowed(b"true")));
+        }
+        if let Some(vary) = self.preflight_vary() {
+            headers.push((VARY, Cow::Borrowed(vary.as_bytes())));
+        }
+        Reply {
+            status: self.preflight_status as u16,
+            headers,
+            body: String::new(),
+        }
+    }
+
+    fn preflight_refusal(&self, verdict: &Verdict) -> Reply<'_> {
+        let mut headers = self.vary_on_origin();
+        let mut body = String::new();
+        if self.debug {
+            headers.push((CONTENT_TYPE, Cow::Borrowed(b"text/plain")));
+            headers.push((X_CONTENT_TYPE_OPTIONS, Cow::Borrowed(b"nosniff")));
+            body = format!("{verdict}\n");
+        }
+        Reply {
+            status: 403,
+            headers,
+            body,
+        }
+    }
+
+    fn grant<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, Cow<'a, [u8]>)>) {
+        self.grant_origin(origin, headers);
+        self.grant_exposed(headers);
+    }
+
+    fn grant_origin<'a>(
+        &'a self,
+        origin: &'a [u8],
+        headers: &mut Vec<(&'static str, Cow<'a, [u8]>)>,
+    ) {
+        headers.push((
+            ACCESS_CONTROL_ALLOW_ORIGIN,
+            Cow::Borrowed(self.allow_origin(origin)),
+        ));
+        if self.credentials {
+            headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, Cow::Borrowed(b"true")));
+        }
+    }
+
+    fn grant_exposed<'a>(&'a self, headers: &mut Vec<(&'static str, Cow<'a, [u8]>)>) {
+        if let Expose::Value(names) = &self.expose
+            && !names.is_empty()
+        {
+            headers.push((
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                Cow::Borrowed(names.as_bytes()),
+            ));
+        }
+    }
+
+    fn write_grant(&self, origin: &[u8], headers: &mut impl HeadersMut) {
+        headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin));
+        if self.credentials {
+            headers.replace(ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true");
+        } else {
+            headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        }
+        let exposed = match &self.expose {
+            Expose::All => Cow::Owned(exposable_names(headers)),
+            Expose::Value(names) => Cow::Borrowed(names.as_bytes()),
+        };
+        if exposed.is_empty() {
+            headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
+        } else {
+            headers.replace(ACCESS_CONTROL_EXPOSE_HEADERS, &exposed);
+        }
+        for name in PREFLIGHT_HEADERS {
+            headers.remove(name);
+        }
+    }
+
+    fn allow_origin<'a>(&self, origin: &'a [u8]) -> &'a [u8] {
+        if self.is_open() { b"*" } else { origin }
+    }
+
+    /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
+    fn varies(&self) -> bool {
+        !self.is_open() || self.upstream_cors == UpstreamCors::Keep
+    }
+
+    fn vary_on_origin(&self) -> Vec<(&'static str, Cow<'static, [u8]>)> {
+        if self.varies() {
+            vec![(VARY, Cow::Borrowed(b"Origin"))]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn preflight_vary(&self) -> Option<&'static str> {
+        let any_method = matches!(self.methods, Methods::Any);
+        let any_header = matches!(self.headers, RequestHeaders::Any);
+        match (self.varies(), any_method, any_header) {
+            (false, false, false) => None,
+            (false, false, true) => Some("Access-Control-Request-Headers"),
+            (false, true, false) => Some("Access-Control-Request-Method"),
+            (false, true, true) => {
+                Some("Access-Control-Request-Method, Access-Control-Request-Headers")
+            }
+            (true, false, false) => Some("Origin"),
+            (true, false, true) => Some("Origin, Access-Control-Request-Headers"),
+            (true, true, false) => Some("Origin, Access-Control-Request-Method"),
+            (true, true, true) => {
+                Some("Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+            }
+        }
+    }
+}
+
+/// `Vary: Origin` beside what is there. A host that does not join lines shows only the first: a
+/// second `Origin` is then possible, and harmless.
+fn add_vary(headers: &mut impl HeadersMut) {
+    let varies = headers
+        .value(VARY)
+        .is_some_and(|value| holds_token(&value, "origin") || holds_token(&value, "*"));
+    if !varies {
+        headers.add(VARY, b"Origin");
+    }
+}
+
+/// Whether the upstream sent exactly one `Access-Control-Allow-Origin`; a host that joins several
+/// lines does so with a comma, which no origin holds.
+fn has_one_grant(headers: &impl Headers) -> bool {
+    headers
+        .value(ACCESS_CONTROL_ALLOW_ORIGIN)
+        .is_some_and(|value| !value.trim_ascii().is_empty() && !value.contains(&b','))
+}
+
+/// The names that a response with `exposeHeaders: ["*"]` exposes.
+fn exposable_names(headers: &impl Headers) -> Vec<u8> {
+    let pairs = headers.pairs();
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in &pairs {
+        if let Ok(name) = std::str::from_utf8(name)
+            && names.len() < MAX_EXPANDED_NAMES
+            && is_exposable(name)
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names.join(", ").into_bytes()
+}
+
+/// Whether the request comes from the very site it goes to, as the browser says, or, where it does
+/// not say, as far as host and port tell: TLS may end before this proxy, so schemes are not compared.
+fn is_same_origin(request: &Request, headers: &impl Headers) -> bool {
+    if let Some(site) = headers.value(SEC_FETCH_SITE) {
+        return site == b"same-origin" || site == b"none";
+    }
+    let (Some(Origin::Tuple(origin)), Some(authority)) = (
+        request.origin().and_then(Origin::parse),
+        headers.value(AUTHORITY),
+    ) else {
+        return false;
+    };
+    let Ok(authority) = std::str::from_utf8(&authority) else {
+        return false;
+    };
+    let (host, port) = split_port(authority);
+    host.eq_ignore_ascii_case(origin.host())
+        && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
+}
+
+/// The headers that every granted response may carry.
+const GRANT_HEADERS: [&str; 3] = [
+    ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    ACCESS_CONTROL_EXPOSE_HEADERS,
+];
+
+/// The headers that mean something on the answer to a preflight only.
+const PREFLIGHT_HEADERS: [&str; 4] = [
+    ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
+];
+
+const MAX_EXPANDED_NAMES: usize = 64;

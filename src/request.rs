@@ -1,0 +1,67 @@
+//! What a request is to CORS, read once from its headers.
+
+use crate::header::{ACCESS_CONTROL_REQUEST_METHOD, METHOD, ORIGIN};
+
+/// The header map of a request or a response, as a host lends it. Names are lower-case, values are
+/// bytes as they came.
+pub trait Headers {
+    /// The value of the header's first line; `None` without one.
+    fn value(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Every line of every header, in order. This copies the whole map out of the host: for what
+    /// [`Headers::value`] cannot tell.
+    fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)>;
+}
+
+/// A header map that can be changed.
+pub trait HeadersMut: Headers {
+    /// Adds a line, or joins the value to the one that is there with a comma: the host's choice.
+    fn add(&mut self, name: &str, value: &[u8]);
+
+    /// Removes every line.
+    fn remove(&mut self, name: &str);
+
+    /// Leaves one line with this value.
+    fn replace(&mut self, name: &str, value: &[u8]);
+}
+
+/// A request, by the words of the [Fetch standard](https://fetch.spec.whatwg.org/#http-requests).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Request {
+    /// No `Origin`.
+    NotCors,
+    /// With `Origin`, and no preflight: what a script asked for.
+    Actual { origin: Vec<u8> },
+    /// The browser's question before an actual request.
+    Preflight { origin: Vec<u8>, method: Vec<u8> },
+}
+
+impl Request {
+    /// Reads as few headers as tell the three apart: every value is a copy out of the host.
+    pub fn read(headers: &impl Headers) -> Self {
+        let Some(origin) = headers.value(ORIGIN) else {
+            return Self::NotCors;
+        };
+        match headers.value(ACCESS_CONTROL_REQUEST_METHOD) {
+            Some(method) if !method.is_empty() && is_options(headers) => {
+                Self::Preflight { origin, method }
+            }
+            _ => Self::Actual { origin },
+        }
+    }
+
+    /// The value of the `Origin` header, not validated.
+    pub fn origin(&self) -> Option<&[u8]> {
+        match self {
+            Self::NotCors => None,
+            Self::Actual { origin } | Self::Preflight { origin, .. } => Some(origin),
+        }
+    }
+}
+
+/// Whether the request's method is `OPTIONS`.
+pub fn is_options(headers: &impl Headers) -> bool {
+    headers
+        .value(METHOD)
+        .is_some_and(|method| method == b"OPTIONS")
+}

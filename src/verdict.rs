@@ -1,0 +1,165 @@
+//! What was decided about one request, why, and the reply where the filter gives one itself.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::origin::{Match, Mismatch};
+use crate::request::Request;
+
+/// The decision about one request, made once, in the request phase: a later filter may change
+/// `Origin` (CVE-2023-35943 of Envoy's own filter).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    pub request: Request,
+    pub reason: Reason,
+    /// `OPTIONS` that is no preflight, under `autoOptions`.
+    pub is_plain_options: bool,
+    /// What only an answered preflight has.
+    pub answer: PreflightAnswer,
+}
+
+/// What an answered preflight says beyond the policy's own lists.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PreflightAnswer {
+    /// The header names asked for, where they are read: lower-case, joined with `,`.
+    pub asked_headers: Vec<u8>,
+    /// Whether access to a private network was asked for and is granted.
+    pub private_network: bool,
+    /// Why the browser will not send the actual request although its origin is allowed.
+    pub blocked: Option<Blocked>,
+}
+
+/// Why the decision came out as it did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Reason {
+    Allowed(Match),
+    /// No `Origin`: nothing to decide.
+    NotCors,
+    Refused(Refusal),
+    /// Refused as a CORS request, but the browser's own site asks, which needs no permission.
+    SameOrigin(Refusal),
+}
+
+/// Why a request is refused. The text holds no configured value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Refusal {
+    MalformedHeaders,
+    MalformedMethod,
+    MalformedOrigin,
+    Null,
+    Origin,
+    Path,
+}
+
+impl Refusal {
+    /// The word for counters, access logs and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::MalformedHeaders | Self::MalformedMethod | Self::MalformedOrigin => "malformed",
+            Self::Null => "null",
+            Self::Origin => "origin",
+            Self::Path => "path",
+        }
+    }
+
+    /// Whether the preflight itself is no preflight that a browser can have sent.
+    pub fn is_malformed_preflight(self) -> bool {
+        matches!(self, Self::MalformedHeaders | Self::MalformedMethod)
+    }
+}
+
+impl From<Mismatch> for Refusal {
+    fn from(mismatch: Mismatch) -> Self {
+        match mismatch {
+            Mismatch::Malformed => Self::MalformedOrigin,
+            Mismatch::Null => Self::Null,
+            Mismatch::Origin => Self::Origin,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MalformedHeaders => {
+                "malformed: access-control-request-headers is not a list of header names"
+            }
+            Self::MalformedMethod => "malformed: access-control-request-method is not a method",
+            Self::MalformedOrigin => "malformed: Origin is not as a browser writes it",
+            Self::Null => "null: the origin is opaque (a sandboxed frame, a file, a redirect) and null is not listed",
+            Self::Origin => "origin: it is not an allowed origin",
+            Self::Path => "path: as sent and as normalised it leads to different rules",
+        })
+    }
+}
+
+/// What the browser misses in the answer to a preflight.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Blocked {
+    /// The first header name that is asked for and not listed.
+    Header(Vec<u8>),
+    Method,
+}
+
+/// A whole response that the filter gives itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply<'a> {
+    pub status: u16,
+    pub headers: Vec<(&'static str, Cow<'a, [u8]>)>,
+    pub body: String,
+}
+
+/// The one text of a verdict: for the debug log, the command line and the page. It holds the
+/// request's own values, escaped and cut, and no configured one.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.request {
+            Request::NotCors => return f.write_str("request without Origin: not a CORS request"),
+            Request::Actual { origin } => write!(f, "request from {}", Escaped(origin))?,
+            Request::Preflight { origin, method } => {
+                write!(
+                    f,
+                    "preflight for {} from {}",
+                    Escaped(method),
+                    Escaped(origin)
+                )?;
+            }
+        }
+        match self.reason {
+            Reason::Allowed(_) => f.write_str(" allowed")?,
+            Reason::NotCors => {}
+            Reason::Refused(refusal) => write!(f, " refused: {refusal}")?,
+            Reason::SameOrigin(_) => f.write_str(" passed: it is of the same origin")?,
+        }
+        match &self.answer.blocked {
+            Some(Blocked::Header(name)) => {
+                write!(
+                    f,
+                    "; the browser blocks it: {} is not in allowHeaders",
+                    Escaped(name)
+                )
+            }
+            Some(Blocked::Method) => {
+                f.write_str("; the browser blocks it: the method is not in allowMethods")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Bytes from the network for a person's eyes: quoted, escaped, cut at 100 bytes.
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..MAX_SHOWN).unwrap_or(self.0);
+        let more = if shown.len() < self.0.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "\"{}\"{more}", shown.escape_ascii())
+    }
+}
+
+const MAX_SHOWN: usize = 100;
