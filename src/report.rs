@@ -67,17 +67,17 @@ pub struct Report {
 impl Report {
     /// Adds an error about the value at the path.
     pub fn error(&mut self, path: impl fmt::Display, value: &str, text: impl fmt::Display) {
-        self.errors.push(problem(path, value, text));
+        self.errors.push(problem(&path, value, &text));
     }
 
     /// Adds a warning about the value at the path.
     pub fn warn(&mut self, path: impl fmt::Display, value: &str, text: impl fmt::Display) {
-        self.warnings.push(problem(path, value, text));
+        self.warnings.push(problem(&path, value, &text));
     }
 
     /// Adds a note about the value at the path.
     pub fn note(&mut self, path: impl fmt::Display, value: &str, text: impl fmt::Display) {
-        self.notes.push(problem(path, value, text));
+        self.notes.push(problem(&path, value, &text));
     }
 
     /// Turns the warnings into errors.
@@ -87,7 +87,8 @@ impl Report {
     }
 }
 
-fn problem(path: impl fmt::Display, value: &str, text: impl fmt::Display) -> Problem {
+/// Behind trait objects: one copy of this, whatever is displayed, keeps the module small.
+fn problem(path: &dyn fmt::Display, value: &str, text: &dyn fmt::Display) -> Problem {
     Problem {
         path: path.to_string(),
         value: cut(value),
