@@ -298,7 +298,7 @@ def is_governed(name, of_filter):
 
 def tokens(lines):
     """The tokens of Vary in one order; a duplicate stays visible."""
-    return lines and sorted(token.strip().lower() for token in ",".join(lines).split(","))
+    return lines and sorted(filter(None, (token.strip() for token in ",".join(lines).lower().split(","))))
 
 
 def counted(seen):
@@ -379,8 +379,10 @@ def main():
     runs.append(("failing calls", run_failing_calls(engine, module)))
     for name, (passed, failures) in runs:
         print(f"{name}: {passed} passed, {len(failures)} failed")
-        for case, lines in failures:
+        for case, lines in failures[:10]:
             print("\n    ".join([f"  {case}", *lines]))
+        if len(failures) > 10:
+            print(f"  and {len(failures) - 10} more")
     failed = sum(len(failures) for _, (_, failures) in runs)
     print(f"{sum(passed for _, (passed, _) in runs)} passed, {failed} failed")
     return 1 if failed or not all(passed for _, (passed, _) in runs) else 0

@@ -97,12 +97,17 @@ impl Vm {
         proxy_on_context_create(context, plugin.root);
         let stopped = proxy_on_request_headers(context, count, true) == PAUSE;
 
-        let reply = with(|host| host.reply.take());
-        let from_filter = reply.is_some();
+        let (reply, answers) = with(|host| {
+            let answers = host.calls.iter().any(|entry| entry.call == Call::Reply);
+            (host.reply.take(), answers)
+        });
         assert_eq!(
-            stopped, from_filter,
+            stopped, answers,
             "a request is stopped exactly when it is answered"
         );
+        let from_filter = reply.is_some();
+        // Where the host refuses the answer, nothing goes on.
+        let upstream = if stopped { Lines::new() } else { upstream };
         let (lines, body) = reply.unwrap_or((upstream, Vec::new()));
         let count = lines.len();
         let (upstream_saw, comes_back) = with(|host| {
