@@ -33,7 +33,9 @@ fn main() -> Result<()> {
 }
 
 fn listed<'a>(list: &'a str, kind: &str) -> HashSet<&'a str> {
-    list.lines().filter_map(|line| line.strip_prefix(kind)).collect()
+    list.lines()
+        .filter_map(|line| line.strip_prefix(kind))
+        .collect()
 }
 
 fn drop_exports(module: &mut Module, keep: &HashSet<&str>) {
@@ -56,7 +58,12 @@ fn trap_imports_of_the_sdk(module: &mut Module, keep: &HashSet<&str>) -> Result<
         let ImportKind::Function(function) = import.kind else {
             continue;
         };
-        let symbol = module.funcs.get(function).name.as_deref().unwrap_or_default();
+        let symbol = module
+            .funcs
+            .get(function)
+            .name
+            .as_deref()
+            .unwrap_or_default();
         let path = format!("{}.{}", import.module, import.name);
         if symbol.contains("10proxy_wasm9hostcalls") && !keep.contains(path.as_str()) {
             unlisted.push(function);
