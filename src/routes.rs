@@ -215,11 +215,16 @@ fn path_starts(path: &str) -> impl Iterator<Item = &str> {
     starts.into_iter().rev().filter_map(|end| path.get(..end))
 }
 
-/// The host of an authority: lower-case, without user name, port and one trailing dot.
+/// The host of an authority: lower-case, without user name, port and one trailing dot, which may
+/// stand behind the port too.
 pub fn host_of(authority: &str) -> String {
+    let without_dot = |text| str::strip_suffix(text, ".").unwrap_or(text);
     let authority = authority.rsplit('@').next().unwrap_or(authority);
-    let without_dot = |text: &str| text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    without_dot(split_port(&without_dot(authority)).0)
+    let host = match split_port(without_dot(authority)) {
+        (host, None) => host,
+        (host, Some(_)) => without_dot(host),
+    };
+    host.to_ascii_lowercase()
 }
 
 /// The path of a request target: what stands before the query and the fragment.
