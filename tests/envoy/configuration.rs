@@ -109,6 +109,19 @@ fn a_large_configuration_is_fine() {
     assert_eq!(allow_origin(&other), "");
 }
 
+/// No configuration at all is the open default policy, and says so.
+#[test]
+fn no_configuration_is_the_default_policy() {
+    let upstream = Upstream::start(|_| Reply::new(200, &[]));
+    let absent = Listener::cors("absent", Configuration::Absent);
+    let envoy = Envoy::start(upstream.port, vec![absent]);
+    let answer = send(&envoy, "absent", "GET", "/", &[("origin", APP)]);
+    assert_eq!(allow_origin(&answer), "*");
+    let log = envoy.log();
+    let warning = log.lines().find(|line| line.contains("[warning][wasm]"));
+    assert!(warning.is_some_and(|line| line.contains("TRACE")), "{log}");
+}
+
 fn run(configuration: Configuration, mode: &str) -> Ended {
     Envoy::run(1, vec![Listener::cors("bad", configuration)], mode)
 }

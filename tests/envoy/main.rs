@@ -2,7 +2,9 @@
 
 mod configuration;
 mod hostile;
+mod log;
 mod replies;
+mod requests;
 mod routes;
 #[path = "../support/mod.rs"]
 mod support;
