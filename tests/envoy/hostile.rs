@@ -7,6 +7,8 @@ use crate::support::http::{self, Response};
 use crate::support::upstream::{Reply, Upstream};
 use crate::{APP, allow_origin, send};
 
+const ASKS: (&str, &[u8]) = ("access-control-request-method", b"PUT");
+const FROM_APP: (&str, &[u8]) = ("origin", APP.as_bytes());
 const SEQUENCES: usize = 1000;
 
 #[test]
@@ -40,23 +42,26 @@ fn no_bytes_kill_the_module() {
             Listener::cors("keep", Configuration::Text(&keep.to_string())),
         ],
     );
-    let asks = ("access-control-request-method", &b"PUT"[..]);
-    let app = ("origin", APP.as_bytes());
-    let attacks: [(&str, &str, &str, &[(&str, &[u8])]); 11] = [
+    let attacks: [Attack; 11] = [
         ("echo", "GET", "origin", &[]),
-        ("echo", "OPTIONS", "origin", &[asks]),
-        ("echo", "OPTIONS", "access-control-request-method", &[app]),
+        ("echo", "OPTIONS", "origin", &[ASKS]),
+        (
+            "echo",
+            "OPTIONS",
+            "access-control-request-method",
+            &[FROM_APP],
+        ),
         (
             "echo",
             "OPTIONS",
             "access-control-request-headers",
-            &[app, asks],
+            &[FROM_APP, ASKS],
         ),
         (
             "echo",
             "OPTIONS",
             "access-control-request-private-network",
-            &[app, asks],
+            &[FROM_APP, ASKS],
         ),
         ("reject", "POST", "origin", &[]),
         (
@@ -65,10 +70,10 @@ fn no_bytes_kill_the_module() {
             "sec-fetch-site",
             &[("origin", b"https://evil.example")],
         ),
-        ("reject", "POST", "host", &[app]),
-        ("reject", "GET", ":path", &[app]),
-        ("keep", "GET", "x-answer", &[app]),
-        ("echo", "GET", "x-answer", &[app]),
+        ("reject", "POST", "host", &[FROM_APP]),
+        ("reject", "GET", ":path", &[FROM_APP]),
+        ("keep", "GET", "x-answer", &[FROM_APP]),
+        ("echo", "GET", "x-answer", &[FROM_APP]),
     ];
     let mut bytes = Bytes(0x9e37_79b9_7f4a_7c15);
     for (listener, method, target, others) in attacks {
@@ -115,6 +120,14 @@ fn no_bytes_kill_the_module() {
     }
     assert!(!envoy.log().contains("panicked"), "{}", envoy.log());
 }
+
+/// Listener, method, the header that carries the bytes, and the others.
+type Attack = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static [u8])],
+);
 
 /// Under these policies every answer varies; what Envoy's codec refuses does not.
 fn is_from_the_module(answer: &Response) -> bool {
