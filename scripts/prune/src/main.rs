@@ -2,14 +2,18 @@
 //!
 //! The SDK exports every callback of the ABI, and Envoy enters the module for each one that is
 //! exported: for every chunk of a body, at the end of every stream. It also imports every function
-//! of the ABI, because the default methods of its traits call them, though nobody calls those.
+//! of the ABI, because the default methods of its traits call them; the filter has src/host.rs for
+//! that. Those methods are in tables of methods, so only a post-link step can know them as dead.
 //!
 //! Usage: prune [--names] LIST IN.wasm OUT.wasm; scripts/module.txt is the list.
 
 use std::collections::HashSet;
 
 use anyhow::{Context, Result, bail};
-use walrus::{ImportKind, Module, ModuleConfig};
+use walrus::ir::{Call, Visitor, dfs_in_order};
+use walrus::{
+    FunctionBuilder, FunctionId, FunctionKind, ImportKind, LocalFunction, Module, ModuleConfig,
+};
 
 fn main() -> Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +31,8 @@ fn main() -> Result<()> {
         .generate_producers_section(false)
         .parse_file(input)?;
     drop_exports(&mut module, &listed(&list, "export "));
-    trap_imports_of_the_sdk(&mut module, &listed(&list, "import "))?;
+    walrus::passes::gc::run(&mut module);
+    trap_host_calls_of_the_sdk(&mut module, &listed(&list, "import "))?;
     walrus::passes::gc::run(&mut module);
     module.emit_wasm_file(output)
 }
@@ -38,11 +43,12 @@ fn listed<'a>(list: &'a str, kind: &str) -> HashSet<&'a str> {
         .collect()
 }
 
-fn drop_exports(module: &mut Module, keep: &HashSet<&str>) {
+/// Drops every export that is not listed.
+fn drop_exports(module: &mut Module, listed: &HashSet<&str>) {
     let unlisted: Vec<_> = module
         .exports
         .iter()
-        .filter(|export| !keep.contains(export.name.as_str()))
+        .filter(|export| !listed.contains(export.name.as_str()))
         .map(|export| export.id())
         .collect();
     for export in unlisted {
@@ -50,29 +56,83 @@ fn drop_exports(module: &mut Module, keep: &HashSet<&str>) {
     }
 }
 
-/// Makes a trap of each import that is not listed, if it is one that the SDK declares. Every other
-/// one stays, for scripts/check-module to report: it is a call that the filter really makes.
-fn trap_imports_of_the_sdk(module: &mut Module, keep: &HashSet<&str>) -> Result<()> {
-    let mut unlisted = Vec::new();
-    for import in module.imports.iter() {
-        let ImportKind::Function(function) = import.kind else {
-            continue;
-        };
-        let symbol = module
-            .funcs
-            .get(function)
-            .name
-            .as_deref()
-            .unwrap_or_default();
-        let path = format!("{}.{}", import.module, import.name);
-        if symbol.contains("10proxy_wasm9hostcalls") && !keep.contains(path.as_str()) {
-            unlisted.push(function);
+/// Makes traps of the SDK's host calls and of the methods of its traits that make them, after
+/// making sure that nothing else does.
+fn trap_host_calls_of_the_sdk(module: &mut Module, listed: &HashSet<&str>) -> Result<()> {
+    // The linker makes one import of two equal declarations, the filter's and the SDK's.
+    let shared: HashSet<FunctionId> = module
+        .imports
+        .iter()
+        .filter(|import| listed.contains(format!("{}.{}", import.module, import.name).as_str()))
+        .filter_map(|import| match import.kind {
+            ImportKind::Function(function) => Some(function),
+            _ => None,
+        })
+        .collect();
+    let mut traps: HashSet<FunctionId> = module
+        .funcs
+        .iter()
+        .filter(|function| is_in(function, "hostcalls") && !shared.contains(&function.id()))
+        .map(|function| function.id())
+        .collect();
+    let callers: Vec<_> = module
+        .funcs
+        .iter_local()
+        .filter(|(id, function)| !traps.contains(id) && calls_any(function, &traps))
+        .map(|(id, _)| id)
+        .collect();
+    for caller in callers {
+        let function = module.funcs.get(caller);
+        if !is_in(function, "traits") {
+            bail!(
+                "{} makes a host call of the SDK; src/host.rs has those of the filter",
+                function.name.as_deref().unwrap_or("a function")
+            );
+        }
+        traps.insert(caller);
+    }
+    for function in traps {
+        trap(module, function)?;
+    }
+    Ok(())
+}
+
+/// Whether this is a function of that module of the SDK, by its mangled name.
+fn is_in(function: &walrus::Function, module: &str) -> bool {
+    let path = format!("10proxy_wasm{}{module}", module.len());
+    function
+        .name
+        .as_ref()
+        .is_some_and(|name| name.contains(&path))
+}
+
+fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
+    struct Calls<'a>(&'a HashSet<FunctionId>, bool);
+    impl Visitor<'_> for Calls<'_> {
+        fn visit_call(&mut self, call: &Call) {
+            self.1 |= self.0.contains(&call.func);
         }
     }
-    for function in unlisted {
+    let mut calls = Calls(callees, false);
+    dfs_in_order(&mut calls, function, function.entry_block());
+    calls.1
+}
+
+fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
+    if matches!(module.funcs.get(function).kind, FunctionKind::Import(_)) {
         module.replace_imported_func(function, |(body, _)| {
             body.unreachable();
         })?;
+        return Ok(());
     }
+    let signature = module.types.get(module.funcs.get(function).ty());
+    let (parameters, results) = (signature.params().to_vec(), signature.results().to_vec());
+    let arguments: Vec<_> = parameters
+        .iter()
+        .map(|kind| module.locals.add(*kind))
+        .collect();
+    let mut builder = FunctionBuilder::new(&mut module.types, &parameters, &results);
+    builder.func_body().unreachable();
+    module.funcs.get_mut(function).kind = FunctionKind::Local(builder.local_func(arguments));
     Ok(())
 }
