@@ -90,8 +90,8 @@ struct Reader {
 struct Object<'n> {
     path: String,
     fields: Vec<(&'static str, &'n Node)>,
-    /// Known fields that an unknown one was probably meant for.
-    misspelt: Vec<&'static str>,
+    /// Fields that are written, but not so that they can be read; that has been told.
+    unreadable: Vec<&'static str>,
 }
 
 impl<'n> Object<'n> {
@@ -106,6 +106,11 @@ impl<'n> Object<'n> {
         self.get(name).is_some()
     }
 
+    /// Whether the field is there, readable or not.
+    fn writes(&self, name: &str) -> bool {
+        self.has(name) || self.unreadable.contains(&name)
+    }
+
     /// The path of a field of this object.
     fn at(&self, name: &str) -> String {
         join(&self.path, name)
@@ -114,7 +119,9 @@ impl<'n> Object<'n> {
 
 impl Reader {
     fn read_plugin(&mut self, node: &Node) -> Plugin {
-        let object = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]);
+        let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
+            return Plugin::new(Settings::default(), None);
+        };
         let is_absent = matches!(node, Node::Object(pairs) if pairs.is_empty());
         let settings = Settings {
             debug: self.read_bool(&object, "debug"),
@@ -157,7 +164,7 @@ impl Reader {
         self.build_policy(&Object {
             path: String::new(),
             fields: vec![("presets", &presets)],
-            misspelt: Vec::new(),
+            unreadable: Vec::new(),
         })
     }
 
@@ -252,7 +259,10 @@ impl Reader {
         let mut matches = 0;
         let mut names: HashMap<&str, usize, BuildFnv> = HashMap::default();
         for (index, node) in nodes.iter().enumerate() {
-            let rule = self.read_object(&format!("{path}[{index}]"), node, &[RULE_FIELDS]);
+            let path = format!("{path}[{index}]");
+            let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
+                continue;
+            };
             let name = self.read_text(&rule, "name");
             if let Some(other) = name.and_then(|name| names.insert(name, index)) {
                 let text =
@@ -298,7 +308,7 @@ impl Reader {
                     "has policy and policyRef; write one of them",
                 );
             }
-            (None, None) if rule.has("policyRef") => {}
+            (None, None) if rule.writes("policy") || rule.writes("policyRef") => {}
             (None, None) => {
                 self.report
                     .error(&rule.path, "", "has no policy; write policy or policyRef");
@@ -310,6 +320,9 @@ impl Reader {
     fn read_match(&mut self, rule: &Object, index: usize, rules: &mut Rules, matches: &mut usize) {
         let path = rule.at("match");
         let Some(node) = rule.get("match") else {
+            if rule.writes("match") {
+                return;
+            }
             self.report.error(
                 &path,
                 "",
@@ -317,8 +330,10 @@ impl Reader {
             );
             return;
         };
-        let object = self.read_object(&path, node, &[MATCH_FIELDS]);
-        if object.fields.is_empty() && matches!(node, Node::Object(_)) {
+        let Some(object) = self.read_object(&path, node, &[MATCH_FIELDS]) else {
+            return;
+        };
+        if object.fields.is_empty() && object.unreadable.is_empty() {
             self.report.error(
                 &path,
                 "",
@@ -399,11 +414,9 @@ impl Reader {
     }
 
     fn read_policy(&mut self, path: &str, node: &Node) -> Policy {
-        let object = self.read_object(path, node, &[POLICY_FIELDS]);
-        if matches!(node, Node::Object(_)) {
-            self.build_policy(&object)
-        } else {
-            Policy::default()
+        match self.read_object(path, node, &[POLICY_FIELDS]) {
+            Some(object) => self.build_policy(&object),
+            None => Policy::default(),
         }
     }
 
@@ -554,7 +567,7 @@ impl Reader {
             }
         }
         let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
-            object.misspelt.contains(name)
+            object.unreadable.contains(name)
                 || match object.get(name) {
                     None => false,
                     Some(Node::List(items)) => !items.is_empty(),
@@ -982,22 +995,22 @@ impl Reader {
         path: &str,
         node: &'n Node,
         tables: &[&'static [Field]],
-    ) -> Object<'n> {
+    ) -> Option<Object<'n>> {
         let mut object = Object {
             path: path.to_owned(),
             fields: Vec::new(),
-            misspelt: Vec::new(),
+            unreadable: Vec::new(),
         };
         let Node::Object(pairs) = node else {
             self.wrong_type(path, node, "an object");
-            return object;
+            return None;
         };
         let known = || tables.iter().flat_map(|table| table.iter());
         for (key, value) in pairs.iter().filter(|(key, _)| !is_comment(key)) {
             let path = join(path, key);
             let Some(field) = find(known(), key) else {
                 object
-                    .misspelt
+                    .unreadable
                     .extend(self.unknown_field(&path, key, value, known()));
                 continue;
             };
@@ -1010,13 +1023,12 @@ impl Reader {
                     "null",
                     "says nothing; leave the field out for its default",
                 );
-                // The field counts as said, so that nobody is told that it is missing too.
-                object.fields.push((field.name, value));
+                object.unreadable.push(field.name);
             } else {
                 object.fields.push((field.name, value));
             }
         }
-        object
+        Some(object)
     }
 
     /// Tells of an unknown field; returns the known one that was probably meant.
@@ -1053,14 +1065,8 @@ impl Reader {
     }
 
     fn wrong_type(&mut self, path: &str, node: &Node, expected: &str) {
-        // Null was told when the field was found.
-        if *node != Node::Null || path.is_empty() || path.ends_with(']') {
-            self.report.error(
-                path,
-                &node.to_string(),
-                format!("is {}; write {expected}", node.kind()),
-            );
-        }
+        let text = format!("is {}; write {expected}", node.kind());
+        self.report.error(path, &node.to_string(), text);
     }
 }
 
@@ -1270,3 +1276,69 @@ const MAX_REGEXES: usize = 1_000;
 const MAX_REGEX_LENGTH: usize = 1_024;
 const MAX_RULES: usize = 10_000;
 const MAX_USEFUL_AGE: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(configuration: &str) -> Vec<String> {
+        let (_, report) = read(configuration.as_bytes());
+        report
+            .errors
+            .shown
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn null_is_an_error_everywhere() {
+        for configuration in [
+            "null",
+            r#"{"allowOrigins": null}"#,
+            r#"{"allowOrigins": [null]}"#,
+            r#"{"allowOrigins": ["*"], "maxAge": null}"#,
+            r#"{"policies": null}"#,
+            r#"{"policies": {"a": null}}"#,
+            r#"{"policies": {"a": {"allowOrigins": null}}}"#,
+            r#"{"rules": null}"#,
+            r#"{"rules": [null]}"#,
+            r#"{"rules": [{"match": null, "policy": {"allowOrigins": ["*"]}}]}"#,
+            r#"{"rules": [{"match": {"hostnames": null}, "policy": {"allowOrigins": ["*"]}}]}"#,
+            r#"{"rules": [{"match": {"hostnames": ["a"]}, "policy": null}]}"#,
+            r#"{"rules": [{"match": {"hostnames": ["a"]}, "policyRef": null}]}"#,
+            r#"{"debug": null}"#,
+        ] {
+            let errors = errors(configuration);
+            assert_eq!(errors.len(), 1, "{configuration}: {errors:?}");
+            assert!(errors[0].contains("null"), "{configuration}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_go_s() {
+        for (text, seconds) in [
+            ("0", Some(0)),
+            ("600", Some(600)),
+            ("12h", Some(43_200)),
+            ("1h30m", Some(5_400)),
+            ("1.5h", Some(5_400)),
+            (".5m", Some(30)),
+            ("1500ms", Some(1)),
+            ("999999999ns", Some(0)),
+            ("3us2µs1μs", Some(0)),
+            ("", None),
+            ("1 day", None),
+            ("10 m", None),
+            ("1d", None),
+            ("h", None),
+            (".h", None),
+            ("1.2.3s", None),
+            ("-1s", None),
+            ("99999999999", None),
+            ("999999999999h", None),
+        ] {
+            assert_eq!(parse_duration(text).ok(), seconds, "{text}");
+        }
+    }
+}
