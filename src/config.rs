@@ -273,7 +273,7 @@ impl Reader {
             let policy = self.read_rule_policy(&rule, policies);
             self.read_match(&rule, index, &mut rules, &mut matches);
             plugin.add_rule(Rule {
-                name: name.map(str::to_owned),
+                name: name.map(Rc::from),
                 policy,
             });
         }

@@ -42,7 +42,7 @@ pub struct Settings {
 /// A policy for some hosts, paths or routes.
 #[derive(Debug)]
 pub struct Rule {
-    pub name: Option<String>,
+    pub name: Option<Rc<str>>,
     pub policy: Rc<Policy>,
 }
 
@@ -248,7 +248,7 @@ pub enum Source {
     RouteMetadata,
     Rule {
         index: usize,
-        name: Option<String>,
+        name: Option<Rc<str>>,
     },
     TopLevel,
     VirtualHostMetadata,
