@@ -149,6 +149,10 @@ fn run_case(vm: &mut Vm, plugin: &Plugin, case: &Case, counts: bool) -> Vec<Stri
         "not-cors" | "ungoverned" => "nothing",
         verdict => verdict,
     };
+    let undefined = |entry: &Entry| entry.call == Call::Count && entry.name.is_empty();
+    if seen.calls.iter().any(undefined) {
+        wrong.push("counts with a metric that the host does not have".into());
+    }
     let counted = counted(&seen);
     if counts && counted != verdict {
         wrong.push(format!("counted {counted}, not {verdict}"));

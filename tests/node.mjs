@@ -2,7 +2,7 @@
 //
 // What a case can see of the host is checked: who answered, the status, every CORS header and Vary, what the upstream
 // received, and the verdict as the counters tell it. The table runs on a host like Envoy, which joins several lines of
-// a header with commas, then on one that shows the first line only.
+// a header with commas, then on one that shows the first line only. Then many requests must not make memory grow.
 
 import { readFileSync } from "node:fs";
 import { load } from "../playground/host.mjs";
@@ -28,10 +28,32 @@ for (const joined of [true, false]) {
   }
 }
 
+const growth = await soak(100_000);
+if (growth) failures.push(["linear memory", [`${growth} bytes more after 100,000 requests`]]);
+else passed++;
+
 for (const [title, problems] of failures.slice(0, 20)) console.log([title, ...problems].join("\n    "));
 if (failures.length > 20) console.log(`and ${failures.length - 20} more`);
 console.log(`${passed} passed, ${failures.length} failed`);
 process.exitCode = failures.length || !passed ? 1 : 0;
+
+/** By how many bytes the module's memory grows under requests of each kind, after a first thousand. */
+async function soak(count) {
+  const plugin = await load(bytes);
+  plugin.configure('{"allowOrigins": ["https://app.example"]}');
+  const asks = ["access-control-request-method", "PUT"];
+  const kinds = [
+    { headers: [] },
+    { headers: [["origin", "https://app.example"]] },
+    { method: "OPTIONS", headers: [["origin", "https://app.example"], asks] },
+    { method: "OPTIONS", headers: [["origin", "https://evil.example"], asks] },
+  ];
+  const send = (i) => plugin.request({ url: "https://api.example/", ...kinds[i % kinds.length] });
+  for (let i = 0; i < 1_000; i++) send(i);
+  const before = plugin.memory;
+  for (let i = 0; i < count; i++) send(i);
+  return plugin.memory - before;
+}
 
 /** What is wrong with the module's answer to one case, in lines. */
 function check(plugin, { request, upstream, answer, verdict, receives = {} }) {

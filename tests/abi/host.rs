@@ -615,7 +615,7 @@ extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, size: usize, id: 
 extern "C" fn proxy_increment_metric(id: u32, by: i64) -> u32 {
     import(|host| {
         let name = host.metrics.get(id as usize).cloned();
-        host.admit(Call::Count, name.as_deref().unwrap_or("undefined"), false)?;
+        host.admit(Call::Count, name.as_deref().unwrap_or_default(), false)?;
         *host.counters.entry(name.ok_or(NOT_FOUND)?).or_default() += by;
         Ok(())
     })
