@@ -127,8 +127,6 @@ class Vm {
     };
     return {
       proxy_log: (level, text, size) => (this.say(LEVELS[level] ?? "critical", this.text(text, size)), OK),
-      proxy_get_log_level: (out) => (this.word(out, 0), OK),
-      proxy_set_effective_context: () => OK,
       proxy_get_current_time_nanoseconds: (out) => this.now(out),
       proxy_get_buffer_bytes: (type, start, size, data, dataSize) =>
         type === PLUGIN_CONFIGURATION

@@ -564,7 +564,7 @@ fn streams_leave_nothing_behind() {
 }
 
 #[test]
-#[ignore = "takes a minute"]
+#[ignore = "takes half a minute"]
 fn a_million_streams_leave_nothing_behind() {
     send_streams(1_000_000);
 }
