@@ -1,0 +1,291 @@
+//! What the targets share. An input is text, so that a finding reads like a case: the configuration
+//! on the first line, then the request's lines `name: value`, an empty line, the response's lines.
+
+use cors::config;
+use cors::field::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
+use cors::node::Node;
+use cors::origin::OriginPattern;
+use cors::plugin::{Source, Stream};
+use cors::policy::Mode;
+use cors::request::{Headers, HeadersMut};
+use regex::Regex;
+
+/// A configuration, a request, and what the upstream answers.
+#[derive(Clone)]
+pub struct Exchange<'a> {
+    pub configuration: &'a [u8],
+    pub request: Message,
+    pub response: Message,
+}
+
+/// What came of an exchange that some policy governs.
+pub struct Outcome {
+    /// `None`: the upstream was asked.
+    pub status: Option<u16>,
+    /// The headers that the client gets.
+    pub headers: Message,
+    pub body: String,
+    pub source: Source,
+}
+
+impl<'a> Exchange<'a> {
+    pub fn parse(data: &'a [u8]) -> Self {
+        let mut lines = data.split(|byte| *byte == b'\n');
+        Self {
+            configuration: lines.next().unwrap_or_default(),
+            request: Message::parse(lines.by_ref().take_while(|line| !line.is_empty())),
+            response: Message::parse(lines),
+        }
+    }
+
+    /// `None` if the configuration is refused, or nothing is enforced.
+    pub fn run(mut self) -> Option<Outcome> {
+        let plugin = config::read(self.configuration).0?;
+        let governed = plugin.govern(&self.request);
+        let (policy, verdict) = governed.judge(&self.request)?;
+        if policy.mode != Mode::Enforce {
+            return None;
+        }
+        let source = governed.source.clone();
+        if let Some(reply) = policy.reply(&verdict) {
+            let line = |(name, value): (&str, _)| (name.to_owned(), Vec::from(value));
+            return Some(Outcome {
+                status: Some(reply.status),
+                headers: Message(reply.headers.into_iter().map(line).collect()),
+                body: reply.body,
+                source,
+            });
+        }
+        policy.amend_request(&verdict, &mut self.request);
+        policy.amend_response(&verdict, &mut self.response);
+        Some(Outcome {
+            status: None,
+            headers: self.response,
+            body: String::new(),
+            source,
+        })
+    }
+}
+
+/// Header lines, the first of a name being the one that is shown. Properties of the host are lines
+/// too: `xds.route_name: …`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Message(pub Vec<(String, Vec<u8>)>);
+
+impl Message {
+    fn parse<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Self {
+        let line = |line: &[u8]| {
+            // Behind the first byte: a pseudo-header's name begins with a colon.
+            let colon = 1 + line.get(1..)?.iter().position(|byte| *byte == b':')?;
+            let name = str::from_utf8(&line[..colon]).ok()?.to_ascii_lowercase();
+            Some((name, line[colon + 1..].trim_ascii().to_vec()))
+        };
+        Self(lines.filter_map(line).collect())
+    }
+
+    /// The values of every line of this name.
+    pub fn values(&self, name: &str) -> Vec<&[u8]> {
+        let lines = self.0.iter().filter(|(other, _)| other == name);
+        lines.map(|(_, value)| value.as_slice()).collect()
+    }
+
+    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| keep(name));
+    }
+}
+
+impl Headers for Message {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        self.values(name).first().map(|value| value.to_vec())
+    }
+
+    fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let pair = |(name, value): &(String, Vec<u8>)| (name.clone().into_bytes(), value.clone());
+        self.0.iter().map(pair).collect()
+    }
+}
+
+impl HeadersMut for Message {
+    fn add(&mut self, name: &str, value: &[u8]) {
+        self.0.push((name.to_owned(), value.to_vec()));
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.retain(|other| other != name);
+    }
+
+    fn replace(&mut self, name: &str, value: &[u8]) {
+        self.remove(name);
+        self.add(name, value);
+    }
+}
+
+impl Stream for Message {
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        self.value(&path.join("."))
+    }
+}
+
+/// A policy as written, read plainly: what the filter does is held against it.
+pub struct Written(Node);
+
+impl Written {
+    /// The policy from this source, of this configuration and request.
+    pub fn find(configuration: &[u8], request: &Message, source: &Source) -> Option<Self> {
+        let root = Node::parse(configuration).unwrap_or(Node::Object(Vec::new()));
+        let policies = field(&root, PLUGIN_FIELDS, "policies");
+        let named = |name: &str| member(policies?, |key| key == name);
+        let of_metadata = |level: &str| {
+            let namespace = field(&root, PLUGIN_FIELDS, "routeMetadataNamespace")?;
+            let namespace = string(namespace)?;
+            let path = ["xds", level, "filter_metadata", namespace, "policy"];
+            let text = request.property(&path)?;
+            let name = str::from_utf8(&text).ok().and_then(named).cloned();
+            name.or_else(|| serde_json::from_slice(&text).ok())
+        };
+        let policy = match source {
+            Source::Ambiguous => None,
+            Source::RouteMetadata => of_metadata("route_metadata"),
+            Source::Rule { index, .. } => {
+                let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
+                    return None;
+                };
+                let rule = rules.get(*index)?;
+                let name = field(rule, RULE_FIELDS, "policyRef").and_then(string);
+                let policy = field(rule, RULE_FIELDS, "policy");
+                policy.or_else(|| named(name?)).cloned()
+            }
+            Source::TopLevel => Some(root.clone()),
+            Source::VirtualHostMetadata => of_metadata("virtual_host_metadata"),
+        };
+        policy.map(Self)
+    }
+
+    /// Whether any origin at all is allowed, so that `*` may stand for it.
+    pub fn allows_any(&self) -> bool {
+        let is_absent = matches!(&self.0, Node::Object(pairs) if pairs.is_empty());
+        is_absent || self.lists("presets", "open") || self.lists("allowOrigins", "*")
+    }
+
+    pub fn allows(&self, origin: &str) -> bool {
+        if origin == "null" {
+            return self.lists("allowOrigins", "null");
+        }
+        let matches = |pattern: &str| {
+            // A line end closes a comment of verbose mode.
+            let whole = Regex::new(&format!(r"\A(?:{pattern})\z"));
+            let whole = whole.or_else(|_| Regex::new(&format!("\\A(?:{pattern}\n)\\z")));
+            whole.is_ok_and(|whole| whole.is_match(origin))
+        };
+        self.allows_any()
+            || self
+                .strings("allowOrigins")
+                .iter()
+                .any(|listed| covers(listed, origin))
+            || self
+                .strings("allowOriginRegexes")
+                .iter()
+                .any(|source| matches(source))
+    }
+
+    pub fn allows_credentials(&self) -> bool {
+        field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
+    }
+
+    fn lists(&self, name: &str, text: &str) -> bool {
+        self.strings(name).contains(&text)
+    }
+
+    fn strings(&self, name: &str) -> Vec<&str> {
+        match field(&self.0, POLICY_FIELDS, name) {
+            Some(Node::List(items)) => items.iter().filter_map(string).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether an entry of `allowOrigins` covers an origin: by regular expression, where the filter
+/// looks up tails.
+pub fn covers(listed: &str, origin: &str) -> bool {
+    let Ok((pattern, _)) = OriginPattern::parse(listed) else {
+        return false;
+    };
+    let escaped = regex::escape(&pattern.to_string());
+    let pattern = escaped
+        .replace(r"://\*\.", r"://([^:/.\[]+\.)+")
+        .replace(r"://\*", r"://([^:/]+|\[[^]/]+\])")
+        .replace(r":\*", "(:[0-9]+)?");
+    let slash = if listed.ends_with('/') { "/?" } else { "" };
+    Regex::new(&format!(r"\A{pattern}{slash}\z")).is_ok_and(|whole| whole.is_match(origin))
+}
+
+/// A tree as a serialized `google.protobuf.Struct`; none if it is no object.
+pub fn to_struct(node: &Node) -> Option<Vec<u8>> {
+    let Node::Object(pairs) = node else {
+        return None;
+    };
+    let mut bytes = Vec::new();
+    for (key, value) in pairs {
+        let mut entry = Vec::new();
+        push(&mut entry, 1, key.as_bytes());
+        push(&mut entry, 2, &to_value(value)?);
+        push(&mut bytes, 1, &entry);
+    }
+    Some(bytes)
+}
+
+fn to_value(node: &Node) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match node {
+        Node::Bool(value) => bytes.extend([4 << 3, u8::from(*value)]),
+        Node::List(items) => {
+            let mut list = Vec::new();
+            for item in items {
+                push(&mut list, 1, &to_value(item)?);
+            }
+            push(&mut bytes, 6, &list);
+        }
+        Node::Null => bytes.extend([1 << 3, 0]),
+        Node::Number(value) => {
+            bytes.push(2 << 3 | 1);
+            bytes.extend(value.to_le_bytes());
+        }
+        Node::Object(_) => push(&mut bytes, 5, &to_struct(node)?),
+        Node::String(text) => push(&mut bytes, 3, text.as_bytes()),
+    }
+    Some(bytes)
+}
+
+fn push(bytes: &mut Vec<u8>, number: u8, payload: &[u8]) {
+    bytes.push(number << 3 | 2);
+    let mut length = payload.len();
+    while length > 0x7f {
+        bytes.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend_from_slice(payload);
+}
+
+fn field<'n>(node: &'n Node, table: &'static [Field], name: &str) -> Option<&'n Node> {
+    member(node, |key| {
+        find(table, key).is_some_and(|field| field.name == name)
+    })
+}
+
+fn member(node: &Node, is: impl Fn(&str) -> bool) -> Option<&Node> {
+    let Node::Object(pairs) = node else {
+        return None;
+    };
+    pairs
+        .iter()
+        .find(|(key, _)| is(key))
+        .map(|(_, value)| value)
+}
+
+fn string(node: &Node) -> Option<&str> {
+    match node {
+        Node::String(text) => Some(text),
+        _ => None,
+    }
+}

@@ -1,0 +1,41 @@
+//! A cache that obeys Vary never serves one origin's answer to another: where the answers to two
+//! requests differ that differ in Origin alone, both vary on it. The request's line `other-origin`
+//! is the second Origin; without it the second request has none.
+#![no_main]
+
+use cors::header::{ORIGIN, holds_token};
+use cors::request::{Headers, HeadersMut};
+use cors_fuzz::{Exchange, Outcome};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut one = Exchange::parse(data);
+    let other_origin = one.request.value("other-origin");
+    one.request.remove("other-origin");
+    let is_options = one.request.value(":method").as_deref() == Some(b"OPTIONS");
+    let mut other = one.clone();
+    match &other_origin {
+        Some(origin) => other.request.replace(ORIGIN, origin),
+        None => other.request.remove(ORIGIN),
+    }
+    // No cache keeps answers to OPTIONS, and one without Origin is no preflight.
+    if is_options && (one.request.value(ORIGIN).is_none() || other_origin.is_none()) {
+        return;
+    }
+    if let (Some(one), Some(other)) = (one.run(), other.run()) {
+        let differ = (one.status, &one.headers) != (other.status, &other.headers);
+        assert!(
+            !differ || (varies(&one) && varies(&other)),
+            "{:?} {:?}",
+            one.headers,
+            other.headers
+        );
+    }
+});
+
+fn varies(outcome: &Outcome) -> bool {
+    let lines = outcome.headers.values("vary");
+    lines
+        .iter()
+        .any(|line| holds_token(line, "origin") || holds_token(line, "*"))
+}

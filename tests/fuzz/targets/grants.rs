@@ -1,0 +1,55 @@
+//! Nothing is granted that the policy, read plainly, does not allow: no origin that it does not
+//! list, no `*` with credentials, no `null` unasked.
+#![no_main]
+
+use cors_fuzz::{Exchange, Written};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut exchange = Exchange::parse(data);
+    // What the upstream grants is its own affair; without it every grant is the filter's.
+    exchange
+        .response
+        .retain(|name| !name.starts_with("access-control-"));
+    let Some(outcome) = exchange.clone().run() else {
+        return;
+    };
+    let answer = |name: &str| outcome.headers.values(&format!("access-control-{name}"));
+    let granted = answer("allow-origin");
+    let Some(&origin) = granted.first() else {
+        let names = outcome.headers.0.iter().map(|(name, _)| name);
+        assert_eq!(
+            names
+                .filter(|name| name.starts_with("access-control-"))
+                .count(),
+            0
+        );
+        return;
+    };
+    assert_eq!(granted.len(), 1);
+
+    let origin = str::from_utf8(origin).expect("text");
+    let policy = Written::find(exchange.configuration, &exchange.request, &outcome.source);
+    let policy = policy.expect("the policy that granted");
+    let credentials = answer("allow-credentials");
+    assert_eq!(!credentials.is_empty(), policy.allows_credentials());
+    if origin == "*" {
+        assert!(policy.allows_any() && credentials.is_empty());
+        return;
+    }
+    assert_eq!(exchange.request.values("origin")[0], origin.as_bytes());
+    assert!(policy.allows(origin), "{origin}");
+    if credentials.is_empty() {
+        return;
+    }
+    assert_eq!(credentials, [b"true"]);
+    for name in ["methods", "headers"] {
+        // A browser may ask for a method or header whose very name is `*`.
+        let asked = exchange
+            .request
+            .values(&format!("access-control-request-{name}"));
+        let asked = asked.first().is_some_and(|asked| asked.contains(&b'*'));
+        assert!(asked || answer(&format!("allow-{name}")) != [b"*"]);
+    }
+    assert!(answer("expose-headers") != [b"*"]);
+});

@@ -1,0 +1,32 @@
+//! A regular expression allows an origin exactly if it matches the whole of it, as the `regex` crate
+//! sees it. Two lines: the expression, an origin.
+#![no_main]
+
+use cors::origin::{Origin, OriginRegex, OriginSet};
+use libfuzzer_sys::fuzz_target;
+use regex::RegexBuilder;
+
+fuzz_target!(|text: &str| {
+    let (source, origin) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(ours) = OriginRegex::parse(source) else {
+        return;
+    };
+    let mut origins = OriginSet::default();
+    origins.insert_regex(ours);
+    let allowed = origins.find(origin.as_bytes()).is_ok();
+
+    let is_tuple = matches!(Origin::parse(origin.as_bytes()), Some(Origin::Tuple(_)));
+    // The line end closes a comment of verbose mode; in any other it is not part of the expression.
+    let theirs = [
+        format!(r"\A(?:{source})\z"),
+        format!("\\A(?:{source}\n)\\z"),
+    ]
+    .into_iter()
+    .find_map(|whole| RegexBuilder::new(&whole).size_limit(1 << 20).build().ok());
+    let Some(theirs) = theirs else { return };
+    assert_eq!(
+        allowed,
+        is_tuple && theirs.is_match(origin),
+        "{source} {origin}"
+    );
+});

@@ -1,0 +1,47 @@
+//! A `*.` pattern matches what lies below its domain: never the domain itself, a look-alike, another
+//! scheme or another port. Two lines: the pattern, an origin.
+#![no_main]
+
+use cors::origin::{Origin, OriginPattern, OriginSet};
+use cors_fuzz::covers;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| {
+    let (listed, origin) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok((pattern, _)) = OriginPattern::parse(listed) else {
+        return;
+    };
+    let written = pattern.to_string();
+    let mut origins = OriginSet::default();
+    assert!(origins.insert(&pattern));
+    let matches = |origin: &str| origins.find(origin.as_bytes()).is_ok();
+
+    // By another way of matching, whatever the pattern.
+    if matches!(Origin::parse(origin.as_bytes()), Some(Origin::Tuple(_))) && written != "*" {
+        assert_eq!(
+            matches(origin),
+            covers(&written, origin),
+            "{written} {origin}"
+        );
+    }
+
+    let Some((scheme, domain)) = written.split_once("://*.") else {
+        return;
+    };
+    let domain = domain.replace(":*", ":8443");
+    for other in [
+        format!("{scheme}://{domain}"),
+        format!("{scheme}://evil{domain}"),
+        format!("{scheme}://.{domain}"),
+        format!("{scheme}://a.{domain}.x{domain}"),
+        format!("{scheme}://evil.example/.{domain}"),
+        format!("{scheme}x://a.{domain}"),
+        format!("{scheme}://a.{domain}0"),
+        format!("{scheme}://*.{domain}"),
+        format!("{scheme}://A.{domain}"),
+    ] {
+        // One more digit makes another port, which `:*` allows.
+        let is_other_port = written.ends_with(":*") && other.ends_with('0');
+        assert!(is_other_port || !matches(&other), "{written} {other}");
+    }
+});
