@@ -74,6 +74,11 @@ impl Context for Http {}
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut headers = HeaderMap::Request;
+        #[cfg(panic_switch)]
+        assert!(
+            crate::request::Headers::value(&headers, "x-panic-switch").is_none(),
+            "told to"
+        );
         let governed = self.shared.plugin.govern(&headers);
         self.shared.tell_trouble(&governed);
         let Some((policy, verdict)) = governed.judge(&headers) else {

@@ -383,7 +383,7 @@ pub fn binary() -> PathBuf {
 }
 
 /// The module under test: `CORS_WASM`, or what `scripts/build` made.
-fn module() -> PathBuf {
+pub fn module() -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/cors.wasm");
     let path = std::env::var_os("CORS_WASM").map_or(built, PathBuf::from);
     assert!(
