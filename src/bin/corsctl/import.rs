@@ -1,17 +1,67 @@
 //! Reads another system's configuration, writes ours, and says every meaning that changes.
+//!
+//! Each system has a file that turns its configuration into routes with policies in our terms
+//! ([`policy`], [`origins`]); [`routes`] writes them as one configuration. Nothing is allowed that
+//! the source does not allow without being told ([`notes`]), and what cannot be said is refused.
 
+mod envoy;
+mod gateway_api;
+mod higress;
+mod istio;
+mod krakend;
+mod notes;
+mod origins;
+mod policy;
+mod routes;
+mod rs_cors;
+mod traefik;
+mod value;
+
+use std::fmt;
 use std::process::ExitCode;
+
+use clap::ValueEnum;
+use cors::config;
+use cors::node::Node;
 
 use super::Output;
 use super::document::Source;
+use notes::{Level, Notes};
+use routes::{Precedence, Route};
+use value::{Place, Value};
 
-/// What to import.
+/// What to import, and from where.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The configuration to read; - is the standard input
+    /// The configuration to read, YAML or JSON; - is the standard input
     file: String,
+
+    /// The system that it belongs to; without this it is told by its shape
+    #[arg(long, value_enum)]
+    from: Option<System>,
 }
 
+/// A system that has CORS policies.
+#[derive(Clone, Copy, Eq, PartialEq, ValueEnum)]
+enum System {
+    /// Envoy: CorsPolicy, alone or in routes, virtual hosts, listeners
+    Envoy,
+    /// Gateway API HTTPRoute and kgateway TrafficPolicy
+    GatewayApi,
+    /// Higress: the cors plugin's configuration, or its WasmPlugin
+    Higress,
+    /// Istio: VirtualService
+    Istio,
+    /// KrakenD: the whole file, version 2 or 3
+    Krakend,
+    /// rs/cors and what is built like it: allowed_origins, allowed_methods
+    RsCors,
+    /// Traefik: the headers middleware, and Traefik Hub's API
+    Traefik,
+}
+
+/// Prints the configuration to the standard output, or errors and nothing.
 pub fn run(arguments: &Arguments, _: Output) -> ExitCode {
     let source = match Source::read(&arguments.file) {
         Ok(source) => source,
@@ -20,13 +70,199 @@ pub fn run(arguments: &Arguments, _: Output) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    for document in &source.documents {
-        let line = document.line("").unwrap_or_default();
-        eprintln!(
-            "corsctl: {}:{line}: import cannot read it: {}",
-            source.name,
-            document.node.kind()
-        );
+    let mut notes = Notes::of(&source.name);
+    let configuration = import(&source, arguments.from, &mut notes);
+    for line in notes.lines() {
+        eprintln!("{line}");
     }
-    ExitCode::from(2)
+    match configuration {
+        Some(configuration) if !notes.has_errors() => {
+            println!("{}", Pretty(&configuration, 0));
+            ExitCode::SUCCESS
+        }
+        _ => ExitCode::from(2),
+    }
 }
+
+fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {
+    let values = resources(source);
+    let system = from.or_else(|| detect(&values, notes))?;
+    let routes = system.read(&values, notes);
+    if notes.has_errors() {
+        return None;
+    }
+    let policies = routes
+        .iter()
+        .filter_map(|route| Some((route, route.policy.as_ref()?)));
+    for (route, policy) in policies.clone() {
+        policy.check(&route.place, notes);
+    }
+    if policies.count() == 0 {
+        notes.error(&Place::default(), format!("has no CORS policy of {system}"));
+    }
+    if notes.has_errors() {
+        return None;
+    }
+    let configuration = routes::write(&routes, system.precedence(), notes);
+    for text in system.changes() {
+        notes.push(Level::Changed, &Place::default(), text);
+    }
+    let (_, report) = config::read_node(&configuration);
+    for problem in &report.errors.shown {
+        notes.error(&Place::default(), problem);
+    }
+    for problem in &report.warnings.shown {
+        notes.push(Level::Warning, &Place::default(), problem);
+    }
+    Some(configuration)
+}
+
+/// The documents, and what lists of Kubernetes hold.
+fn resources(source: &Source) -> Vec<Value<'_>> {
+    let documents = source.documents.iter().map(Value::of);
+    documents
+        .flat_map(|value| {
+            let is_list = value
+                .text_of("kind")
+                .is_some_and(|kind| kind.ends_with("List"));
+            if is_list {
+                value.list("items")
+            } else {
+                vec![value]
+            }
+        })
+        .collect()
+}
+
+/// Tells the system by what only its files hold.
+fn detect(values: &[Value], notes: &mut Notes) -> Option<System> {
+    let is_of = |system: &&System| values.iter().any(|value| system.owns(value));
+    let found: Vec<_> = System::value_variants().iter().filter(is_of).collect();
+    let names = |systems: &[&System]| {
+        let names = systems.iter().map(|system| system.argument());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if let [system] = found.as_slice() {
+        return Some(**system);
+    }
+    if !found.is_empty() {
+        let text = format!(
+            "could be of several systems; say which with --from: {}",
+            names(&found)
+        );
+        notes.error(&Place::default(), text);
+    } else if values.iter().any(|value| value.has("allow_origins")) {
+        let text = "could be a configuration of this plugin (then it needs no import), of Higress or of rs/cors; say which with --from: higress, rs-cors";
+        notes.error(&Place::default(), text);
+    } else {
+        let all: Vec<_> = System::value_variants().iter().collect();
+        let text = format!(
+            "is of no system that import knows by its shape; if it is of one, say which with --from: {}",
+            names(&all)
+        );
+        notes.error(&Place::default(), text);
+    }
+    None
+}
+
+impl System {
+    fn owns(self, value: &Value) -> bool {
+        match self {
+            Self::Envoy => envoy::owns(value),
+            Self::GatewayApi => gateway_api::owns(value),
+            Self::Higress => higress::owns(value),
+            Self::Istio => istio::owns(value),
+            Self::Krakend => krakend::owns(value),
+            Self::RsCors => rs_cors::owns(value),
+            Self::Traefik => traefik::owns(value),
+        }
+    }
+
+    fn read(self, values: &[Value], notes: &mut Notes) -> Vec<Route> {
+        match self {
+            Self::Envoy => envoy::read(values, notes),
+            Self::GatewayApi => gateway_api::read(values, notes),
+            Self::Higress => higress::read(values, notes),
+            Self::Istio => istio::read(values, notes),
+            Self::Krakend => krakend::read(values, notes),
+            Self::RsCors => rs_cors::read(values, notes),
+            Self::Traefik => traefik::read(values, notes),
+        }
+    }
+
+    /// What is different for every policy of the system.
+    fn changes(self) -> &'static [&'static str] {
+        match self {
+            Self::Envoy => envoy::CHANGES,
+            Self::GatewayApi => gateway_api::CHANGES,
+            Self::Higress => higress::CHANGES,
+            Self::Istio => istio::CHANGES,
+            Self::Krakend => krakend::CHANGES,
+            Self::RsCors => rs_cors::CHANGES,
+            Self::Traefik => traefik::CHANGES,
+        }
+    }
+
+    fn precedence(self) -> Precedence {
+        match self {
+            Self::Envoy | Self::Istio => Precedence::First,
+            _ => Precedence::Specific,
+        }
+    }
+
+    fn argument(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl fmt::Display for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Envoy => "Envoy",
+            Self::GatewayApi => "the Gateway API",
+            Self::Higress => "Higress",
+            Self::Istio => "Istio",
+            Self::Krakend => "KrakenD",
+            Self::RsCors => "rs/cors",
+            Self::Traefik => "Traefik",
+        })
+    }
+}
+
+/// JSON with objects on lines of their own and lists of texts on one.
+struct Pretty<'n>(&'n Node, usize);
+
+impl fmt::Display for Pretty<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(node, depth) = self;
+        let inner = "  ".repeat(depth + 1);
+        let outer = "  ".repeat(*depth);
+        match node {
+            Node::Object(pairs) if !pairs.is_empty() => {
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    let before = if index == 0 { "{" } else { "," };
+                    let key = policy::text(key);
+                    write!(f, "{before}\n{inner}{key}: {}", Pretty(value, depth + 1))?;
+                }
+                write!(f, "\n{outer}}}")
+            }
+            Node::List(items) if matches!(items.first(), Some(Node::Object(_))) => {
+                for (index, item) in items.iter().enumerate() {
+                    let before = if index == 0 { "[" } else { "," };
+                    write!(f, "{before}\n{inner}{}", Pretty(item, depth + 1))?;
+                }
+                write!(f, "\n{outer}]")
+            }
+            node => node.fmt(f),
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  corsctl import krakend.json > cors.json
+  kubectl get httproutes,trafficpolicies -A -o yaml | corsctl import - --from gateway-api > cors.json
+
+The configuration goes to the standard output; every meaning that changes goes to the standard error.
+Nothing is written if something cannot be said.";

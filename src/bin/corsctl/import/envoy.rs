@@ -1,0 +1,344 @@
+//! Envoy's `CorsPolicy`: alone, or in the routes, virtual hosts and route configurations of a file,
+//! by `cors` or by `typed_per_filter_config`.
+
+use cors::node::Node;
+
+use super::notes::{Level, Notes};
+use super::origins::Origins;
+use super::policy::Policy;
+use super::routes::{Path, Route};
+use super::value::{Place, Value};
+
+pub fn owns(value: &Value) -> bool {
+    let is_file = [
+        "static_resources",
+        "virtual_hosts",
+        "resources",
+        "filter_chains",
+        ORIGINS,
+    ];
+    !value.has("kind") && is_file.iter().any(|name| value.has(name))
+}
+
+pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for value in values {
+        if value.has(ORIGINS) || is_policy(value) {
+            let policy = read_policies(std::slice::from_ref(value), notes);
+            routes.extend(policy.map(|policy| Route::everything("cors", value.place(), policy)));
+            continue;
+        }
+        for configuration in route_configurations(value) {
+            for host in configuration.list("virtual_hosts") {
+                routes.extend(read_host(&configuration, &host, notes));
+            }
+        }
+    }
+    routes
+}
+
+/// Everything in the file that holds virtual hosts.
+fn route_configurations<'s>(value: &Value<'s>) -> Vec<Value<'s>> {
+    if value.has("virtual_hosts") {
+        return vec![value.clone()];
+    }
+    let fields = value.entries().into_iter().map(|(_, field)| field);
+    let children = fields.chain(value.items());
+    children
+        .flat_map(|child| route_configurations(&child))
+        .collect()
+}
+
+fn read_host(configuration: &Value, host: &Value, notes: &mut Notes) -> Vec<Route> {
+    let mut hosts = Vec::new();
+    let mut is_any = false;
+    for (at, domain) in notes.texts(host.get("domains")) {
+        match read_domain(&at, domain, notes) {
+            Some(domain) => hosts.push(domain),
+            None => is_any = true,
+        }
+    }
+    if is_any {
+        hosts.clear();
+    }
+    let name = host.text_of("name").unwrap_or("cors");
+    let routes = host.list("routes").into_iter();
+    routes
+        .map(|route| {
+            let levels = [configuration, host, &route].map(typed_policy);
+            let mut levels: Vec<_> = levels.into_iter().flatten().rev().collect();
+            // The fields of the route configuration itself count only where there is none of these.
+            if levels.is_empty() {
+                let fields = [route.at(&["route", "cors"]), host.get("cors")];
+                levels = fields.into_iter().flatten().collect();
+            }
+            check_weighted(&route, notes);
+            let policy = read_policies(&levels, notes);
+            let (path, condition) = read_match(&route, policy.is_some(), notes);
+            Route {
+                name: name.to_owned(),
+                place: route.place(),
+                hosts: hosts.clone(),
+                paths: vec![path],
+                route_names: Vec::new(),
+                condition,
+                policy,
+            }
+        })
+        .collect()
+}
+
+/// A domain as a host name of ours; none for any host.
+fn read_domain(at: &Value, domain: &str, notes: &mut Notes) -> Option<String> {
+    if domain == "*" {
+        return None;
+    }
+    let host = match domain.rsplit_once(':') {
+        Some((host, port)) if port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            notes.push(Level::Wider, &at.place(), format!("\"{domain}\" names a port, which no rule looks at: it is \"{host}\" on any port"));
+            host
+        }
+        _ => domain,
+    };
+    let rest = host.strip_prefix("*.").unwrap_or(host);
+    if rest.contains('*') {
+        notes.error(&at.place(), format!("\"{domain}\" has a wildcard that is no first label, which no rule can match; list the hosts"));
+    }
+    Some(host.to_owned())
+}
+
+fn read_match(route: &Value, has_policy: bool, notes: &mut Notes) -> (Path, Option<&'static str>) {
+    let Some(matcher) = route.get("match") else {
+        return (Path::Any, None);
+    };
+    let mut condition = CONDITIONS
+        .iter()
+        .find(|(name, _)| matcher.has(name))
+        .map(|(_, told)| *told);
+    let path = if let Some(path) = matcher.text_of("path") {
+        Path::Exact(path.to_owned())
+    } else if let Some(prefix) = matcher.text_of("path_separated_prefix") {
+        Path::below(prefix)
+    } else if let Some(prefix) = matcher.text_of("prefix") {
+        below(prefix, &matcher.place(), has_policy, notes)
+    } else {
+        condition = condition.or(Some("what is no path"));
+        Path::Any
+    };
+    (path, condition)
+}
+
+/// A prefix of text as one of segments.
+pub fn below(prefix: &str, place: &Place, has_policy: bool, notes: &mut Notes) -> Path {
+    let path = Path::below(prefix);
+    if has_policy && let Path::Below(segments) = &path {
+        if prefix.ends_with('/') {
+            notes.push(
+                Level::Wider,
+                place,
+                format!("the prefix \"{prefix}\" covers \"{segments}\" itself here"),
+            );
+        } else {
+            notes.push(Level::Narrower, place, format!("the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments"));
+        }
+    }
+    path
+}
+
+fn check_weighted(route: &Value, notes: &mut Notes) {
+    let clusters = route.at(&["route", "weighted_clusters", "clusters"]);
+    for cluster in clusters.map_or_else(Vec::new, |clusters| clusters.items()) {
+        if let Some(policy) = typed_policy(&cluster) {
+            notes.error(&policy.place(), "is a policy of one of several clusters: a preflight and its request may choose different ones, so it cannot be said; put it on the route");
+        }
+    }
+}
+
+/// The policy that a level has for the filter of whatever name.
+fn typed_policy<'s>(level: &Value<'s>) -> Option<Value<'s>> {
+    let entries = level.get("typed_per_filter_config")?.entries();
+    entries.into_iter().map(|(_, value)| value).find(is_policy)
+}
+
+fn is_policy(value: &Value) -> bool {
+    let kind = match value.node {
+        Node::Object(pairs) => pairs.iter().find(|(key, _)| key == "@type"),
+        _ => None,
+    };
+    matches!(kind, Some((_, Node::String(kind))) if kind.ends_with(".CorsPolicy"))
+}
+
+/// Reads policies, the most specific first, as Envoy does: each field from the first that has it.
+fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
+    let first = levels.first()?;
+    let place = first.place();
+    for level in levels {
+        level.allow_only(FIELDS, "a CorsPolicy", notes);
+    }
+    let mut policy = Policy::new(200);
+    policy.mode = read_mode(first, notes)?;
+
+    let find = |name: &str| {
+        let mut values = levels.iter().filter_map(|level| level.get(name));
+        values.find(|value| !matches!(value.node, Node::String(text) if text.is_empty()))
+    };
+    if let Some(list) = find(ORIGINS) {
+        let mut origins = Origins::new(notes);
+        for matcher in list.items() {
+            read_matcher(&matcher, &mut origins);
+        }
+        origins.finish(&mut policy, &list);
+    }
+    let mut comma_list = |name: &str| {
+        let text = find(name).and_then(|value| notes.text(&value));
+        let names = text.unwrap_or_default().split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    policy.headers = comma_list("allow_headers");
+    policy.expose = comma_list("expose_headers");
+    let methods = comma_list("allow_methods");
+    policy.set_methods(methods, &place, notes);
+    policy.credentials = notes.bool(find("allow_credentials"));
+    policy.private_network = notes.bool(find("allow_private_network_access"));
+    policy.tell_expose(&place, notes);
+    read_max_age(find("max_age"), &mut policy, &place, notes);
+
+    match find("forward_not_matching_preflights").as_ref().map(|value| value.node) {
+        Some(Node::Bool(false)) => policy.unmatched_preflights = "ignore",
+        Some(_) => forward(&mut policy, &place, notes),
+        None => notes.push(Level::Default, &place, "no forward_not_matching_preflights: Envoy's default is true, to the upstream; here it is \"reject\", with 403. Write true to have \"forward\", which keeps the upstream's CORS headers"),
+    }
+    Some(policy)
+}
+
+/// Whether the policy is in force, or only judges; none if it does neither.
+fn read_mode(policy: &Value, notes: &mut Notes) -> Option<&'static str> {
+    let mut fraction = |name: &str| {
+        let value = policy.get(name)?;
+        if value.has("runtime_key") {
+            notes.push(Level::Changed, &value.place(), format!("{name} can be changed at run time in Envoy; here it is what its default_value says"));
+        }
+        let default = value.get("default_value");
+        let number = |name: &str| match default.as_ref().and_then(|value| value.get(name)) {
+            Some(value) => match value.node {
+                Node::Number(number) => *number,
+                _ => 0.0,
+            },
+            None => 0.0,
+        };
+        let denominator = default
+            .as_ref()
+            .and_then(|value| value.text_of("denominator"));
+        let all = match denominator {
+            Some("TEN_THOUSAND") => 10_000.0,
+            Some("MILLION") => 1_000_000.0,
+            _ => 100.0,
+        };
+        let numerator = number("numerator");
+        if numerator > 0.0 && numerator < all {
+            notes.error(
+                &value.place(),
+                "is a part of the requests; a policy here holds for all or none",
+            );
+        }
+        Some(numerator >= all)
+    };
+    let (enabled, shadow) = (fraction("filter_enabled"), fraction("shadow_enabled"));
+    match (enabled, shadow) {
+        (None | Some(true), _) => Some("enforce"),
+        (Some(false), Some(true)) => Some("shadow"),
+        (Some(false), _) => {
+            notes.push(
+                Level::Changed,
+                &policy.place(),
+                "is not enabled: its route has no CORS",
+            );
+            None
+        }
+    }
+}
+
+fn read_matcher(matcher: &Value, origins: &mut Origins) {
+    let in_any_case =
+        matches!(matcher.get("ignore_case"), Some(value) if *value.node == Node::Bool(true));
+    let entries = matcher.entries().into_iter();
+    let entries: Vec<_> = entries
+        .filter(|(name, _)| !matches!(*name, "ignore_case" | "ignoreCase"))
+        .collect();
+    let [(kind, at)] = entries.as_slice() else {
+        return origins
+            .notes
+            .error(&matcher.place(), "is no single string matcher");
+    };
+    let regex = at.get("regex");
+    let text = regex.as_ref().unwrap_or(at).text();
+    let lower = text.map(str::to_ascii_lowercase);
+    let text = if in_any_case { lower.as_deref() } else { text };
+    let Some(text) = text else {
+        return origins.notes.error(&at.place(), "is not a text");
+    };
+    match *kind {
+        "exact" => origins.exact(at, text),
+        "prefix" => origins.prefix(at, text),
+        "suffix" => origins.suffix(at, text),
+        "contains" => origins.contains(at, text),
+        "safe_regex" | "safeRegex" => origins.regex(at, text),
+        _ => origins.notes.error(
+            &at.place(),
+            "is no matcher that import knows: exact, prefix, suffix, contains or safe_regex",
+        ),
+    }
+}
+
+fn read_max_age(age: Option<Value>, policy: &mut Policy, place: &Place, notes: &mut Notes) {
+    match age {
+        Some(age) if age.text().is_some_and(|text| text.starts_with('-')) => {
+            notes.push(Level::Changed, &age.place(), "a negative age means: do not cache; maxAge is 0");
+            policy.max_age = Node::Number(0.0);
+        }
+        Some(age) => policy.max_age = age.node.clone(),
+        None => notes.push(Level::Default, place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
+    }
+}
+
+/// Preflights of other origins go on to the upstream, because the source says so in so many words.
+pub fn forward(policy: &mut Policy, place: &Place, notes: &mut Notes) {
+    policy.unmatched_preflights = "forward";
+    policy.keeps_upstream = true;
+    notes.push(Level::Changed, place, "preflights that match no origin are forwarded, so upstreamCors is \"keep\": a response with CORS headers of its own keeps them, for allowed origins too");
+}
+
+pub const CHANGES: &[&str] = &[
+    "the upstream's own Access-Control-* headers are removed unless upstreamCors is \"keep\"; Envoy's filter passes them on, for origins that are not allowed too",
+    "Vary: Origin is on every response that depends on the origin; Envoy's filter sends none",
+    "redirects and direct responses get CORS headers too, which Envoy's filter leaves alone; exposed headers are named on preflights too",
+];
+
+const ORIGINS: &str = "allow_origin_string_match";
+const FIELDS: &[&str] = &[
+    "allow_credentials",
+    "allow_headers",
+    "allow_methods",
+    ORIGINS,
+    "allow_private_network_access",
+    "expose_headers",
+    "filter_enabled",
+    "forward_not_matching_preflights",
+    "max_age",
+    "shadow_enabled",
+];
+
+const CONDITIONS: &[(&str, &str)] = &[
+    ("case_sensitive", "a path in any case"),
+    ("connect_matcher", "CONNECT"),
+    ("dynamic_metadata", "metadata"),
+    ("filter_state", "filter state"),
+    ("grpc", "gRPC"),
+    ("headers", "headers"),
+    ("path_match_policy", "a path template"),
+    ("query_parameters", "query parameters"),
+    ("runtime_fraction", "a fraction of requests"),
+    ("safe_regex", "a regular expression over the path"),
+    ("tls_context", "TLS"),
+];

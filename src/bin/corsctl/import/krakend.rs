@@ -1,0 +1,141 @@
+//! KrakenD: `security/cors` of version 3, `github_com/devopsfaith/krakend-cors` of version 2, and
+//! what endpoints do to the Origin.
+
+use cors::node::Node;
+
+use super::notes::{Level, Notes};
+use super::routes::{Path, Route};
+use super::rs_cors::{self, Names};
+use super::value::Value;
+
+pub fn owns(value: &Value) -> bool {
+    let is_whole = value.has("extra_config") || value.has("endpoints");
+    is_whole && !value.has("kind") || NAMESPACES.iter().any(|name| value.has(name))
+}
+
+pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+    let mut routes = Vec::new();
+    for value in values
+        .iter()
+        .filter(|value| matches!(value.node, Node::Object(_)))
+    {
+        routes.extend(read_service(value, notes));
+    }
+    routes
+}
+
+fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
+    let extra = value.get("extra_config").unwrap_or_else(|| value.clone());
+    let Some(cors) = NAMESPACES.iter().find_map(|name| extra.get(name)) else {
+        notes.error(
+            &value.place(),
+            "has no extra_config.\"security/cors\": without it KrakenD does nothing about CORS",
+        );
+        return Vec::new();
+    };
+    let mut policy = rs_cors::read_policy(&cors, &NAMES, notes);
+    let router = ROUTERS.iter().find_map(|name| extra.get(name));
+    policy.auto_options = notes.bool(router.and_then(|router| router.get("auto_options")));
+    let place = cors.place();
+
+    let endpoints: Vec<_> = value.list("endpoints");
+    let is_hidden: Vec<bool> = endpoints.iter().map(hides_origin).collect();
+    if !endpoints.is_empty() && is_hidden.iter().all(|hidden| *hidden) {
+        policy.hides_from_upstream = true;
+        notes.push(Level::Default, &place, "no endpoint passes Origin on to its backend: hideCorsFromUpstream is true, for allowed origins");
+        return vec![Route::everything("cors", place, policy)];
+    }
+    let mut hidden = policy.clone();
+    hidden.hides_from_upstream = true;
+    let mut paths = Vec::new();
+    for (endpoint, _) in endpoints
+        .iter()
+        .zip(&is_hidden)
+        .filter(|(_, hidden)| **hidden)
+    {
+        let path = endpoint.text_of("endpoint").unwrap_or_default();
+        if path.contains(['{', ':', '*']) {
+            notes.push(Level::Changed, &endpoint.place(), format!("did not pass Origin on to its backend, and no rule can match {path:?} alone: its backend sees Origin now"));
+        } else if !paths.contains(&Path::Exact(path.to_owned())) {
+            paths.push(Path::Exact(path.to_owned()));
+        }
+    }
+    let mut routes = vec![Route::everything("cors", place.clone(), policy)];
+    if !paths.is_empty() {
+        notes.push(Level::Changed, &place, "endpoints that do not pass Origin on to their backend have hideCorsFromUpstream, for allowed origins");
+        routes.push(Route {
+            name: "origin-hidden".to_owned(),
+            paths,
+            policy: Some(hidden),
+            ..routes[0].clone()
+        });
+    }
+    routes
+}
+
+/// Whether no backend of the endpoint gets to see Origin: it is not among the headers that pass, or
+/// a martian modifier takes it away.
+fn hides_origin(endpoint: &Value) -> bool {
+    let passes = INPUT_HEADERS.iter().any(|name| {
+        let headers = endpoint.list(name);
+        let mut names = headers.iter().filter_map(Value::text);
+        names.any(|name| name == "*" || name.eq_ignore_ascii_case("origin"))
+    });
+    let backends = endpoint.list("backend");
+    !passes
+        || !backends.is_empty()
+            && backends
+                .iter()
+                .all(|backend| blacklists_origin(backend.node))
+}
+
+fn blacklists_origin(node: &Node) -> bool {
+    match node {
+        Node::Object(pairs) => pairs.iter().any(|(key, node)| {
+            key == "header.Blacklist" && names_origin(node) || blacklists_origin(node)
+        }),
+        Node::List(items) => items.iter().any(blacklists_origin),
+        _ => false,
+    }
+}
+
+/// Whether a header.Blacklist acts on requests and names Origin.
+fn names_origin(node: &Node) -> bool {
+    let has = |field: &str, text: &str| match node {
+        Node::Object(pairs) => pairs.iter().any(|(key, node)| {
+            let Node::List(items) = node else {
+                return false;
+            };
+            let is_text =
+                |item: &Node| matches!(item, Node::String(item) if item.eq_ignore_ascii_case(text));
+            key == field && items.iter().any(is_text)
+        }),
+        _ => false,
+    };
+    has("scope", "request") && has("names", "origin")
+}
+
+pub const CHANGES: &[&str] = &[
+    "the preflight of an origin that is not allowed is answered 403; KrakenD answers it 204 without CORS headers",
+    "an answered preflight lists all methods and headers, and the browser says which is missing; KrakenD names the one asked for, or nothing",
+    "the upstream's own Access-Control-* headers are removed; KrakenD passes those of a no-op backend on, beside its own and for origins that are not allowed",
+    "under \"*\" there is no Vary: Origin, which KrakenD always sends",
+];
+
+const NAMESPACES: [&str; 2] = ["security/cors", "github_com/devopsfaith/krakend-cors"];
+const ROUTERS: [&str; 3] = [
+    "router",
+    "github_com/luraproject/lura/router/gin",
+    "github_com/devopsfaith/krakend/router/gin",
+];
+const INPUT_HEADERS: [&str; 2] = ["input_headers", "headers_to_pass"];
+
+const NAMES: Names = Names {
+    what: "KrakenD",
+    origins: "allow_origins",
+    methods: "allow_methods",
+    headers: "allow_headers",
+    expose: "expose_headers",
+    // So says its code; its documentation says none.
+    default_headers: &["*"],
+};

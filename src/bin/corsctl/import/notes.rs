@@ -1,0 +1,133 @@
+//! What import has to say: errors, and every meaning that changes.
+
+use std::fmt;
+
+use cors::node::Node;
+
+use super::value::{Place, Value};
+
+/// What import says about one place, or about the whole file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Level {
+    /// Other than it was, neither wider nor narrower.
+    Changed,
+    /// Written out, where the source leaves it to a default.
+    Default,
+    Error,
+    /// Allows less than it did.
+    Narrower,
+    /// What the plugin itself warns of.
+    Warning,
+    /// Allows more than it did.
+    Wider,
+}
+
+/// All that there is to say about one file.
+pub struct Notes {
+    file: String,
+    lines: Vec<(Level, Place, String)>,
+}
+
+impl Notes {
+    pub fn of(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            lines: Vec::new(),
+        }
+    }
+
+    pub fn error(&mut self, place: &Place, text: impl fmt::Display) {
+        self.push(Level::Error, place, text);
+    }
+
+    /// Says something once for each place.
+    pub fn push(&mut self, level: Level, place: &Place, text: impl fmt::Display) {
+        let text = text.to_string();
+        let is_new = |line: &&(Level, Place, String)| line.1.path == place.path && line.2 == text;
+        if !self.lines.iter().any(|line| is_new(&line)) {
+            self.lines.push((level, place.clone(), text));
+        }
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.lines.iter().any(|(level, ..)| *level == Level::Error)
+    }
+
+    /// The lines to print: the errors alone, if there are any.
+    pub fn lines(&self) -> Vec<String> {
+        let failed = self.has_errors();
+        let lines = self.lines.iter();
+        lines
+            .filter(|(level, ..)| !failed || *level == Level::Error)
+            .map(|(level, place, text)| {
+                let line = place.line.map(|line| format!(":{line}"));
+                let line = line.unwrap_or_default();
+                let path = if place.path.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}: ", place.path)
+                };
+                format!("{}{line}: {level}: {path}{text}", self.file)
+            })
+            .collect()
+    }
+
+    /// Reads a text.
+    pub fn text<'s>(&mut self, value: &Value<'s>) -> Option<&'s str> {
+        let text = value.text();
+        if text.is_none() {
+            self.wrong(value, "a text");
+        }
+        text
+    }
+
+    /// Reads `true` or `false`; absent is `false`.
+    pub fn bool(&mut self, value: Option<Value>) -> bool {
+        match value.as_ref().map(|value| (value, value.node)) {
+            None => false,
+            Some((_, Node::Bool(truth))) => *truth,
+            Some((value, _)) => {
+                self.wrong(value, "true or false");
+                false
+            }
+        }
+    }
+
+    /// Reads a list of texts; absent is empty.
+    pub fn texts<'s>(&mut self, value: Option<Value<'s>>) -> Vec<(Value<'s>, &'s str)> {
+        let Some(value) = value else {
+            return Vec::new();
+        };
+        if !matches!(value.node, Node::List(_)) {
+            self.wrong(&value, "a list of texts");
+        }
+        let items = value.items().into_iter();
+        items
+            .filter_map(|item| self.text(&item).map(|text| (item.clone(), text)))
+            .collect()
+    }
+
+    /// Reads a list of names: header names or methods.
+    pub fn names(&mut self, value: Option<Value>) -> Vec<String> {
+        let texts = self.texts(value).into_iter();
+        texts.map(|(_, text)| text.trim().to_owned()).collect()
+    }
+
+    pub fn wrong(&mut self, value: &Value, wanted: &str) {
+        let kind = value.node.kind();
+        self.error(&value.place(), format!("is {kind}, not {wanted}"));
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Changed => "changed",
+            Self::Default => "default",
+            Self::Error => "error",
+            Self::Narrower => "narrower",
+            Self::Warning => "warning",
+            Self::Wider => "wider",
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! Values of another system's file, each with the place where it stands.
+
+use cors::field::is_comment;
+use cors::node::Node;
+
+use super::super::document::Document;
+use super::notes::Notes;
+
+/// A value, and where it stands.
+#[derive(Clone)]
+pub struct Value<'s> {
+    pub node: &'s Node,
+    document: &'s Document,
+    path: String,
+}
+
+/// Where something stands in a file.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    pub line: Option<usize>,
+    pub path: String,
+}
+
+impl<'s> Value<'s> {
+    pub fn of(document: &'s Document) -> Self {
+        Self {
+            node: &document.node,
+            document,
+            path: String::new(),
+        }
+    }
+
+    /// The field of this name in camelCase, snake_case or Go's spelling; `null` counts as absent.
+    pub fn get(&self, name: &str) -> Option<Self> {
+        let pairs = self.pairs();
+        let (key, node) = pairs.iter().find(|(key, _)| same(key, name))?;
+        (*node != Node::Null).then(|| self.child(key, node))
+    }
+
+    /// The field at the end of these names.
+    pub fn at(&self, names: &[&str]) -> Option<Self> {
+        names
+            .iter()
+            .try_fold(self.clone(), |value, name| value.get(name))
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// The items of a list; of anything else none.
+    pub fn items(&self) -> Vec<Self> {
+        let Node::List(items) = self.node else {
+            return Vec::new();
+        };
+        let items = items.iter().enumerate();
+        items
+            .map(|(index, node)| Self {
+                node,
+                document: self.document,
+                path: format!("{}[{index}]", self.path),
+            })
+            .collect()
+    }
+
+    /// The items of the list with this name; none if it is absent.
+    pub fn list(&self, name: &str) -> Vec<Self> {
+        self.get(name).map_or_else(Vec::new, |value| value.items())
+    }
+
+    /// The items of the list at the end of these names; none if it is absent.
+    pub fn list_at(&self, names: &[&str]) -> Vec<Self> {
+        self.at(names).map_or_else(Vec::new, |value| value.items())
+    }
+
+    /// The fields of an object without comments; of anything else none.
+    pub fn entries(&self) -> Vec<(&'s str, Self)> {
+        let pairs = self.pairs().iter();
+        pairs
+            .filter(|(key, _)| !is_comment(key))
+            .map(|(key, node)| (key.as_str(), self.child(key, node)))
+            .collect()
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&'s str> {
+        match self.node {
+            Node::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of the field with this name; none if it is absent or no text.
+    pub fn text_of(&self, name: &str) -> Option<&'s str> {
+        self.get(name)?.text()
+    }
+
+    pub fn place(&self) -> Place {
+        Place {
+            line: self.document.line(&self.path),
+            path: self.path.clone(),
+        }
+    }
+
+    /// Tells of every field that is not among these: what is not known is not dropped.
+    pub fn allow_only(&self, names: &[&str], what: &str, notes: &mut Notes) {
+        if !matches!(self.node, Node::Object(_)) {
+            notes.error(
+                &self.place(),
+                format!("is {}, not an object", self.node.kind()),
+            );
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        for (key, value) in self.entries() {
+            if !names.iter().any(|name| same(key, name)) {
+                notes.error(
+                    &value.place(),
+                    format!("is no field of {what} that import knows"),
+                );
+            } else if seen.iter().any(|other| same(key, other)) {
+                notes.error(&value.place(), "stands twice");
+            }
+            seen.push(key);
+        }
+    }
+
+    fn pairs(&self) -> &'s [(String, Node)] {
+        match self.node {
+            Node::Object(pairs) => pairs,
+            _ => &[],
+        }
+    }
+
+    fn child(&self, key: &str, node: &'s Node) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self {
+            node,
+            document: self.document,
+            path: format!("{}{dot}{key}", self.path),
+        }
+    }
+}
+
+/// Whether two keys are spellings of one name.
+fn same(one: &str, other: &str) -> bool {
+    let plain = |key: &str| {
+        let letters = key.bytes().filter(|byte| *byte != b'_');
+        letters
+            .map(|byte| byte.to_ascii_lowercase())
+            .collect::<Vec<_>>()
+    };
+    plain(one) == plain(other)
+}
