@@ -37,27 +37,47 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// Sends the bytes to a port of this machine and reads the answer.
 pub fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.write_all(request)?;
-    let mut reader = BufReader::new(stream);
-    let head = Head::read(&mut reader)?;
-    let status = head
-        .start
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| io::Error::other(format!("no status: {}", head.start)))?;
-    let mut body = Vec::new();
-    if !(request.starts_with(b"HEAD ") || status == 204 || status == 304 || status < 200) {
-        read_body(&mut reader, &head.headers, &mut body)?;
+    let mut connection = Connection::open(port)?;
+    connection.send(request)?;
+    connection.receive(request.starts_with(b"HEAD "))
+}
+
+/// A connection that takes several requests.
+pub struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    /// Connects to a port of this machine.
+    pub fn open(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        Ok(Self(BufReader::new(stream)))
     }
-    Ok(Response {
-        status,
-        headers: head.headers,
-        body,
-    })
+
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.get_mut().write_all(bytes)
+    }
+
+    /// Reads the next answer; the one to a HEAD has no body.
+    pub fn receive(&mut self, is_head: bool) -> io::Result<Response> {
+        let head = Head::read(&mut self.0)?;
+        let status = head
+            .start
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let status =
+            status.ok_or_else(|| io::Error::other(format!("no status: {}", head.start)))?;
+        let mut body = Vec::new();
+        if !(is_head || status == 204 || status == 304 || status < 200) {
+            read_body(&mut self.0, &head.headers, &mut body)?;
+        }
+        Ok(Response {
+            status,
+            headers: head.headers,
+            body,
+        })
+    }
 }
 
 /// Asks with GET and gives the body.
@@ -157,4 +177,4 @@ fn read_body(reader: &mut impl BufRead, headers: &Lines, body: &mut Vec<u8>) -> 
     Ok(())
 }
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,10 +1,11 @@
-//! What the tests on a real Envoy share: the table, Envoy itself, an upstream and a raw client.
+//! What the tests on a real Envoy share: the table, Envoy itself, an upstream, a raw client, a browser.
 
 #![allow(
     dead_code,
     reason = "every test binary compiles this module and uses a part of it"
 )]
 
+pub mod browser;
 pub mod envoy;
 pub mod http;
 pub mod table;
