@@ -118,7 +118,10 @@ fn cors_headers_that_a_route_adds_spoil_preflights_but_grant_nothing() {
     let allowed = send(&envoy, "adds", "OPTIONS", "/", &[("origin", APP), asks]);
     assert_eq!(allow_origin(&allowed), format!("*,{APP}"));
     let refused = send(&envoy, "adds", "OPTIONS", "/", &[("origin", EVIL), asks]);
-    assert_eq!(refused.status, 403, "a status with which no preflight passes");
+    assert_eq!(
+        refused.status, 403,
+        "a status with which no preflight passes"
+    );
     let actual = send(&envoy, "adds", "GET", "/", &[("origin", EVIL)]);
     assert_eq!(allow_origin(&actual), "");
 }
