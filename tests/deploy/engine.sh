@@ -2,10 +2,12 @@
 # A Docker engine for the tests of envoy/docker-compose.yaml and envoy/Dockerfile: the one that runs,
 # or one of the tests' own, and an image of Envoy. Source it after scripts/lib.sh.
 
+engine=''
+
 # start_engine FOLDER: leaves an engine to talk to. One that it starts keeps all its data in FOLDER,
 # and is ended by stop_engine.
 start_engine() {
-  engine=
+
   if command -v docker >/dev/null && docker version >/dev/null 2>&1; then
     echo "the Docker engine that runs here: $(docker version --format '{{.Server.Version}}')"
     return
