@@ -1,4 +1,5 @@
-//! Every case of the table, the core alone: no host, no module.
+//! Every case of the table, the core alone: no host, no module. Natively, and in Node under
+//! wasm32-unknown-unknown.
 
 mod support;
 
@@ -9,8 +10,9 @@ use cors::request::{Headers, HeadersMut};
 use cors::verdict::{Reason, Verdict};
 use support::http::Lines;
 use support::table::{self, Case, From};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-#[test]
+#[wasm_bindgen_test(unsupported = test)]
 fn every_case() {
     let mut wrong = Vec::new();
     for group in table::groups() {
@@ -33,7 +35,7 @@ fn every_case() {
     );
 }
 
-#[test]
+#[wasm_bindgen_test(unsupported = test)]
 fn every_configuration_is_read_the_same_in_snake_case() {
     for group in table::groups() {
         let text = group.config.to_string();
