@@ -61,11 +61,18 @@ fn read_host(configuration: &Value, host: &Value, notes: &mut Notes) -> Vec<Rout
     if is_any {
         hosts.clear();
     }
+    if let Some(matcher) = host.get("matcher") {
+        notes.error(
+            &matcher.place(),
+            "chooses routes by a tree of matchers, which import does not read; write routes",
+        );
+    }
     let name = host.text_of("name").unwrap_or("cors");
     let routes = host.list("routes").into_iter();
     routes
         .map(|route| {
-            let levels = [configuration, host, &route].map(typed_policy);
+            let levels = [configuration, host, &route];
+            let levels = levels.map(|level| typed_policy(level, notes));
             let mut levels: Vec<_> = levels.into_iter().flatten().rev().collect();
             // The fields of the route configuration itself count only where there is none of these.
             if levels.is_empty() {
@@ -74,7 +81,7 @@ fn read_host(configuration: &Value, host: &Value, notes: &mut Notes) -> Vec<Rout
             }
             check_weighted(&route, notes);
             let policy = read_policies(&levels, notes);
-            let (path, condition) = read_match(&route, policy.is_some(), notes);
+            let (path, condition) = read_match(&route, notes);
             Route {
                 name: name.to_owned(),
                 place: route.place(),
@@ -107,7 +114,7 @@ fn read_domain(at: &Value, domain: &str, notes: &mut Notes) -> Option<String> {
     Some(host.to_owned())
 }
 
-fn read_match(route: &Value, has_policy: bool, notes: &mut Notes) -> (Path, Option<&'static str>) {
+fn read_match(route: &Value, notes: &mut Notes) -> (Path, Option<&'static str>) {
     let Some(matcher) = route.get("match") else {
         return (Path::Any, None);
     };
@@ -120,7 +127,7 @@ fn read_match(route: &Value, has_policy: bool, notes: &mut Notes) -> (Path, Opti
     } else if let Some(prefix) = matcher.text_of("path_separated_prefix") {
         Path::below(prefix)
     } else if let Some(prefix) = matcher.text_of("prefix") {
-        below(prefix, &matcher.place(), has_policy, notes)
+        below(prefix, &matcher.place(), notes)
     } else {
         condition = condition.or(Some("what is no path"));
         Path::Any
@@ -129,18 +136,17 @@ fn read_match(route: &Value, has_policy: bool, notes: &mut Notes) -> (Path, Opti
 }
 
 /// A prefix of text as one of segments.
-pub fn below(prefix: &str, place: &Place, has_policy: bool, notes: &mut Notes) -> Path {
+pub fn below(prefix: &str, place: &Place, notes: &mut Notes) -> Path {
     let path = Path::below(prefix);
-    if has_policy && let Path::Below(segments) = &path {
-        if prefix.ends_with('/') {
-            notes.push(
-                Level::Wider,
-                place,
-                format!("the prefix \"{prefix}\" covers \"{segments}\" itself here"),
-            );
+    if let Path::Below(segments) = &path {
+        let told = if prefix.ends_with('/') {
+            format!("the prefix \"{prefix}\" covers \"{segments}\" itself here")
         } else {
-            notes.push(Level::Narrower, place, format!("the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments"));
-        }
+            format!(
+                "the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments, and \"{prefix}x\" has the policy of what is less specific"
+            )
+        };
+        notes.push(Level::Changed, place, told);
     }
     path
 }
@@ -148,16 +154,38 @@ pub fn below(prefix: &str, place: &Place, has_policy: bool, notes: &mut Notes) -
 fn check_weighted(route: &Value, notes: &mut Notes) {
     let clusters = route.at(&["route", "weighted_clusters", "clusters"]);
     for cluster in clusters.map_or_else(Vec::new, |clusters| clusters.items()) {
-        if let Some(policy) = typed_policy(&cluster) {
+        if let Some(policy) = typed_policy(&cluster, notes) {
             notes.error(&policy.place(), "is a policy of one of several clusters: a preflight and its request may choose different ones, so it cannot be said; put it on the route");
         }
     }
 }
 
 /// The policy that a level has for the filter of whatever name.
-fn typed_policy<'s>(level: &Value<'s>) -> Option<Value<'s>> {
+fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
     let entries = level.get("typed_per_filter_config")?.entries();
-    entries.into_iter().map(|(_, value)| value).find(is_policy)
+    for (name, value) in entries {
+        if is_policy(&value) {
+            return Some(value);
+        }
+        let is_off = matches!(value.get("disabled"), Some(off) if *off.node == Node::Bool(true));
+        if mentions_policy(value.node) || is_off && name.contains("cors") {
+            notes.error(
+                &value.place(),
+                "is about CORS in a form that import does not read; write a CorsPolicy",
+            );
+        }
+    }
+    None
+}
+
+/// Whether a policy stands somewhere within, in whatever wrapping.
+fn mentions_policy(node: &Node) -> bool {
+    match node {
+        Node::Object(pairs) => pairs.iter().any(|(_, node)| mentions_policy(node)),
+        Node::List(items) => items.iter().any(mentions_policy),
+        Node::String(text) => text.ends_with(".CorsPolicy"),
+        _ => false,
+    }
 }
 
 fn is_policy(value: &Value) -> bool {

@@ -172,7 +172,7 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             notes.push(
                 Level::Default,
                 &place,
-                "no max_age: Higress's default is 86400 seconds, and before 2026 it was 1728000",
+                "no max_age: Higress's default is 86400 seconds, in older versions 1728000",
             );
         }
         Some(other) => policy.max_age = other.clone(),

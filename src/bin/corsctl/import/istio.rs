@@ -59,7 +59,7 @@ fn read_match(one: &Value, plain: &Route, notes: &mut Notes) -> Route {
     let path = if let Some(path) = text("exact") {
         Path::Exact(path.to_owned())
     } else if let Some(prefix) = text("prefix") {
-        envoy::below(prefix, &one.place(), plain.policy.is_some(), notes)
+        envoy::below(prefix, &one.place(), notes)
     } else {
         if text("regex").is_some() {
             condition = Some("a regular expression over the path");

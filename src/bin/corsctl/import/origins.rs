@@ -45,21 +45,17 @@ impl<'n> Origins<'n> {
         if text.contains('*') {
             return self.refuse(at, text, "was compared byte for byte, so that it matched no origin; here \"*\" would be a wildcard: write what is meant, as in https://*.example.com");
         }
-        if let Ok((pattern, remarks)) = OriginPattern::parse(text)
-            && let Some(remark) = remarks.first()
-        {
-            let told = format!(
-                "\"{text}\" {remark}: it matched those very bytes alone, and is read as \"{pattern}\" here"
-            );
-            self.notes.push(Level::Wider, &at.place(), told);
-        }
+        self.tell_reading(at, text);
         self.push(text);
     }
 
     /// A pattern that means here what it meant there.
     pub fn wildcard(&mut self, at: &Value, text: &str) {
         match OriginPattern::parse(text) {
-            Ok(_) => self.push(text),
+            Ok(_) => {
+                self.tell_reading(at, text);
+                self.push(text);
+            }
             Err(error) => self.refuse(at, text, &error.to_string()),
         }
     }
@@ -173,12 +169,14 @@ impl<'n> Origins<'n> {
             );
         }
         let told = format!(
-            "containing \"{text}\" let {domain}.evil.example in: here it is this domain and what is below it, on any port"
+            "containing \"{text}\" let a.{domain}.evil.example in: here it is the domain on any port, with what is below it"
         );
         self.notes.push(Level::Narrower, &at.place(), told);
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
-            self.push(&format!("{scheme}://{domain}:*"));
+            if text == domain {
+                self.push(&format!("{scheme}://{domain}:*"));
+            }
             self.push(&format!("{scheme}://*.{domain}:*"));
         }
     }
@@ -220,13 +218,13 @@ impl<'n> Origins<'n> {
             if let Some(domain) = host.strip_prefix("*.")
                 && !domain.contains('*')
             {
-                return self.push(text);
+                return self.wildcard(at, text);
             }
             let single = |text: &str| !text.contains('*');
             if let Some(domain) = host.strip_prefix('*').filter(|rest| single(rest))
                 && domain.starts_with(':')
             {
-                return self.push(text);
+                return self.wildcard(at, text);
             }
             if let Some(domain) = host.strip_prefix('*').filter(|rest| single(rest))
                 && !domain.is_empty()
@@ -269,6 +267,18 @@ impl<'n> Origins<'n> {
             &format!("is no regular expression that our engine has: {why}"),
         );
         false
+    }
+
+    /// Says what is read otherwise than it is written.
+    fn tell_reading(&mut self, at: &Value, text: &str) {
+        if let Ok((pattern, remarks)) = OriginPattern::parse(text)
+            && let Some(remark) = remarks.first()
+        {
+            let told = format!(
+                "\"{text}\" {remark}: it matched those very bytes alone, and is read as \"{pattern}\" here"
+            );
+            self.notes.push(Level::Wider, &at.place(), told);
+        }
     }
 
     fn tell_null(&mut self, at: &Value, text: &str) {

@@ -206,14 +206,14 @@ fn hold<'r>(routes: &'r [Route], precedence: Precedence, notes: &mut Notes) -> V
                 {
                     let told = format!(
                         "is never reached: {} comes first and matches the same",
-                        before.route.place.path
+                        before.route.place
                     );
                     notes.push(Level::Changed, &route.place, told);
                 }
                 Some(before) => {
                     let told = format!(
-                        "matches what {} at {} matches, under another policy; a plugin has one policy for one host and path",
-                        before.route.name, before.route.place.path
+                        "matches what {} ({}) matches, under another policy; a plugin has one policy for one host and path",
+                        before.route.name, before.route.place
                     );
                     notes.error(&route.place, told);
                 }
@@ -264,7 +264,7 @@ fn parent<'h, 'r>(held: &'h [Held<'r>], key: &Key) -> Option<&'h Held<'r>> {
 
 /// One rule to write.
 struct Rule<'r> {
-    name: &'r str,
+    name: String,
     policy: Option<&'r Policy>,
     keys: Vec<Key>,
 }
@@ -280,7 +280,7 @@ fn configuration(held: Vec<Held>) -> Node {
         match rules.iter_mut().find(|rule| rule.takes(&key, policy)) {
             Some(rule) => rule.keys.push(key),
             None => rules.push(Rule {
-                name: &route.name,
+                name: route.name.clone(),
                 policy,
                 keys: vec![key],
             }),
@@ -303,6 +303,11 @@ fn configuration(held: Vec<Held>) -> Node {
         Some(Node::Object(pairs)) => pairs,
         _ => Vec::new(),
     };
+    let mut names = Vec::new();
+    for rule in &mut merged {
+        rule.name = unique(&rule.name, &names);
+        names.push(rule.name.clone());
+    }
     let shared = shared_policies(&merged);
     if !shared.is_empty() {
         let policies = shared.iter();
@@ -310,28 +315,24 @@ fn configuration(held: Vec<Held>) -> Node {
         pairs.push(("policies".to_owned(), Node::Object(policies.collect())));
     }
     if !merged.is_empty() {
-        let mut names = Vec::new();
-        let rules = merged.iter().map(|rule| rule.to_node(&shared, &mut names));
+        let rules = merged.iter().map(|rule| rule.to_node(&shared));
         pairs.push(("rules".to_owned(), Node::List(rules.collect())));
     }
     Node::Object(pairs)
 }
 
-/// The policies by name; a single rule holds its policy itself.
+/// The policies by the name of the first rule that has them; a single rule holds its policy itself.
 fn shared_policies<'r>(rules: &[Rule<'r>]) -> Vec<(String, &'r Policy)> {
-    let with_policy = || {
-        rules
-            .iter()
-            .filter_map(|rule| Some((rule.name, rule.policy?)))
-    };
     let mut shared: Vec<(String, &Policy)> = Vec::new();
-    if with_policy().count() < 2 {
+    let policies = rules
+        .iter()
+        .filter_map(|rule| Some((&rule.name, rule.policy?)));
+    if policies.clone().count() < 2 {
         return shared;
     }
-    for (name, policy) in with_policy() {
+    for (name, policy) in policies {
         if !shared.iter().any(|(_, other)| *other == policy) {
-            let taken: Vec<_> = shared.iter().map(|(name, _)| name.clone()).collect();
-            shared.push((unique(name, &taken), policy));
+            shared.push((name.clone(), policy));
         }
     }
     shared
@@ -357,7 +358,7 @@ impl Rule<'_> {
         distinct(self.keys.iter().map(|key| &key.path))
     }
 
-    fn to_node(&self, shared: &[(String, &Policy)], names: &mut Vec<String>) -> Node {
+    fn to_node(&self, shared: &[(String, &Policy)]) -> Node {
         let mut matches = Vec::new();
         let mut set = |name: &str, list: Vec<String>| {
             if !list.is_empty() {
@@ -379,8 +380,6 @@ impl Rule<'_> {
         set("exactPaths", exact);
         set("pathPrefixes", below);
         set("routeNames", self.names());
-        let name = unique(self.name, names);
-        names.push(name.clone());
         let reference = shared
             .iter()
             .find(|(_, policy)| Some(*policy) == self.policy)
@@ -394,7 +393,7 @@ impl Rule<'_> {
             }
         };
         Node::Object(vec![
-            ("name".to_owned(), text(&name)),
+            ("name".to_owned(), text(&self.name)),
             ("match".to_owned(), Node::Object(matches)),
             policy,
         ])

@@ -60,7 +60,14 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     }
     let mut origins = Origins::new(notes);
     for (at, text) in texts {
-        origins.glob(&at, &text.to_ascii_lowercase());
+        if text.matches('*').count() > 1 {
+            let told = format!(
+                "\"{text}\" has two wildcards, of which {what} reads the first alone; write one"
+            );
+            origins.notes.error(&at.place(), told);
+        } else {
+            origins.glob(&at, &text.to_ascii_lowercase());
+        }
     }
     if let Some(list) = &list
         && policy.origins.is_empty()

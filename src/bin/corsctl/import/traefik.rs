@@ -118,8 +118,7 @@ fn read_rule(rule: &Value, route: &mut Route, notes: &mut Notes) {
             "Path" => route.paths.extend(arguments.into_iter().map(Path::Exact)),
             "PathPrefix" => {
                 for prefix in arguments {
-                    let path =
-                        super::envoy::below(&prefix, &rule.place(), route.policy.is_some(), notes);
+                    let path = super::envoy::below(&prefix, &rule.place(), notes);
                     route.paths.push(path);
                 }
             }

@@ -1,5 +1,7 @@
 //! Values of another system's file, each with the place where it stands.
 
+use std::fmt;
+
 use cors::field::is_comment;
 use cors::node::Node;
 
@@ -19,6 +21,15 @@ pub struct Value<'s> {
 pub struct Place {
     pub line: Option<usize>,
     pub path: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}"),
+            None => f.write_str(&self.path),
+        }
+    }
 }
 
 impl<'s> Value<'s> {

@@ -1,0 +1,522 @@
+//! `corsctl import`: each file of `tests/import` with what it writes (`NAME.out`) and what it says
+//! (`NAME.said`); what it refuses is in `tests/import/refused`. `BLESS=1` writes the expectations.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use cors::config;
+use cors::plugin::{Plugin, Stream};
+use cors::request::Headers;
+use cors::verdict::Reason;
+use regex_lite::Regex;
+
+#[test]
+fn every_file_is_imported_as_expected() {
+    for file in files("tests/import") {
+        let output = import(&file, &[]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        expect(&file, "out", &text(&output.stdout));
+        expect(&file, "said", &said(&output));
+    }
+}
+
+#[test]
+fn what_is_written_passes_the_check() {
+    for file in files("tests/import") {
+        let output = import(&file, &[]);
+        let (plugin, report) = config::read(&output.stdout);
+        assert!(plugin.is_some(), "{}: {:?}", file.display(), report.errors);
+    }
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_and_nothing_is_written() {
+    for file in files("tests/import/refused") {
+        let output = import(&file, &[]);
+        assert_eq!(output.status.code(), Some(2), "{}", file.display());
+        assert_eq!(text(&output.stdout), "", "{}", file.display());
+        expect(&file, "said", &said(&output));
+    }
+}
+
+#[test]
+fn a_file_of_ten_megabytes_is_refused() {
+    let mut big = b"allowed_origins: [\"".to_vec();
+    big.resize(10_000_001, b'a');
+    let output = import_text(&big, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(said(&output), "corsctl: <stdin>: is larger than 10 MB\n");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let output = import(Path::new("tests/import/nowhere.yaml"), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said(&output).contains("nowhere.yaml: cannot be read"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn an_ambiguous_file_is_imported_when_its_system_is_named() {
+    let file = Path::new("tests/import/refused/ambiguous.yaml");
+    for (from, status) in [("higress", 200), ("rs-cors", 204)] {
+        let output = import(file, &["--from", from]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let status = format!("\"preflightStatus\": {status}");
+        assert!(
+            text(&output.stdout).contains(&status),
+            "{}",
+            text(&output.stdout)
+        );
+    }
+}
+
+/// An origin is let in only if the source lets it in, or if import says "wider".
+#[test]
+fn no_matcher_becomes_wider_in_silence() {
+    let mut failures = Vec::new();
+    let mut imported = 0;
+    for (kind, texts) in MATCHERS {
+        for matcher in *texts {
+            let output = import_text(configuration(kind, matcher).as_bytes(), &[]);
+            if output.status.code() != Some(0) {
+                continue;
+            }
+            imported += 1;
+            let (plugin, _) = config::read(&output.stdout);
+            let plugin = plugin.expect("a configuration");
+            for origin in ORIGINS {
+                let here = is_allowed(&plugin, origin);
+                let there = is_matched(kind, matcher, origin);
+                if here && !there && !said(&output).contains("wider: ") {
+                    failures.push(format!("{kind} {matcher:?} lets {origin} in"));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(imported > 40, "only {imported} matchers were imported");
+}
+
+/// A matcher that lets strangers in is written as what was meant, and import says so.
+#[test]
+fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
+    for (kind, matcher, stranger, friend) in [
+        (
+            "istio prefix",
+            "https://example.com",
+            "https://example.com.evil.com",
+            "https://example.com:8443",
+        ),
+        (
+            "envoy prefix",
+            "https://example.com",
+            "https://example.com.evil.com",
+            "https://example.com",
+        ),
+        (
+            "envoy suffix",
+            "example.com",
+            "https://evilexample.com",
+            "https://a.example.com",
+        ),
+        (
+            "envoy contains",
+            "example.com",
+            "https://example.com.evil.com",
+            "http://a.example.com:81",
+        ),
+        (
+            "traefik regex",
+            r"https://example\.com",
+            "https://example.com.evil.com",
+            "https://example.com",
+        ),
+        (
+            "rs-cors glob",
+            "https://*example.com",
+            "https://evilexample.com",
+            "https://a.example.com",
+        ),
+        (
+            "rs-cors glob",
+            "https://example.com*",
+            "https://example.com.evil.com",
+            "https://example.com",
+        ),
+    ] {
+        assert!(is_matched(kind, matcher, stranger), "{kind} {matcher}");
+        let output = import_text(configuration(kind, matcher).as_bytes(), &[]);
+        assert!(
+            said(&output).contains("narrower: "),
+            "{kind}: {}",
+            said(&output)
+        );
+        let (plugin, _) = config::read(&output.stdout);
+        let plugin = plugin.expect("a configuration");
+        assert!(!is_allowed(&plugin, stranger), "{kind} {matcher}");
+        assert!(is_allowed(&plugin, friend), "{kind} {matcher}");
+    }
+}
+
+/// A configuration of the system with this one matcher.
+fn configuration(kind: &str, matcher: &str) -> String {
+    let matcher = serde_json::to_string(matcher).expect("JSON");
+    let (system, kind) = kind.split_once(' ').expect("a system and a kind");
+    let kind = if system == "envoy" && kind == "regex" {
+        "safe_regex"
+    } else {
+        kind
+    };
+    match system {
+        "istio" => format!(
+            r#"{{"kind": "VirtualService", "spec": {{"http": [{{"corsPolicy": {{"allowOrigins": [{{"{kind}": {matcher}}}]}}}}]}}}}"#
+        ),
+        "envoy" if kind == "safe_regex" => format!(
+            r#"{{"allow_origin_string_match": [{{"safe_regex": {{"regex": {matcher}}}}}]}}"#
+        ),
+        "envoy" => format!(r#"{{"allow_origin_string_match": [{{"{kind}": {matcher}}}]}}"#),
+        "traefik" => {
+            let field = if kind == "regex" {
+                "accessControlAllowOriginListRegex"
+            } else {
+                "accessControlAllowOriginList"
+            };
+            format!(
+                r#"{{"http": {{"middlewares": {{"a": {{"headers": {{"{field}": [{matcher}]}}}}}}}}}}"#
+            )
+        }
+        "rs-cors" => format!(
+            r#"{{"allowed_origins": [{matcher}], "allowed_methods": ["GET", "HEAD", "POST"]}}"#
+        ),
+        "higress" => format!(r#"{{"allow_origin_patterns": [{matcher}], "allow_methods": ["*"]}}"#),
+        other => panic!("no system {other}"),
+    }
+}
+
+/// Whether the source lets the origin in: as its own code does it.
+fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
+    let whole = |regex: &str| Regex::new(&format!("^(?:{regex})$")).expect("a regular expression");
+    match kind {
+        // Envoy asks each matcher for "*" first.
+        "envoy exact" | "istio exact" => matcher == "*" || matcher == origin,
+        "traefik exact" => matcher == "*" || matcher == origin,
+        "envoy prefix" | "istio prefix" => matcher.is_empty() || origin.starts_with(matcher),
+        "envoy suffix" => matcher.is_empty() || origin.ends_with(matcher),
+        "envoy contains" => matcher == "*" || origin.contains(matcher),
+        "envoy regex" | "istio regex" => {
+            whole(matcher).is_match("*") || whole(matcher).is_match(origin)
+        }
+        "traefik regex" => Regex::new(matcher)
+            .expect("a regular expression")
+            .is_match(origin),
+        "rs-cors glob" => match matcher.to_lowercase().split_once('*') {
+            Some((start, end)) => {
+                origin.len() >= start.len() + end.len()
+                    && origin.starts_with(start)
+                    && origin.ends_with(end)
+            }
+            None => matcher.to_lowercase() == origin,
+        },
+        "higress glob" => {
+            let text = matcher.trim_end_matches('/').to_lowercase();
+            let ports = Regex::new(r"^(.*):\[(\*|\d+(?:,\d+)*)\]$").expect("a regular expression");
+            let (start, port) = match ports.captures(&text) {
+                Some(found) if &found[2] == "*" => (found[1].to_owned(), r"(:\d+)?".to_owned()),
+                Some(found) => (
+                    found[1].to_owned(),
+                    format!(":({})", found[2].replace(',', "|")),
+                ),
+                None => (text.clone(), String::new()),
+            };
+            let parts: Vec<_> = start.split('*').map(regex_lite::escape).collect();
+            text == "*" || whole(&format!("{}{port}", parts.join(".*"))).is_match(origin)
+        }
+        other => panic!("no kind {other}"),
+    }
+}
+
+fn is_allowed(plugin: &Plugin, origin: &str) -> bool {
+    let governed = plugin.govern(&Request(origin));
+    let judged = governed.judge(&Request(origin));
+    judged.is_some_and(|(_, verdict)| matches!(verdict.reason, Reason::Allowed(_)))
+}
+
+/// A GET from this origin.
+struct Request<'o>(&'o str);
+
+impl Headers for Request<'_> {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        let value = match name {
+            "origin" => self.0,
+            ":method" => "GET",
+            ":authority" => "api.example",
+            ":path" => "/",
+            _ => return None,
+        };
+        Some(value.as_bytes().to_vec())
+    }
+
+    fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        Vec::new()
+    }
+}
+
+impl Stream for Request<'_> {
+    fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// The files to import in a folder, in their order.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(&folder).expect("the folder");
+    let paths = entries.map(|entry| entry.expect("a file").path());
+    let mut files: Vec<_> = paths
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| end == "yaml" || end == "json")
+        })
+        .collect();
+    files.sort();
+    assert!(files.len() > 10, "{} holds too few files", folder.display());
+    files
+}
+
+/// Imports a file as it is named within its folder.
+fn import(file: &Path, arguments: &[&str]) -> Output {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(file.parent().expect("a folder"));
+    Command::new(env!("CARGO_BIN_EXE_corsctl"))
+        .current_dir(folder)
+        .arg("import")
+        .arg(file.file_name().expect("a name"))
+        .args(arguments)
+        .output()
+        .expect("corsctl")
+}
+
+fn import_text(bytes: &[u8], arguments: &[&str]) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+        .args(["import", "-"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("corsctl");
+    let mut input = process.stdin.take().expect("its input");
+    // It may stop reading before the end.
+    let _ = input.write_all(bytes);
+    drop(input);
+    process.wait_with_output().expect("corsctl to end")
+}
+
+/// Compares with the file beside the one imported, or writes it.
+fn expect(file: &Path, end: &str, text: &str) {
+    let path = PathBuf::from(format!("{}.{end}", file.display()));
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, text).expect("an expectation");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        text,
+        expected,
+        "{}: BLESS=1 writes what is new",
+        path.display()
+    );
+}
+
+fn said(output: &Output) -> String {
+    text(&output.stderr)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// Kinds of matchers, and what stands in them.
+const MATCHERS: &[(&str, &[&str])] = &[
+    ("envoy exact", EXACT),
+    ("istio exact", EXACT),
+    ("traefik exact", EXACT),
+    ("envoy prefix", PREFIXES),
+    ("istio prefix", PREFIXES),
+    (
+        "envoy suffix",
+        &[
+            "",
+            "example.com",
+            ".example.com",
+            ":8443",
+            "//example.com",
+            "://example.com",
+            "m",
+            "com",
+            ".com",
+            ".example.com:8443",
+            "https://example.com",
+            "localhost",
+            "*",
+            "_.example.com",
+        ],
+    ),
+    (
+        "envoy contains",
+        &[
+            "example.com",
+            ".example.com",
+            "example",
+            "*",
+            "https://example.com",
+            "://example.com",
+            "e",
+            "example.com:8443",
+            ".",
+            "example.",
+        ],
+    ),
+    ("envoy regex", REGEXES),
+    ("istio regex", REGEXES),
+    ("traefik regex", REGEXES),
+    ("rs-cors glob", GLOBS),
+    ("higress glob", GLOBS),
+    (
+        "higress glob",
+        &[
+            "https://*.example.com:[*]",
+            "https://*.example.com:[8080,8443]",
+            "https://*:[443]",
+            "*.example.com:[80]",
+            "https://example.com:[*]",
+            "https://e*.example.com:[*]",
+        ],
+    ),
+];
+const EXACT: &[&str] = &[
+    "*",
+    "https://example.com",
+    "https://*.example.com",
+    "https://*",
+    "HTTPS://Example.com",
+    "https://example.com/",
+    "https://example.com:443",
+    "null",
+    "example.com",
+    "https://example.com:*",
+];
+const PREFIXES: &[&str] = &[
+    "",
+    "h",
+    "http",
+    "https",
+    "https:/",
+    "https://",
+    "http://",
+    "https://example.com",
+    "https://example.com.",
+    "https://example.com/",
+    "https://example.com:",
+    "https://example.com:8",
+    "https://example.com:443",
+    "https://a.",
+    "https://localhost",
+    "https://localhost:",
+    "https://exam",
+    "https://[::1]",
+    "ftp://",
+    "null",
+    "*",
+    "https://1.2.3.4",
+];
+const REGEXES: &[&str] = &[
+    ".*",
+    "https://.*",
+    "https?://example\\.com",
+    "https://example.com",
+    "^https://example\\.com$",
+    "https://.*\\.example\\.com",
+    "https://(a|b)\\.example\\.com(:\\d+)?",
+    "example",
+    "\\.example\\.com$",
+    "^https://a$|example",
+    "null",
+    "(null|https://example\\.com)",
+    "https://example\\.com|",
+    "[*]",
+    "https://example\\.com\\",
+];
+const GLOBS: &[&str] = &[
+    "*",
+    "https://*.example.com",
+    "https://*.example.com:8443",
+    "https://*",
+    "https://*:8443",
+    "http*://example.com",
+    "*://example.com",
+    "*.example.com",
+    "*example.com",
+    "https://*example.com",
+    "https://example.com*",
+    "https://example.com:*",
+    "https://example.*",
+    "https://a*.example.com",
+    "http*",
+    "https://*.com",
+    "https://ex*",
+    "https://example.com:8*",
+    "https://a.*.example.com",
+    "*localhost*",
+    "https://Example.com",
+    "https://*.",
+    "https://*.*.example.com",
+    "https://example.com/*",
+];
+const ORIGINS: &[&str] = &[
+    "https://example.com",
+    "http://example.com",
+    "https://a.example.com",
+    "http://a.example.com",
+    "https://a.b.example.com",
+    "https://evilexample.com",
+    "https://example.com.evil.com",
+    "https://example.community",
+    "https://exampleXcom",
+    "https://examplexcom",
+    "https://axexample.com",
+    "https://example.com:8443",
+    "https://example.com:443",
+    "https://example.com:80",
+    "https://example.com:8",
+    "https://a.example.com:8443",
+    "https://a.example.com:8080",
+    "http://a.example.com:81",
+    "https://evil.com",
+    "http://evil.com",
+    "https://evil.com:8443",
+    "https://localhost",
+    "https://localhost:3000",
+    "https://localhost.evil.com",
+    "https://a",
+    "https://a.evil.com",
+    "https://[::1]",
+    "https://[::1]:81",
+    "https://1.2.3.4",
+    "https://1.2.3.4.evil.com",
+    "ftp://example.com",
+    "chrome-extension://abcdef",
+    "null",
+    "https://com",
+    "https://example",
+    "https://example.org",
+    "https://ex",
+    "https://.example.com",
+    "https://_.example.com",
+    "https://a.b",
+    "https://a.x.example.com",
+];
