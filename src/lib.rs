@@ -20,8 +20,12 @@
     )
 )]
 
+#[cfg(not(target_family = "wasm"))]
+pub mod browser;
 pub mod config;
 pub mod counter;
+#[cfg(not(target_family = "wasm"))]
+pub mod exchange;
 pub mod field;
 // Without a host there is nothing to link: wasm32-unknown-unknown runs the core's tests.
 #[cfg(not(target_os = "unknown"))]
