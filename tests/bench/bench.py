@@ -1,0 +1,424 @@
+#!/usr/bin/env python3
+"""Measures what the filter costs in a real Envoy, beside what else there is. Run it with scripts/bench.
+
+One Envoy with one worker has a listener for each variant, so that all share one process and one run.
+Envoy has one core for itself, the load another. A figure is the CPU time of Envoy's process over the
+requests that it answered; the variants take turns, and the median of the rounds counts.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import platform
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+APP, EVIL = "https://app.example.com", "https://evil.example"
+POLICY = {
+    "allowOrigins": [APP, "https://*.dev.example.com"],
+    "allowMethods": ["GET", "POST", "PUT", "DELETE"],
+    "allowHeaders": ["content-type", "authorization"],
+    "exposeHeaders": ["x-request-id"],
+    "allowCredentials": True,
+    "maxAge": 600,
+}
+PREFLIGHT = {"access-control-request-method": "PUT", "access-control-request-headers": "content-type"}
+GRANT = {
+    "access-control-allow-origin": APP,
+    "access-control-allow-credentials": "true",
+    "access-control-expose-headers": "x-request-id",
+    "vary": "Origin",
+}
+ANSWER = GRANT | {
+    "access-control-allow-methods": "GET, POST, PUT, DELETE",
+    "access-control-allow-headers": "content-type, authorization",
+    "access-control-max-age": "600",
+}
+# Each kind of request, and the answer: status and headers of CORS.
+KINDS = [
+    {"name": "no Origin", "method": "GET", "headers": {}, "answer": (200, {"vary": "Origin"})},
+    {"name": "actual, allowed", "method": "GET", "headers": {"origin": APP}, "answer": (200, GRANT)},
+    {"name": "actual, refused", "method": "GET", "headers": {"origin": EVIL}, "answer": (200, {"vary": "Origin"})},
+    {"name": "preflight, allowed", "method": "OPTIONS", "headers": {"origin": APP, **PREFLIGHT}, "answer": (204, ANSWER)},
+    {"name": "preflight, refused", "method": "OPTIONS", "headers": {"origin": EVIL, **PREFLIGHT}, "answer": (403, {"vary": "Origin"})},
+]
+# What Envoy's own filter does otherwise: no Vary, 200, refused preflights go on.
+NATIVE = {
+    "no Origin": (200, {}),
+    "actual, refused": (200, {}),
+    "actual, allowed": (200, {name: value for name, value in GRANT.items() if name != "vary"}),
+    "preflight, allowed": (200, {n: v.replace(", ", ",") for n, v in ANSWER.items() if n != "vary"}),
+    "preflight, refused": (200, {}),
+}
+
+
+def main():
+    options = parse_arguments()
+    result = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options, pathlib.Path(folder))
+        for part in options.parts:
+            result[part] = getattr(bench, part)()
+            options.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nwritten to {options.json}")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("envoy", "shipped", "plain", "floor"):
+        parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    parser.add_argument("--json", required=True, type=pathlib.Path, help="where the figures go")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each variant (default 7)")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of each measurement (default 2)")
+    parts = ["requests", "scale", "configuration", "start"]
+    parser.add_argument("parts", nargs="*", default=parts, metavar="PART", help=f"of {', '.join(parts)} (default all)")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"no such part: {', '.join(unknown)}")
+    for name in ("envoy", "shipped", "plain", "floor", "json"):
+        setattr(options, name, getattr(options, name).absolute())
+    return options
+
+
+class Bench:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+
+    def requests(self):
+        """Every variant and kind: CPU µs of a request, and the ratios that matter."""
+        module = self.options
+        compare_traces(self.folder, module.floor, module.shipped, module.plain)
+        variants = {
+            "no filter": Variant(),
+            "Envoy's cors": Variant(native_filter(), NATIVE, native_policy()),
+            "Lua": Variant(lua_filter()),
+            "floor": Variant(wasm_filter(module.floor, POLICY)),
+            "cors.wasm": Variant(wasm_filter(module.shipped, POLICY)),
+            "plain build": Variant(wasm_filter(module.plain, POLICY)),
+        }
+        print("\nCPU µs of a request: median (lowest to highest)")
+        with self.envoy(variants) as envoy:
+            for name in variants:
+                for kind in KINDS:
+                    envoy.check(name, kind)
+            measured = {kind["name"]: envoy.measure(kind) for kind in KINDS}
+        print_table(measured)
+        ratios = {kind: ratios_of(figures) for kind, figures in measured.items()}
+        for kind, found in ratios.items():
+            print(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
+        return {"figures": measured, "ratios": ratios}
+
+    def scale(self):
+        """What a request costs as the configuration or the request grows."""
+        result = {}
+        for name, sizes, policy, kind in SCALES:
+            variants = {"no filter": Variant()}
+            for size in sizes:
+                variants[str(size)] = Variant(wasm_filter(self.options.shipped, policy(size)))
+            print(f"\n{name}: CPU µs of a request")
+            with self.envoy(variants) as envoy:
+                for size in sizes:
+                    envoy.check(str(size), kind)
+                result[name] = envoy.measure(kind)
+            print_table({name: result[name]})
+        result["request headers"] = self.scale_headers()
+        return result
+
+    def scale_headers(self):
+        print("\nbytes of request headers: CPU µs of a request")
+        variants = {"no filter": Variant(), "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY))}
+        result = {}
+        with self.envoy(variants) as envoy:
+            for kib in (0, 1, 4, 16, 60):
+                more = {f"x-{index}": "v" * 1000 for index in range(kib)}
+                kind = KINDS[1] | {"headers": KINDS[1]["headers"] | more}
+                result[f"{kib} KiB"] = envoy.measure(kind)
+        print_table(result)
+        return result
+
+    def configuration(self):
+        """CPU time and linear memory of one VM for configurations of some sizes, in Node's V8."""
+        result = {}
+        print(f"\n{'configuration':34} {'bytes':>9} {'CPU ms':>7} {'memory MiB':>11}")
+        for name, sizes, policy, _ in SCALES:
+            for size in sizes:
+                file = self.folder / "configuration.json"
+                file.write_text(json.dumps(policy(size)))
+                command = ["node", HERE / "configure.mjs", self.options.shipped, file]
+                seen = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+                result[f"{name}: {size}"] = seen
+                print(f"{size:>8} {name:25} {seen['bytes']:9} {seen['cpu_ms']:7.1f} {seen['memory'] / 2**20:11.2f}")
+        return result
+
+    def start(self):
+        """CPU time until Envoy is ready and its memory then, without and with the filter."""
+        variants = {
+            "no filter": Variant(),
+            "floor": Variant(wasm_filter(self.options.floor, POLICY)),
+            "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY)),
+            "plain build": Variant(wasm_filter(self.options.plain, POLICY)),
+        }
+        seen = {}
+        for _ in range(self.options.rounds):
+            for name, variant in variants.items():
+                for workers in (1, 2, 4):
+                    with self.envoy({name: variant}, workers) as envoy:
+                        time.sleep(0.5)  # V8 compiles in the background
+                        figures = seen.setdefault(f"{name}, {workers} workers", {"cpu_ms": [], "rss_mib": []})
+                        figures["cpu_ms"].append(envoy.cpu() / 1e6)
+                        figures["rss_mib"].append(envoy.resident_memory() / 2**20)
+        result = {}
+        print(f"\n{'at start':26} {'CPU ms':>8} {'resident MiB':>13}")
+        for name, figures in seen.items():
+            result[name] = {unit: round(statistics.median(values), 1) for unit, values in figures.items()}
+            print(f"{name:26} {result[name]['cpu_ms']:8.1f} {result[name]['rss_mib']:13.1f}")
+        return result
+
+    def envoy(self, variants, workers=1):
+        return Envoy(self.options, self.folder, variants, workers)
+
+
+class Variant:
+    """One way of doing CORS: filters of Envoy, and the answers where they are not ours."""
+
+    def __init__(self, filters=(), answers=(), per_filter_config=None):
+        self.filters, self.answers, self.per_filter_config = list(filters), dict(answers), per_filter_config
+
+
+class Envoy(contextlib.AbstractContextManager):
+    """A running Envoy with one listener for each variant."""
+
+    def __init__(self, options, folder, variants, workers):
+        self.options, self.folder, self.variants = options, folder, variants
+        self.ports = {name: free_port() for name in variants}
+        listeners = [listener(self.ports[name], variant) for name, variant in variants.items()]
+        config = folder / "envoy.json"
+        config.write_text(json.dumps({"static_resources": {"listeners": listeners}}))
+        command = [options.envoy, "-c", config, "--concurrency", str(workers), "--log-level", "warning"]
+        self.log = (folder / "envoy.log").open("w")
+        self.process = subprocess.Popen(
+            ["taskset", "-c", ENVOY_CORE, *command, "--use-dynamic-base-id"], stdout=self.log, stderr=self.log
+        )
+        for port in self.ports.values():
+            self.wait_for(port)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+
+    def wait_for(self, port):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                return socket.create_connection(("127.0.0.1", port), 1).close()
+            time.sleep(0.02)
+        sys.exit(f"Envoy did not start:\n{(self.folder / 'envoy.log').read_text()}")
+
+    def check(self, name, kind):
+        """A figure for wrong answers would be worth nothing."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=10)
+        connection.request(kind["method"], "/", headers=kind["headers"])
+        response = connection.getresponse()
+        of_cors = lambda header: header == "vary" or header.startswith("access-control-")
+        seen = response.status, {n.lower(): v for n, v in response.getheaders() if of_cors(n.lower())}
+        connection.close()
+        expected = self.variants[name].answers.get(kind["name"], kind["answer"])
+        if name == "no filter":
+            expected = (200, {})
+        if seen != tuple(expected):
+            sys.exit(f"{name}, {kind['name']}: the answer is {seen}, not {expected}")
+
+    def measure(self, kind):
+        """The µs of each round for each variant, in turns."""
+        script = self.folder / "wrk.lua"
+        headers = "".join(f"wrk.headers[{json.dumps(n)}] = {json.dumps(v)}\n" for n, v in kind["headers"].items())
+        script.write_text(f'wrk.method = "{kind["method"]}"\n{headers}')
+        rounds = {name: [] for name in self.variants}
+        for turn in range(self.options.rounds + 1):
+            progress(f"{kind['name']}: round {turn} of {self.options.rounds}")
+            for name in self.variants:
+                figure = self.load(self.ports[name], script)
+                if turn > 0:  # the first one only warms up
+                    rounds[name].append(round(figure, 3))
+        progress("")
+        return rounds
+
+    def load(self, port, script):
+        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", "-c8", f"-d{self.options.seconds}s", "-s", script]
+        before = self.cpu()
+        output = subprocess.run([*command, f"http://127.0.0.1:{port}/"], check=True, capture_output=True, text=True).stdout
+        used = self.cpu() - before
+        if "Socket errors" in output:
+            sys.exit(f"requests failed:\n{output}")
+        return used / 1000 / int(re.search(r"(\d+) requests in", output)[1])
+
+    def cpu(self):
+        """CPU ns that the process has used, by the kernel's clock of that process."""
+        return time.clock_gettime_ns(~self.process.pid << 3 | 2)
+
+    def resident_memory(self):
+        pages = pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def listener(port, variant):
+    filters = [
+        *variant.filters,
+        # Answers 200 instead of an upstream, whose time would be measured too. A direct response
+        # of the route would do, but Envoy's own filter passes those by.
+        typed_filter("envoy.filters.http.fault", "fault.v3.HTTPFault", abort={"http_status": 200, "percentage": {"numerator": 100}}),
+        typed_filter("envoy.filters.http.router", "router.v3.Router"),
+    ]
+    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "none"}}]}
+    if variant.per_filter_config:
+        host["typed_per_filter_config"] = variant.per_filter_config
+    manager = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "bench",
+        "max_request_headers_kb": 96,
+        "route_config": {"virtual_hosts": [host], "validate_clusters": False},
+        "http_filters": filters,
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    return {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}, "filter_chains": [chain]}
+
+
+def typed_filter(name, kind, **config):
+    return {"name": name, "typed_config": {"@type": f"type.googleapis.com/envoy.extensions.filters.http.{kind}", **config}}
+
+
+def wasm_filter(module, policy):
+    config = {
+        "name": "cors",
+        "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": json.dumps(policy)},
+        # A VM of its own for each, so that the last configuration is not measured beside the others.
+        "vm_config": {"vm_id": f"{module}{free_number()}", "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(module)}}},
+    }
+    return [typed_filter("cors", "wasm.v3.Wasm", config=config)]
+
+
+def native_filter():
+    return [typed_filter("envoy.filters.http.cors", "cors.v3.Cors")]
+
+
+def native_policy():
+    policy = {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [
+            {"exact": APP},
+            {"safe_regex": {"regex": r"https://[a-z0-9.-]+\.dev\.example\.com"}},
+        ],
+        "allow_methods": ",".join(POLICY["allowMethods"]),
+        "allow_headers": ",".join(POLICY["allowHeaders"]),
+        "expose_headers": ",".join(POLICY["exposeHeaders"]),
+        "max_age": str(POLICY["maxAge"]),
+        "allow_credentials": True,
+    }
+    return {"envoy.filters.http.cors": policy}
+
+
+def lua_filter():
+    return [typed_filter("envoy.filters.http.lua", "lua.v3.Lua", default_source_code={"inline_string": (HERE / "cors.lua").read_text()})]
+
+
+def origins(count):
+    return POLICY | {"allowOrigins": [f"https://app-{index}.example.com" for index in range(1, count)] + [APP]}
+
+
+def wildcards(count):
+    return POLICY | {"allowOrigins": [f"https://*.team-{index}.example.com" for index in range(1, count)] + ["https://*.example.com"]}
+
+
+def regexes(count):
+    rest = [rf"https://app-{index}-[a-z]+\.example\.com" for index in range(1, count)]
+    return {name: value for name, value in POLICY.items() if name != "allowOrigins"} | {
+        "allowOriginRegexes": [*rest, r"https://app\.example\.com"]
+    }
+
+
+def rules(count):
+    # The last rule governs the bench's requests; the others have hosts and paths of their own.
+    some = [
+        {"match": {"hostnames": [f"api-{index}.example.com"], "pathPrefixes": [f"/v{index % 10}"]}, "policyRef": "p"}
+        for index in range(1, count)
+    ]
+    return {"policies": {"p": POLICY}, "rules": [*some, {"match": {"pathPrefixes": ["/"]}, "policyRef": "p"}]}
+
+
+SCALES = [
+    ("exact origins", (1, 100, 10_000, 100_000), origins, KINDS[1]),
+    ("wildcard origins", (1, 100, 10_000, 100_000), wildcards, KINDS[1]),
+    ("rules", (1, 100, 1_000, 10_000), rules, KINDS[1]),
+    ("regular expressions", (1, 10, 100, 1_000), regexes, KINDS[1]),
+]
+
+
+def compare_traces(folder, *modules):
+    policy, kinds = folder / "policy.json", folder / "kinds.json"
+    policy.write_text(json.dumps(POLICY))
+    kinds.write_text(json.dumps(KINDS))
+    first, *others = modules
+    for other in others:
+        subprocess.run(["node", HERE / "trace.mjs", policy, kinds, first, other], check=True)
+
+
+def ratios_of(figures):
+    """Of medians; "added" is over what Envoy costs without a filter."""
+    median = {name: statistics.median(rounds) for name, rounds in figures.items()}
+    base = median["no filter"]
+    added = {name: value - base for name, value in median.items()}
+    return {
+        "added cors.wasm / floor": added["cors.wasm"] / added["floor"],
+        "added plain / floor": added["plain build"] / added["floor"],
+        "total cors.wasm / Envoy's cors": median["cors.wasm"] / median["Envoy's cors"],
+    }
+
+
+def print_table(measured):
+    names = list(next(iter(measured.values())))
+    width = max(map(len, measured)) + 1
+    print(" " * width + "".join(f"{name:>22}" for name in names))
+    for kind, figures in measured.items():
+        cells = (f"{statistics.median(r):6.2f} ({min(r):.2f} to {max(r):.2f})" for r in figures.values())
+        print(f"{kind:{width}}" + "".join(f"{cell:>22}" for cell in cells))
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    elif text:
+        print(f"· {text}", file=sys.stderr, flush=True)
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {"cpu": cpu[1] if cpu else platform.machine(), "cores": os.cpu_count(), "kernel": platform.release()}
+
+
+def free_port():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def free_number(numbers=iter(range(10**9))):
+    return next(numbers)
+
+
+CORES = sorted(os.sched_getaffinity(0))
+if len(CORES) < 2:
+    sys.exit("needs two cores: one for Envoy, one for the load")
+ENVOY_CORE, LOAD_CORE = str(CORES[0]), str(CORES[1])
+
+if __name__ == "__main__":
+    main()
