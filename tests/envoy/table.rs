@@ -36,6 +36,7 @@ fn run(listener: impl Fn(&Group) -> Listener) {
             headers: headers
                 .map(|(name, value)| (name.clone(), table::bytes(value)))
                 .collect(),
+            body: Vec::new(),
         }
     });
     let envoy = Envoy::start(upstream.port, groups.iter().map(listener).collect());

@@ -1,6 +1,6 @@
 //! An HTTP server behind Envoy: answers as the test says and remembers what it was asked.
 
-use std::io::{BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,6 +17,7 @@ pub struct Reply {
     pub status: u16,
     /// Lines as they are sent, several with one name included.
     pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
 }
 
 impl Upstream {
@@ -53,15 +54,23 @@ impl Reply {
         Self {
             status,
             headers: headers.collect(),
+            body: Vec::new(),
         }
     }
 }
 
-/// Answers one request after the other until Envoy closes the connection. Requests have no body.
+/// Answers one request after the other until Envoy closes the connection.
 fn serve(mut stream: TcpStream, reply: impl Fn(&Head) -> Reply, log: &Mutex<Vec<Head>>) {
     let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
     while let Ok(head) = Head::read(&mut reader) {
-        let Reply { status, headers } = reply(&head);
+        if skip_body(&head, &mut reader).is_err() {
+            return;
+        }
+        let Reply {
+            status,
+            headers,
+            body,
+        } = reply(&head);
         log.lock().expect("the requests seen").push(head);
         let mut bytes = format!("HTTP/1.1 {status} Status\r\n").into_bytes();
         for (name, value) in headers {
@@ -71,11 +80,22 @@ fn serve(mut stream: TcpStream, reply: impl Fn(&Head) -> Reply, log: &Mutex<Vec<
             bytes.extend_from_slice(b"\r\n");
         }
         if status >= 200 && status != 204 && status != 304 {
-            bytes.extend_from_slice(b"content-length: 0\r\n");
+            bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
         }
         bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&body);
         if stream.write_all(&bytes).is_err() {
             return;
         }
     }
+}
+
+/// Reads a request's body, which Envoy sends with its length as it got it.
+fn skip_body(head: &Head, reader: &mut impl BufRead) -> io::Result<u64> {
+    let length = head.headers.only("content-length").unwrap_or(b"0");
+    let length = String::from_utf8_lossy(length).parse();
+    io::copy(
+        &mut reader.take(length.map_err(io::Error::other)?),
+        &mut io::sink(),
+    )
 }
