@@ -7,7 +7,6 @@ engine=''
 # start_engine FOLDER: leaves an engine to talk to. One that it starts keeps all its data in FOLDER,
 # and is ended by stop_engine.
 start_engine() {
-
   if command -v docker >/dev/null && docker version >/dev/null 2>&1; then
     echo "the Docker engine that runs here: $(docker version --format '{{.Server.Version}}')"
     return

@@ -25,6 +25,10 @@ pub struct Listener {
     /// The filters before the router.
     pub filters: Vec<Value>,
     pub routes: Routes,
+    /// Further settings of the connection manager.
+    pub settings: Value,
+    /// `INBOUND`, `OUTBOUND` or `UNSPECIFIED`.
+    pub direction: &'static str,
 }
 
 pub enum Routes {
@@ -96,12 +100,7 @@ impl Envoy {
 
     /// The same in a folder that holds files which listeners name.
     pub fn start_in(folder: Folder, upstream: u16, listeners: Vec<Listener>) -> Self {
-        let mut envoy = Self {
-            admin: 0,
-            ports: HashMap::new(),
-            process: spawn(&folder, upstream, listeners, "serve"),
-            folder,
-        };
+        let mut envoy = Self::launch_in(folder, upstream, listeners);
         let start = Instant::now();
         while !envoy.is_ready() {
             let ended = envoy
@@ -115,6 +114,16 @@ impl Envoy {
             thread::sleep(Duration::from_millis(20));
         }
         envoy
+    }
+
+    /// The same without waiting.
+    pub fn launch_in(folder: Folder, upstream: u16, listeners: Vec<Listener>) -> Self {
+        Self {
+            admin: 0,
+            ports: HashMap::new(),
+            process: spawn(&folder, upstream, listeners, "serve"),
+            folder,
+        }
     }
 
     /// Starts Envoy on a configuration that it should refuse; `mode` is `serve` or `validate`.
@@ -174,7 +183,8 @@ impl Envoy {
         &self.folder
     }
 
-    fn is_ready(&mut self) -> bool {
+    /// Whether Envoy's page /ready says so, which load balancers and Kubernetes ask.
+    pub fn is_ready(&mut self) -> bool {
         let address = self.folder.read("admin");
         let Some(port) = address
             .rsplit(':')
@@ -223,6 +233,8 @@ impl Listener {
             name: name.into(),
             filters,
             routes,
+            settings: json!({}),
+            direction: "UNSPECIFIED",
         }
     }
 
@@ -245,6 +257,9 @@ impl Listener {
                     "%REQ(X-CASE)% %FILTER_STATE(wasm.cors_verdict:PLAIN)%\n"}},
             }}],
         });
+        for (name, value) in self.settings.as_object().into_iter().flatten() {
+            manager[name] = value.clone();
+        }
         let hosts = |hosts| json!({"name": "routes", "virtual_hosts": hosts});
         match self.routes {
             Routes::All => {
@@ -260,6 +275,7 @@ impl Listener {
         json!({
             "name": self.name,
             "address": socket(0),
+            "traffic_direction": self.direction,
             "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
         })
     }
