@@ -8,11 +8,12 @@
 
 /**
  * Compiles and starts a module. Envoy hands over several lines of its "inline" headers joined with a comma;
- * `joined: false` is a host that shows the first line only. `log` is called with each log line as it comes.
+ * `joined: false` is a host that shows the first line only. `log` is called with each log line as it comes; `now` is the
+ * clock, in milliseconds.
  */
-export async function load(bytes, { log = () => {}, joined = true } = {}) {
+export async function load(bytes, { log = () => {}, joined = true, now = Date.now } = {}) {
   const module = await WebAssembly.compile(bytes);
-  const vm = new Vm(joined, log);
+  const vm = new Vm(joined, log, now);
   const imports = { env: vm.proxyWasm(), wasi_snapshot_preview1: vm.wasi() };
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
     // A CORS filter calls no other service; what the SDK imports for that is there and does nothing.
@@ -97,9 +98,10 @@ class Plugin {
 class Vm {
   #metrics = []; // names; a metric's id is its index, for the life of the VM
 
-  constructor(joined, onLog) {
+  constructor(joined, onLog, clock) {
     this.joined = joined;
     this.onLog = onLog;
+    this.clock = clock;
     this.begin({});
   }
 
@@ -199,7 +201,7 @@ class Vm {
   }
 
   now(out) {
-    this.view().setBigUint64(out, BigInt(Date.now()) * 1_000_000n, true);
+    this.view().setBigUint64(out, BigInt(this.clock()) * 1_000_000n, true);
     return OK;
   }
 

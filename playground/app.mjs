@@ -1,0 +1,292 @@
+// The page: what is typed, what the module and the browser's rules make of it, and what is shown.
+
+import { readOrigin, readUrl } from "./browser.mjs";
+import { Editor } from "./editor.mjs";
+import { EXAMPLES, REQUEST } from "./examples.mjs";
+import { Judge } from "./judge.mjs";
+import { edited } from "./json.mjs";
+import { MAX_LINK, fromHash, readHeaders, toHash } from "./link.mjs";
+import { manifests } from "./manifests.mjs";
+import { readPaste } from "./paste.mjs";
+import { tell } from "./story.mjs";
+import { showStory } from "./view.mjs";
+
+const $ = (id) => document.getElementById(id);
+const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
+const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
+let judge;
+let configured; // the text of the policy that the module has been offered last, and what it said
+let timer;
+
+fillExamples();
+write(fromHash(location.hash, DEFAULTS));
+listen();
+await startModule();
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {}); // then only without it
+
+async function startModule() {
+  $("broken").hidden = true;
+  try {
+    const answer = await fetch("cors.wasm").catch(() => {
+      throw new Error("cors.wasm could not be fetched");
+    });
+    if (!answer.ok) throw new Error(`cors.wasm: the server answered ${answer.status}`);
+    const bytes = await answer.arrayBuffer();
+    judge = await Judge.start(bytes);
+    $("module").textContent = `cors.wasm, ${Math.round(bytes.byteLength / 1024)} KiB`;
+  } catch (error) {
+    fail("The module did not load", error);
+  }
+  configured = undefined;
+  update();
+}
+
+/** Says that the module is of no use now; what was typed stays. */
+function fail(what, error) {
+  judge = undefined;
+  const retry = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again" });
+  retry.addEventListener("click", startModule);
+  $("broken").replaceChildren(`${what}: ${error.message}. What you typed is still here.`, retry);
+  $("broken").hidden = false;
+}
+
+/** Everything that follows from the state of the page. */
+function update() {
+  const state = read();
+  remember(state);
+  showProblem();
+  if (!judge) return showStory({ verdict: { title: "No verdict without the module", text: "" }, steps: [], fixes: [] });
+  try {
+    if (configured?.text !== state.policy) configured = { text: state.policy, ...judge.configure(state.policy) };
+    editor.show(configured.problems);
+    showHealth(configured);
+    showManifest();
+    if (!configured.ok) return showStory(refused(configured.problems));
+    showStory(judged(state), applyFix);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError || /module exited/.test(error.message))) throw error;
+    fail("The module stopped", error);
+  }
+}
+
+function judged(state) {
+  let call;
+  try {
+    const origin = field("origin", () => readOrigin(state.origin));
+    field("url", () => readUrl(state.url));
+    call = { ...state, origin, upstream: { status: state.status, headers: state.upstream } };
+    checkBytes(call);
+    const policy = JSON.parse(state.policy.trim() || "{}");
+    return tell(judge, policy, call);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    showProblem(error.message);
+    return { verdict: { title: "The request cannot be read", text: error.message }, steps: [], fixes: [] };
+  }
+}
+
+function refused(problems) {
+  const errors = problems.filter(({ level }) => level === "error").length;
+  const text = `${errors === 1 ? "It has an error" : `It has ${errors} errors`}. Envoy would not start with it, or keep the configuration it has.`;
+  return { verdict: { good: false, title: "The module refuses this policy", text }, steps: [], fixes: [] };
+}
+
+/** Header values are bytes; a character above U+00FF is none. */
+function checkBytes({ headers, upstream }) {
+  const bad = [...headers, ...upstream.headers].flat().find((text) => /[^\x00-\xff]/.test(text.replaceAll("…", "")));
+  if (bad) throw new Error(`${JSON.stringify(bad)} has a character that no header can carry.`);
+  for (const line of [...headers, ...upstream.headers]) line[1] = line[1].replaceAll("…", "...");
+}
+
+function field(id, reading) {
+  try {
+    return reading();
+  } catch (error) {
+    $(id).setAttribute("aria-invalid", "true");
+    throw error;
+  }
+}
+
+function showProblem(text = "") {
+  $("request-problem").textContent = text;
+  if (!text) for (const id of ["origin", "url"]) $(id).removeAttribute("aria-invalid");
+}
+
+function showHealth({ ok, problems }) {
+  const count = (level, word = level) => {
+    const number = problems.filter((problem) => problem.level === level).length;
+    return number ? [`${number} ${word}${number > 1 ? "s" : ""}`] : [];
+  };
+  const counts = [...count("error"), ...count("warning"), ...count("note")].join(", ");
+  $("health").className = `health ${!ok ? "bad" : counts.includes("warning") ? "warn" : "good"}`;
+  $("health").textContent = !ok ? `✕ Refused: ${counts}` : `✓ Accepted by the module${counts ? `, with ${counts}` : ""}`;
+  $("policy").setAttribute("aria-invalid", String(!ok));
+}
+
+/** Changes the policy as a fix says, keeping the rest of the text as it is. */
+function applyFix(edits) {
+  editor.text = edits.reduce((text, edit) => edited(text, edit), editor.text);
+  update();
+  $("verdict").focus();
+}
+
+// The state of the page
+
+function read() {
+  return {
+    policy: editor.text,
+    origin: $("origin").value,
+    url: $("url").value,
+    method: $("method").value || "GET",
+    credentials: $("credentials").checked,
+    headers: readHeaders($("headers").value),
+    status: Number($("status").value) || 200,
+    upstream: readHeaders($("upstream").value),
+  };
+}
+
+function write(state) {
+  const lines = (headers) => headers.map(([name, value]) => `${name}: ${value}`).join("\n");
+  editor.text = state.policy;
+  for (const name of ["origin", "url", "method"]) $(name).value = state[name];
+  $("credentials").checked = state.credentials;
+  $("headers").value = lines(state.headers);
+  $("headers").rows = Math.max(2, state.headers.length);
+  $("status").value = state.status;
+  $("upstream").value = lines(state.upstream);
+  const example = EXAMPLES.find(({ policy }) => policy === state.policy);
+  $("example").value = example?.id ?? "";
+  $("example-note").textContent = example?.note ?? "";
+}
+
+/** Keeps the address up to date, unless it would be too long for a link. */
+function remember(state) {
+  const hash = toHash(state, DEFAULTS);
+  if (hash.length <= MAX_LINK && location.hash.slice(1) !== hash) {
+    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  }
+}
+
+async function share() {
+  const hash = toHash(read(), DEFAULTS);
+  if (hash.length > MAX_LINK) return say("Too long for a link: copy the policy itself.");
+  const link = `${location.origin}${location.pathname}${hash && `#${hash}`}`;
+  await copy(link, "Link copied");
+}
+
+async function copy(text, done) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(done);
+  } catch {
+    say("The browser did not let it be copied; it is in the address bar or on the page.");
+  }
+}
+
+function say(text) {
+  $("shared").textContent = text;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => ($("shared").textContent = ""), 4000);
+}
+
+// Controls
+
+function listen() {
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(update, editor.text.length > 100_000 ? 600 : 120);
+  };
+  $("policy").addEventListener("input", () => {
+    editor.paint();
+    $("example").value = "";
+    $("example-note").textContent = "";
+    soon();
+  });
+  $("request").addEventListener("input", soon);
+  $("request").addEventListener("submit", (event) => event.preventDefault());
+  $("example").addEventListener("change", () => {
+    const example = EXAMPLES.find(({ id }) => id === $("example").value);
+    write({ ...REQUEST, ...example.request, policy: example.policy });
+    update();
+  });
+  $("share").addEventListener("click", share);
+  $("copy").addEventListener("click", () => copy($("manifest").textContent, "Copied"));
+  $("paste-open").addEventListener("click", () => {
+    const open = $("paste").hidden;
+    $("paste").hidden = !open;
+    $("paste-open").setAttribute("aria-expanded", String(open));
+    if (open) $("pasted").focus();
+  });
+  $("paste-read").addEventListener("click", takePaste);
+  addEventListener("hashchange", () => {
+    write(fromHash(location.hash, DEFAULTS));
+    update();
+  });
+  const tabs = [...document.querySelectorAll("[role=tab]")];
+  for (const [index, tab] of tabs.entries()) {
+    tab.addEventListener("click", () => select(tab, tabs));
+    tab.addEventListener("keydown", ({ key }) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1, Home: -index, End: tabs.length - 1 - index }[key];
+      if (step === undefined) return;
+      const next = tabs[(index + step + tabs.length) % tabs.length];
+      select(next, tabs);
+      next.focus();
+    });
+  }
+}
+
+function select(tab, tabs) {
+  for (const other of tabs) {
+    other.setAttribute("aria-selected", String(other === tab));
+    other.tabIndex = other === tab ? 0 : -1;
+  }
+  const isJson = tab.id === "tab-json";
+  $("panel-json").hidden = !isJson;
+  $("panel-manifest").hidden = isJson;
+  if (!isJson) $("panel-manifest").setAttribute("aria-labelledby", tab.id);
+  showManifest();
+  if (isJson) editor.paint();
+}
+
+function showManifest() {
+  const tab = document.querySelector("[role=tab][aria-selected=true]").id.slice("tab-".length);
+  if (tab === "json") return;
+  let text;
+  try {
+    text = configured?.ok === false ? undefined : manifests(editor.text)[tab];
+  } catch {
+    // Without the module, a text may turn out to be no JSON only here.
+  }
+  $("copy").hidden = text === undefined;
+  $("manifest").textContent = text ?? "The policy has errors: see the tab JSON.";
+}
+
+function takePaste() {
+  const said = $("paste-said");
+  try {
+    const { kind, found, notes } = readPaste($("pasted").value);
+    const { credentials, headers = [], method = "GET", origin, url } = found;
+    if (origin !== undefined) $("origin").value = origin;
+    if (url !== undefined) $("url").value = url;
+    $("method").value = method;
+    $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
+    $("credentials").checked = credentials ?? false;
+    said.className = "";
+    said.textContent = [`Read as a ${kind}.`, ...notes].join(" ");
+    update();
+  } catch (error) {
+    said.className = "bad";
+    said.textContent = error.message;
+  }
+}
+
+function fillExamples() {
+  $("example").append(new Option("Your own", ""));
+  for (const group of new Set(EXAMPLES.map(({ group }) => group))) {
+    const examples = EXAMPLES.filter((example) => example.group === group);
+    const options = document.createElement("optgroup");
+    options.label = group;
+    options.append(...examples.map(({ id, title }) => new Option(title, id)));
+    $("example").append(options);
+  }
+}

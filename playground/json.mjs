@@ -1,0 +1,107 @@
+// Where things stand in a JSON text: so that what the module says about `rules[0].policy.maxAge` is shown there.
+
+/**
+ * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is not
+ * there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
+ */
+export function locate(text, paths) {
+  const wanted = new Set(paths.flatMap(ancestors));
+  const found = {};
+  let at = 0;
+  const space = () => {
+    while (/[ \t\r\n]/.test(text[at] ?? "x")) at++;
+  };
+  const string = () => {
+    const start = at++;
+    while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+    return { start, end: ++at };
+  };
+  const value = (path, key) => {
+    space();
+    const start = at;
+    const [open] = text[at] ?? "";
+    if (open === '"') string();
+    else if (open === "{" || open === "[") {
+      at++;
+      for (let index = 0; space(), at < text.length && !/[\]}]/.test(text[at]); index++) {
+        if (open === "[") value(`${path}[${index}]`);
+        else {
+          const key = string();
+          space();
+          at++; // the colon
+          const name = canonical(JSON.parse(text.slice(key.start, key.end)));
+          value(path ? `${path}.${name}` : name, key);
+        }
+        space();
+        if (text[at] === ",") at++;
+      }
+      at++;
+    } else while (/[^\s,\]}]/.test(text[at] ?? " ")) at++;
+    // Of a key that stands twice, the second is the one to look at.
+    if (wanted.has(path)) found[path] = { start, end: at, key };
+  };
+  value("");
+  return Object.fromEntries(paths.map((path) => [path, found[ancestors(path).find((above) => found[above])]]));
+}
+
+/** Where serde_json stopped: `line` and `column` are its, and it counts bytes. */
+export function offsetOf(text, line, column) {
+  let start = 0;
+  for (let i = 1; i < line; i++) start = text.indexOf("\n", start) + 1;
+  const end = text.indexOf("\n", start);
+  const bytes = new TextEncoder().encode(text.slice(start, end < 0 ? text.length : end));
+  const before = new TextDecoder().decode(bytes.subarray(0, Math.max(0, column - 1)));
+  return Math.min(text.length, start + before.length);
+}
+
+/** Line and column of an offset, from 1. */
+export function positionOf(text, offset) {
+  const before = text.slice(0, offset);
+  return { line: before.split("\n").length, column: offset - before.lastIndexOf("\n") };
+}
+
+/**
+ * The text with a list in one of its objects made longer, or with a field set; the rest of it stays as it is.
+ * `edit` is {object: path, field, add: [...]}, or {object, field, value}; `base` is what a list starts with if it is missing.
+ */
+export function edited(text, { object, field, add, value, base = [] }) {
+  if (!text.trim()) text = "{}";
+  const path = object ? `${object}.${field}` : field;
+  const root = JSON.parse(text);
+  const holder = object.split(/\.|\[(\d+)\]/).filter(Boolean).reduce((node, part) => node[part], root);
+  const name = Object.keys(holder).find((key) => canonical(key) === field);
+  const old = name === undefined ? undefined : holder[name];
+  const wanted = value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
+  const written = Array.isArray(wanted) ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(wanted);
+  if (old !== undefined) {
+    const { start, end } = locate(text, [path])[path];
+    const isOneLine = !text.slice(start, end).includes("\n");
+    if (value !== undefined || isOneLine || !old.length) return text.slice(0, start) + written + text.slice(end);
+    // A list over several lines gets its new lines in the same way.
+    const last = locate(text, [`${path}[${old.length - 1}]`])[`${path}[${old.length - 1}]`];
+    const indent = /\n[ \t]*$/.exec(text.slice(0, last.start))?.[0] ?? " ";
+    const more = wanted.slice(old.length).map((item) => `,${indent}${JSON.stringify(item)}`);
+    return text.slice(0, last.end) + more.join("") + text.slice(last.end);
+  }
+  const { start, end } = locate(text, [object])[object];
+  const inside = text.slice(start + 1, end - 1);
+  const rest = inside.trimEnd();
+  const indent = /\n[ \t]*(?=")/.exec(inside)?.[0] ?? (inside.includes("\n") || !rest ? "\n  " : " ");
+  const close = rest && /\s*$/.exec(inside)[0];
+  const line = `${rest ? "," : ""}${indent}${JSON.stringify(field)}: ${written}`;
+  return text.slice(0, start + 1) + rest + line + (rest ? close : "\n") + text.slice(end - 1);
+}
+
+/** A path, and all paths above it. */
+function ancestors(path) {
+  const all = [path];
+  while (path) all.push((path = path.slice(0, Math.max(0, path.lastIndexOf("."), path.lastIndexOf("[")))));
+  return all;
+}
+
+/** A key as the module names it: `max_age` is `maxAge`. */
+function canonical(key) {
+  const isSnakeCase = !/^[_@$#]|_$|__|[A-Z]/.test(key);
+  const name = isSnakeCase ? key.replace(/_(.)/g, (_, char) => char.toUpperCase()) : key;
+  return name === "optionsSuccessStatus" ? "preflightStatus" : name;
+}

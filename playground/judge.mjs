@@ -1,0 +1,53 @@
+// The module, run twice: once just as configured, for the exact answers, and once with `debug`, for its explanations.
+
+import { load } from "./host.mjs";
+
+export class Judge {
+  #exact;
+  #talking;
+
+  /** Compiles the bytes of cors.wasm; rejects where they are not the module. */
+  static async start(bytes) {
+    const judge = new Judge();
+    // A second passes at each look: the module writes ten lines a second at most.
+    let time = 0;
+    [judge.#exact, judge.#talking] = await Promise.all([load(bytes), load(bytes, { now: () => (time += 1000) })]);
+    return judge;
+  }
+
+  /** Offers a configuration as it was typed: {ok, problems: [{level, path, text}]}. */
+  configure(text) {
+    const { ok, log } = this.#exact.configure(text);
+    if (ok) this.#talking.configure(JSON.stringify(withDebug(JSON.parse(text.trim() || "{}"))));
+    const problems = log.map((line) => readProblem(line.text)).filter(Boolean);
+    return { ok, problems };
+  }
+
+  /**
+   * Sends a request through the filter to an upstream that answers so. Beside the answer: what the filter `says`, and
+   * the `source` of the policy that decided, none where no policy governs the request.
+   */
+  send(request, upstream) {
+    const answer = this.#exact.request({ ...request, upstream });
+    const { log } = this.#talking.request({ ...request, upstream });
+    const says = log.map(({ text }) => text.replace(/^cors: (shadow: )?/, "")).join("\n");
+    const [, source] = SOURCE.exec(says) ?? [];
+    return { ...answer, says, source };
+  }
+}
+
+/** `{}` alone is the preset `open`; with `debug` it would be no policy at all. */
+function withDebug(configuration) {
+  const isEmpty = Object.keys(configuration).length === 0;
+  return { ...(isEmpty ? { presets: ["open"] } : configuration), debug: true };
+}
+
+/** A line of the module's log, unless it only greets. */
+function readProblem(line) {
+  const [, level, text] = /^cors: (error|warning|note): ([^]*)$/.exec(line) ?? [];
+  if (!level) return line.startsWith("cors: version") ? undefined : { level: "error", path: "", text: line };
+  const [, path, rest] = /^(policies\..*?|[^\s:]+): ([^]*)$/.exec(text) ?? [];
+  return path === undefined ? { level, path: "", text } : { level, path, text: rest };
+}
+
+const SOURCE = /(?:\(|; )(top-level policy|rules\[\d+\](?: ".*")?|conflicting rules)\)$/;

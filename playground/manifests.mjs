@@ -1,0 +1,97 @@
+// The policy as a proxy's own configuration, ready to copy.
+
+/** {id: {title, text}} for a policy that is JSON. */
+export function manifests(policyText) {
+  const policy = JSON.parse(policyText.trim() || "{}");
+  return { envoy: envoy(policyText.trim() || "{}"), istio: istio(policy), gateway: envoyGateway(policy) };
+}
+
+function envoy(policyText) {
+  return `# The first of http_filters, in front of filters that answer themselves (jwt_authn, ext_authz, …).
+- name: cors
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+    config:
+      name: cors
+      failure_policy: FAIL_RELOAD
+      configuration:
+        "@type": type.googleapis.com/google.protobuf.StringValue
+        value: |
+${indent(policyText, 10)}
+      vm_config:
+        runtime: envoy.wasm.runtime.v8
+        code:
+          local:
+            filename: /etc/envoy/cors.wasm
+`;
+}
+
+function istio(policy) {
+  return `apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata:
+  name: cors
+  namespace: istio-ingress
+spec:
+  selector:
+    matchLabels:
+      istio: ingressgateway
+  url: oci://registry.example.com/proxy-wasm-cors:0.1.0
+  # Before authentication, and first there: a 401 must carry the CORS headers too.
+  phase: AUTHN
+  priority: 1000
+  failStrategy: FAIL_CLOSE
+  pluginConfig:
+${indent(yaml(policy), 4)}
+`;
+}
+
+function envoyGateway(policy) {
+  return `apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata:
+  name: cors
+spec:
+  targetRefs:
+    - group: gateway.networking.k8s.io
+      kind: Gateway
+      name: eg
+  wasm:
+    - name: cors
+      rootID: cors
+      code:
+        type: Image
+        image:
+          url: registry.example.com/proxy-wasm-cors:0.1.0
+      config:
+${indent(yaml(policy), 8)}
+---
+# Wasm stands behind authentication unless the proxy is told otherwise.
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata:
+  name: cors-first
+  namespace: envoy-gateway-system
+spec:
+  filterOrder:
+    - name: envoy.filters.http.wasm
+      before: envoy.filters.http.jwt_authn
+`;
+}
+
+/** JSON as block YAML. Every text is quoted: no value is then taken for a number or a word of YAML. */
+function yaml(value) {
+  const isEmpty = typeof value !== "object" || !Object.keys(value).length;
+  if (isEmpty) return JSON.stringify(value);
+  const key = (name) => (/^[A-Za-z][\w-]*$/.test(name) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(name) ? name : JSON.stringify(name));
+  const entry = (head, item) => {
+    const text = yaml(item);
+    const isBlock = typeof item === "object" && Object.keys(item).length > 0;
+    if (head === "-") return `- ${indent(text, 2).trimStart()}`;
+    return isBlock ? `${head}\n${indent(text, 2)}` : `${head} ${text}`;
+  };
+  if (Array.isArray(value)) return value.map((item) => entry("-", item)).join("\n");
+  return Object.entries(value).map(([name, item]) => entry(`${key(name)}:`, item)).join("\n");
+}
+
+const indent = (text, width) => text.replace(/^(?=.)/gm, " ".repeat(width));

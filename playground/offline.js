@@ -1,0 +1,27 @@
+// Keeps a copy of the page for when there is no network; with a network, what is there is always newer.
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const { pathname } = new URL(event.request.url);
+  const path = pathname.slice(new URL("./", self.location).pathname.length) || "./";
+  if (event.request.method !== "GET" || !FILES.includes(path)) return;
+  event.respondWith(
+    fetch(event.request)
+      .then(async (answer) => {
+        if (answer.ok) (await caches.open(NAME)).put(event.request, answer.clone());
+        return answer;
+      })
+      .catch(() => caches.match(event.request, { ignoreSearch: true })),
+  );
+});
+
+const NAME = "playground";
+const FILES = [
+  "./", "style.css", "app.mjs", "browser.mjs", "editor.mjs", "examples.mjs", "host.mjs", "json.mjs", "judge.mjs", "link.mjs",
+  "manifests.mjs", "paste.mjs", "story.mjs", "view.mjs", "cors.wasm",
+];

@@ -1,0 +1,214 @@
+// Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to change.
+
+import { plan, run } from "./browser.mjs";
+
+/**
+ * Runs the call through the browser's rules and the filter. `judge.send` is asked; `policy` is the configuration as an
+ * object. The result: {verdict: {good, title, text}, steps: [...], fixes: [{text, edits}]}.
+ */
+export function tell(judge, policy, { origin, url, method, headers, credentials, upstream }) {
+  const call = plan({ origin, url, method, headers, credentials });
+  const result = run(call, (request) => judge.send(request, upstream));
+  const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(call, result)];
+  return { verdict: verdict(call, result), steps: steps.filter(Boolean), fixes: fixes(call, result, policy) };
+}
+
+function verdict(call, { blocked, actual, readable }) {
+  if (!blocked) {
+    const title = call.sameOrigin ? "Same origin: no permission is needed" : "The script can read the answer";
+    const rejected = actual.from === "filter" && actual.status === 403;
+    const text = rejected ? "The answer is the filter's 403." : `Status ${actual.status}, the body, and ${count(readable.length, "header")}.`;
+    return { good: !rejected, title: rejected ? "The filter refuses the request" : title, text };
+  }
+  const text = {
+    call: "Nothing is sent.",
+    preflight: "The preflight fails, so the actual request is never sent.",
+    actual: actual?.from === "filter"
+      ? "The filter refused the request; the upstream never saw it."
+      : "The request reached the upstream and was answered, but the script does not get the answer.",
+  }[blocked.at];
+  return { good: false, title: "The browser blocks it", text: `${sentence(blocked.because)} ${text}` };
+}
+
+function planStep(call) {
+  const reasons = [];
+  const at = "Browser";
+  for (const name of call.dropped) reasons.push(info(`${name} is the browser's own: what the script sets is dropped`));
+  if (call.blocked) return { at, state: "bad", title: "The browser does not send it", points: [bad(call.blocked), ...reasons] };
+  if (call.sameOrigin) {
+    reasons.unshift(info(`The page and the URL are both of ${call.origin}`));
+    return { at, state: "good", title: "No preflight: it is the same origin", points: reasons };
+  }
+  if (!call.preflight) {
+    const safe = `${call.method} with nothing but safelisted headers: a form could send this too`;
+    return { at, state: "good", title: "No preflight is needed", points: [good(safe), ...reasons] };
+  }
+  if (!/^(GET|HEAD|POST)$/.test(call.method)) reasons.push(info(`${call.method} is not GET, HEAD or POST`));
+  for (const { name, why } of call.unsafe) reasons.push(info(`${name}: ${why}`));
+  return { at, state: "info", title: "The browser asks first: a preflight", points: reasons };
+}
+
+function preflightStep(call, { blocked, preflight }) {
+  if (!preflight) return undefined;
+  const failed = blocked?.at === "preflight" ? blocked : undefined;
+  const points = [];
+  if (failed) points.push(bad(failed.because));
+  else {
+    points.push(good(`Access-Control-Allow-Origin is ${value(preflight, "access-control-allow-origin")}`));
+    if (call.credentials) points.push(good("Access-Control-Allow-Credentials is true"));
+    points.push(good(`${call.method} is ${/^(GET|HEAD|POST)$/.test(call.method) ? "always allowed" : "listed"}`));
+    if (call.unsafe.length) points.push(good(`${names(call.unsafe.map(({ name }) => name))} ${call.unsafe.length > 1 ? "are" : "is"} listed`));
+    points.push(info(keeps(value(preflight, "access-control-max-age"))));
+  }
+  const title = preflight.from === "filter"
+    ? `The filter ${preflight.status === 403 ? "refuses" : "answers"} the preflight with ${preflight.status}`
+    : `The upstream answers the preflight with ${preflight.status}`;
+  return {
+    at: preflight.from === "filter" ? "Filter" : "Upstream",
+    state: failed ? "bad" : "good",
+    title,
+    says: preflight.says,
+    source: preflight.source,
+    points,
+    exchange: { request: call.preflight, response: preflight },
+  };
+}
+
+function actualStep(call, { blocked, actual }) {
+  if (!actual) {
+    return { at: "Upstream", state: "none", title: "The actual request is not sent", points: [] };
+  }
+  const failed = blocked?.at === "actual" ? blocked : undefined;
+  const points = [];
+  if (failed) points.push(bad(failed.because));
+  else if (!call.sameOrigin) {
+    points.push(good(`Access-Control-Allow-Origin is ${value(actual, "access-control-allow-origin")}`));
+    if (call.credentials) points.push(good("Access-Control-Allow-Credentials is true"));
+  }
+  if (!actual.source) points.push(info("No policy governs this request: it passes untouched"));
+  const location = value(actual, "location");
+  if (/^30[12378]$/.test(actual.status) && location && !failed) {
+    points.push(info(`The browser follows the redirect to ${location}, and all of this begins anew there`));
+  }
+  const title = actual.from === "filter"
+    ? `The filter itself answers the request with ${actual.status}`
+    : `The request goes on; the answer is ${actual.status}`;
+  return {
+    at: actual.from === "filter" ? "Filter" : "Upstream",
+    state: failed || (actual.from === "filter" && actual.status === 403) ? "bad" : "good",
+    title,
+    says: actual.says,
+    source: actual.source,
+    points,
+    exchange: { request: call.request, response: actual },
+  };
+}
+
+function scriptStep(call, { blocked, actual, readable, hidden }) {
+  if (blocked) {
+    const points = [info('fetch() rejects with "TypeError: Failed to fetch"; the reason is on the console, not for the script')];
+    return { at: "Script", state: "bad", title: "The script gets an error", points };
+  }
+  const points = [good(`Status ${actual.status} and the body`)];
+  if (readable.length) points.push(good(`Headers: ${names(readable)}`));
+  if (hidden.length) points.push(info(`Not for scripts: ${names(hidden)}`));
+  return { at: "Script", state: "good", title: "What the script may read", points };
+}
+
+/** What to change so that it works. `edits` are for `edited` of json.mjs. */
+function fixes(call, { blocked, preflight, actual, hidden }, policy) {
+  const decided = preflight ?? actual;
+  const object = objectOf(decided?.source, policy);
+  if (!blocked) return exposeFix(hidden, actual, object);
+  const here = decided?.source && decided.source !== "top-level policy" ? ` of ${decided.source}` : "";
+  const edit = (fields) => (object === undefined ? undefined : [{ object, ...fields }]);
+  const governing = object === undefined ? undefined : at(policy, object);
+  switch (blocked.kind) {
+    case "call":
+      return [{ text: call.blocked.includes("mixed") ? "Serve the API over https." : "Change the call: no policy can allow it." }];
+    case "method":
+      return [{
+        text: `Add "${call.method}" to allowMethods${here}.`,
+        edits: edit({ field: "allowMethods", add: [call.method], base: ["GET", "HEAD", "POST"] }),
+      }];
+    case "header":
+      return [{ text: `Add ${names(blocked.names)} to allowHeaders${here}.`, edits: edit({ field: "allowHeaders", add: blocked.names }) }];
+    case "credentials":
+      return [
+        { text: `Allow credentials${here}, if the API needs cookies.`, edits: edit({ field: "allowCredentials", value: true }) },
+        { text: "Or call fetch() without credentials." },
+      ];
+    case "wildcard":
+      return [
+        {
+          text: `List the origin instead of *, and allow credentials${here}.`,
+          edits: object === undefined ? undefined : [
+            { object, field: "allowOrigins", value: [call.origin] },
+            { object, field: "allowCredentials", value: true },
+          ],
+        },
+        { text: "Or call fetch() without credentials: for that, * is enough." },
+      ];
+    default:
+      return originFixes(call, decided, governing, object, here);
+  }
+}
+
+function originFixes(call, decided, governing, object, here) {
+  if (!decided?.source) {
+    const text = "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow the origin at the top level.";
+    return [{ text, edits: [{ object: "", field: "allowOrigins", add: [call.origin] }] }];
+  }
+  if (decided.source === "conflicting rules") {
+    return [{ text: "Send the path as a browser normalises it: as sent, and as an upstream may read it, it leads to two rules." }];
+  }
+  if (String(governing?.mode).toLowerCase() === "shadow") {
+    const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
+    return [{ text, edits: [{ object, field: "mode", value: "enforce" }] }];
+  }
+  if (/refused: malformed/.test(decided.says)) return [{ text: "Check the origin: no browser sends it in this form." }];
+  if (/^(forward|ignore)$/i.test(governing?.unmatchedPreflights ?? governing?.unmatched_preflights)) {
+    return [{ text: `Allow the origin${here}.`, edits: [{ object, field: "allowOrigins", add: [call.origin] }] }];
+  }
+  if (call.origin === "null") {
+    const text = 'Give the page an origin: allow-same-origin on its sandboxed frame, or a server for its file. Listing "null" would allow any site that sandboxes a frame.';
+    return [{ text }];
+  }
+  return [{
+    text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${here}.`,
+    edits: object === undefined ? undefined : [{ object, field: "allowOrigins", add: [call.origin] }],
+  }];
+}
+
+/** Hidden headers are no error; it is offered to show those that an application may want. */
+function exposeFix(hidden, actual, object) {
+  const wanted = hidden.filter((name) => !/^(set-cookie2?|vary|allow|date|server|connection|access-control-.*)$/.test(name));
+  if (!wanted.length || object === undefined || !actual.source) return [];
+  const text = `To let the script read ${names(wanted)}, add ${wanted.length > 1 ? "them" : "it"} to exposeHeaders.`;
+  return [{ text, optional: true, edits: [{ object, field: "exposeHeaders", add: wanted }] }];
+}
+
+/** The path of the policy object that decided. */
+function objectOf(source, policy) {
+  if (source === "top-level policy") return "";
+  const [, index] = /^rules\[(\d+)\]/.exec(source ?? "") ?? [];
+  if (index === undefined) return undefined;
+  const { policyRef, policy_ref: ref = policyRef } = policy.rules?.[index] ?? {};
+  return ref === undefined ? `rules[${index}].policy` : `policies.${ref}`;
+}
+
+const at = (policy, path) => path.split(/\.|\[(\d+)\]/).filter(Boolean).reduce((node, part) => node?.[part], policy);
+
+function keeps(maxAge) {
+  const seconds = Number(maxAge ?? 5);
+  if (!seconds) return "The browser asks again each time: the answer may not be kept";
+  return `The browser may keep this answer for ${seconds} s${seconds > 7200 ? " (Chromium for 7200)" : ""}`;
+}
+
+const value = ({ headers }, name) => headers.find(([own]) => own === name)?.[1];
+const names = (list) => list.join(", ");
+const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+const good = (text) => ({ state: "good", text });
+const bad = (text) => ({ state: "bad", text });
+const info = (text) => ({ state: "info", text });
