@@ -1,0 +1,487 @@
+//! What envoy/operations.md says of Envoy, tried on one.
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use support::envoy::{
+    Configuration, Envoy, Folder, Listener, Routes, binary, cors, filter, module,
+};
+use support::http::{self, Response};
+use support::upstream::{Reply, Upstream};
+
+const APP: &str = "https://app.example";
+const EVIL: &str = "https://evil.example";
+const POLICY: &str = r#"{"allowOrigins": ["https://app.example"]}"#;
+const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequests": "reject"}"#;
+
+/// Every counter as Prometheus gets it; the alerts and the dashboard name no other.
+#[test]
+fn prometheus_names() {
+    let upstream = open_upstream();
+    let trial = json!({"allowOrigins": [APP], "statPrefix": "trial", "mode": "shadow"}).to_string();
+    let listeners = vec![
+        Listener::cors("cors", Configuration::Text(POLICY)),
+        Listener::cors("trial", Configuration::Text(&trial)),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    for listener in ["cors", "trial"] {
+        ask(&envoy, listener, "OPTIONS", &[("origin", EVIL), ASKS_GET]);
+    }
+    let page = http::get(envoy.admin, "/stats/prometheus").expect("the page");
+    let page = String::from_utf8(page).expect("text");
+    for line in [
+        "# TYPE cors_preflight_refused counter",
+        "cors_preflight_refused{} 1",
+        "cors_refused_origin{} 1",
+        "cors_request_allowed{} 0",
+        "cors_preflight_mismatch_method{} 0",
+        "trial_shadow_preflight_refused{} 1",
+        "trial_preflight_refused{} 0",
+    ] {
+        assert!(
+            page.lines().any(|other| other == line),
+            "{line} is missing: {page}"
+        );
+    }
+    let names: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    for text in [
+        include_str!("../envoy/alerts.yaml"),
+        include_str!("../envoy/dashboard.json"),
+    ] {
+        let used: Vec<_> = metrics(text).collect();
+        assert!(used.len() > 3);
+        for name in used {
+            assert!(names.contains(&name), "{name} is no metric: {names:?}");
+        }
+    }
+}
+
+/// `upgrade_configs[].filters` is a chain of its own: what is not in it does not run.
+#[test]
+fn upgrades_with_filters_of_their_own_bypass_the_plugin() {
+    let switch = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let upstream = Upstream::start(move |_| Reply::new(101, &switch));
+    let router = || filter("router", "router.v3.Router", json!({}));
+    let own = |filters: Value| json!({"upgrade_configs": [{"upgrade_type": "websocket", "filters": filters}]});
+    let mut bypassed = Listener::cors("bypassed", Configuration::Text(REJECT));
+    bypassed.settings = own(json!([router()]));
+    let mut kept = Listener::cors("kept", Configuration::Text(REJECT));
+    kept.settings = own(json!([cors("cors", Configuration::Text(REJECT)), router()]));
+    let envoy = Envoy::start(upstream.port, vec![bypassed, kept]);
+    let handshake = |listener| {
+        let headers = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("origin", EVIL),
+        ];
+        ask(&envoy, listener, "GET", &headers).status
+    };
+    assert_eq!(handshake("bypassed"), 101);
+    assert_eq!(handshake("kept"), 403);
+}
+
+/// Envoy turns every reply of its own to a gRPC request into HTTP 200 with grpc-status.
+#[test]
+fn refusals_of_grpc_requests_have_status_200() {
+    let upstream = open_upstream();
+    let listener = Listener::cors("grpc", Configuration::Text(REJECT));
+    let envoy = Envoy::start(upstream.port, vec![listener]);
+    let grpc = ("content-type", "application/grpc");
+    for (method, headers) in [
+        ("POST", vec![("origin", EVIL), grpc]),
+        ("OPTIONS", vec![("origin", EVIL), ASKS_GET, grpc]),
+    ] {
+        let answer = ask(&envoy, "grpc", method, &headers);
+        // 7 is PERMISSION_DENIED.
+        assert_eq!(
+            (answer.status, value(&answer, "grpc-status")),
+            (200, "7".into())
+        );
+        assert_eq!(
+            (grant(&answer), value(&answer, "vary")),
+            (String::new(), "Origin".into())
+        );
+    }
+    // gRPC-Web, which is what browsers speak, is not turned.
+    let web = ("content-type", "application/grpc-web+proto");
+    assert_eq!(
+        ask(&envoy, "grpc", "POST", &[("origin", EVIL), web]).status,
+        403
+    );
+}
+
+/// HTTP/2 is judged like HTTP/1, and so is a WebSocket over it (extended CONNECT, RFC 8441).
+#[test]
+fn http2_and_extended_connect() {
+    let upstream = open_upstream();
+    let mut listener = Listener::cors("h2", Configuration::Text(REJECT));
+    listener.settings = json!({"http2_protocol_options": {"allow_connect": true}});
+    let envoy = Envoy::start(upstream.port, vec![listener]);
+    let port = envoy.port("h2");
+    let request = |method: &str, origin: &str| {
+        ::http::Request::builder()
+            .method(method)
+            .uri("http://api.example/chat")
+            .header("origin", origin)
+    };
+    let get = |origin| exchange_h2(port, request("GET", origin).body(()).expect("a request"));
+    let preflight = request("OPTIONS", APP).header(ASKS_GET.0, ASKS_GET.1);
+    let preflight = exchange_h2(port, preflight.body(()).expect("a request"));
+    assert_eq!(preflight, (204, APP.into()));
+    assert_eq!(get(APP), (200, APP.into()));
+    assert_eq!(get(EVIL), (403, String::new()));
+    let connect = |origin| {
+        let connect =
+            request("CONNECT", origin).extension(h2::ext::Protocol::from_static("websocket"));
+        exchange_h2(port, connect.body(()).expect("a request"))
+    };
+    assert_eq!(connect(EVIL), (403, String::new()));
+    // The upstream of this test answers 200 instead of 101, which Envoy passes on as a failure of its own;
+    // what counts is that it was asked.
+    connect(APP);
+    assert_eq!(envoy.stat("wasmcustom.cors.request_allowed"), 2);
+    assert_eq!(envoy.stat("wasmcustom.cors.request_refused"), 2);
+    assert_eq!(envoy.stat("http.ingress.downstream_cx_http2_total"), 5);
+}
+
+/// Probes and calls between services have no Origin: nothing refuses them, whatever the policy.
+#[test]
+fn health_checks_and_calls_without_origin() {
+    let upstream = open_upstream();
+    let check = json!({"pass_through_mode": false, "headers":
+        [{"name": ":path", "string_match": {"exact": "/health"}}]});
+    let check = || filter("health", "health_check.v3.HealthCheck", check.clone());
+    let cors = || cors("cors", Configuration::Text(REJECT));
+    let listeners = vec![
+        Listener::new("before", vec![check(), cors()], Routes::All),
+        Listener::new("behind", vec![cors(), check()], Routes::All),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    for (listener, vary) in [("before", ""), ("behind", "Origin")] {
+        let probe = send(&envoy, listener, "GET", "/health", &[]);
+        assert_eq!(
+            (probe.status, value(&probe, "vary")),
+            (200, vary.into()),
+            "{listener}"
+        );
+        let call = ask(
+            &envoy,
+            listener,
+            "POST",
+            &[("x-forwarded-client-cert", "By=spiffe://a")],
+        );
+        assert_eq!(
+            (call.status, grant(&call)),
+            (200, String::new()),
+            "{listener}"
+        );
+        assert_eq!(value(&call, "vary"), "Origin");
+    }
+}
+
+/// Plugins that share a VM keep their policies and counters apart, and so do old and new versions of one.
+#[test]
+fn several_plugins_in_one_vm() {
+    let upstream = open_upstream();
+    let other = json!({"allowOrigins": [EVIL], "statPrefix": "other"}).to_string();
+    let listeners = vec![
+        Listener::cors("one", Configuration::Text(POLICY)),
+        Listener::cors("other", Configuration::Text(&other)),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    for (listener, allowed, refused) in [("one", APP, EVIL), ("other", EVIL, APP)] {
+        for (origin, expected) in [(allowed, allowed), (refused, "")] {
+            assert_eq!(
+                grant(&ask(&envoy, listener, "GET", &[("origin", origin)])),
+                expected
+            );
+        }
+    }
+    for prefix in ["cors", "other"] {
+        for name in ["request_allowed", "request_refused"] {
+            assert_eq!(envoy.stat(&format!("wasmcustom.{prefix}.{name}")), 1);
+        }
+    }
+    // As many as for a single plugin.
+    assert_eq!(envoy.stat("wasm.envoy.wasm.runtime.v8.active"), 3);
+}
+
+/// Another module and another policy come in by discovery; a policy that the module does not know is
+/// refused, and the old pair goes on.
+#[test]
+fn upgrade_and_rollback_without_a_restart() {
+    let upstream = open_upstream();
+    let folder = Folder::new();
+    let old = module();
+    // The same code in other bytes, by a custom section: a new VM.
+    let new = folder.path("new.wasm");
+    let mut bytes = fs::read(&old).expect("the module");
+    bytes.extend_from_slice(b"\0\x08\x07version");
+    fs::write(&new, bytes).expect("a module");
+    let discovery = |module: &std::path::Path, policy: &str| {
+        let mut wasm = cors("cors", Configuration::Text(policy))["typed_config"].take();
+        wasm["config"]["vm_config"]["code"]["local"]["filename"] = json!(module);
+        json!({"resources": [{"@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            "name": "cors", "typed_config": wasm}]})
+        .to_string()
+    };
+    folder.write("ecds", &discovery(&old, POLICY));
+    let discovered = json!({"name": "cors", "config_discovery": {
+        "config_source": {"resource_api_version": "V3", "path_config_source": {"path": folder.path("ecds")}},
+        "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"]}});
+    let listener = Listener::new("public", vec![discovered], Routes::All);
+    let envoy = Envoy::start_in(folder, upstream.port, vec![listener]);
+    let grants = |origin| grant(&ask(&envoy, "public", "GET", &[("origin", origin)]));
+    let count = |what: &str| {
+        envoy.stat(&format!(
+            "extension_config_discovery.http_filter.cors.{what}"
+        ))
+    };
+    assert_eq!(grants(APP), APP);
+
+    envoy.folder().write("ecds", &discovery(&new, POLICY));
+    until(|| count("update_success") == 2);
+    assert_eq!(grants(APP), APP);
+
+    let unknown = POLICY.replace("}", r#", "fieldOfALaterVersion": true}"#);
+    envoy.folder().write("ecds", &discovery(&new, &unknown));
+    until(|| count("update_rejected") == 1);
+    assert_eq!(grants(APP), APP);
+    assert!(envoy.log().contains("fieldOfALaterVersion"));
+
+    envoy
+        .folder()
+        .write("ecds", &discovery(&old, &POLICY.replace(APP, EVIL)));
+    until(|| grants(EVIL) == EVIL);
+    assert_eq!(grants(APP), "");
+}
+
+/// Where the restriction of capabilities stands depends on Envoy's version.
+#[test]
+fn capability_restriction_moved_in_1_40() {
+    let allowed = json!({"allowed_capabilities": {"proxy_log": {}}});
+    let listener = |place: &str| {
+        let mut filter = cors("cors", Configuration::Text(POLICY));
+        let config = &mut filter["typed_config"]["config"];
+        match place {
+            "plugin" => config["capability_restriction_config"] = allowed.clone(),
+            _ => config["vm_config"]["capability_restriction_config"] = allowed.clone(),
+        }
+        vec![Listener::new("public", vec![filter], Routes::All)]
+    };
+    let in_plugin = Envoy::run(1, listener("plugin"), "validate").log;
+    let in_vm = Envoy::run(1, listener("vm"), "validate").log;
+    assert!(!in_plugin.contains("INVALID_ARGUMENT"), "{in_plugin}");
+    let is_new = minor_version() >= 40;
+    assert_eq!(in_vm.contains("INVALID_ARGUMENT"), !is_new, "{in_vm}");
+    let warned = in_plugin.to_lowercase().contains("deprecated");
+    assert_eq!(warned, is_new, "{in_plugin}");
+}
+
+/// A cache between browsers and Envoy that has not Origin in its key must not keep the answers, and
+/// Vary tells it so. A second Envoy with its cache filter stands for the CDN. (Told to keep them for
+/// each Origin, by `allowed_vary_headers`, Envoy 1.40.0 crashes.)
+#[test]
+fn a_cache_in_front_keeps_no_answer_for_another_origin() {
+    let upstream = cacheable_upstream();
+    let listener = Listener::cors("public", Configuration::Text(POLICY));
+    let envoy = Envoy::start(upstream.port, vec![listener]);
+    let listener = Listener::new("cdn", vec![cache()], Routes::All);
+    let cdn = Envoy::start(envoy.port("public"), vec![listener]);
+    ask_everyone_twice(&cdn, "cdn");
+    assert_eq!(upstream.seen("cdn").len(), 6);
+}
+
+/// Envoy's own cache filter fetches by itself: behind the plugin it saves the upstream the work, and
+/// in front of it, it skips the plugin.
+#[test]
+fn envoys_cache_filter_stands_behind_the_plugin() {
+    let upstream = cacheable_upstream();
+    let cors = || cors("cors", Configuration::Text(POLICY));
+    let listeners = vec![
+        Listener::new("behind", vec![cors(), cache()], Routes::All),
+        Listener::new("in front", vec![cache(), cors()], Routes::All),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    ask_everyone_twice(&envoy, "behind");
+    assert_eq!(upstream.seen("behind").len(), 1);
+    let skipped = ask(&envoy, "in front", "GET", &[("origin", EVIL)]);
+    assert_eq!(grant(&skipped), "*");
+}
+
+/// Asks with an origin that is not allowed, with none and with one that is, and again.
+fn ask_everyone_twice(envoy: &Envoy, listener: &str) {
+    for _ in 0..2 {
+        for (origin, expected) in [(Some(EVIL), ""), (None, ""), (Some(APP), APP)] {
+            let origin: Vec<_> = origin
+                .map(|origin| ("origin", origin))
+                .into_iter()
+                .collect();
+            let headers = [&origin[..], &[("x-case", listener)]].concat();
+            let answer = ask(envoy, listener, "GET", &headers);
+            let got = (answer.status, grant(&answer));
+            assert_eq!(got, (200, expected.into()), "{listener} {origin:?}");
+            // Envoy stores in its own time.
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn cache() -> Value {
+    let store = json!({"@type":
+        "type.googleapis.com/envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig"});
+    let config = json!({"typed_config": store});
+    filter("cache", "cache.v3.CacheConfig", config)
+}
+
+/// Answers that a cache may keep. With a body: Envoy's cache filter ends on one without.
+fn cacheable_upstream() -> Upstream {
+    let date = Command::new("date")
+        .args(["-u", "+%a, %d %b %Y %H:%M:%S GMT"])
+        .env("LC_ALL", "C")
+        .output();
+    let date = String::from_utf8(date.expect("the date").stdout).expect("text");
+    Upstream::start(move |_| {
+        let headers = [
+            ("cache-control", "public, max-age=60"),
+            ("access-control-allow-origin", "*"),
+            ("date", date.trim()),
+        ];
+        Reply {
+            body: b"cached".to_vec(),
+            ..Reply::new(200, &headers)
+        }
+    })
+}
+
+/// The order decides whose answers get CORS headers: those of filters behind the plugin.
+#[test]
+fn answers_of_filters_in_front_have_no_cors_headers() {
+    let upstream = open_upstream();
+    let limit = || {
+        filter(
+            "limit",
+            "local_ratelimit.v3.LocalRateLimit",
+            json!({
+                "stat_prefix": "limit",
+                "token_bucket": {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "600s"},
+                "filter_enabled": {"default_value": {"numerator": 100}},
+                "filter_enforced": {"default_value": {"numerator": 100}},
+            }),
+        )
+    };
+    let cors = || cors("cors", Configuration::Text(POLICY));
+    let listeners = vec![
+        Listener::new("behind", vec![cors(), limit()], Routes::All),
+        Listener::new("in front", vec![limit(), cors()], Routes::All),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    for (listener, expected) in [("behind", APP), ("in front", "")] {
+        ask(&envoy, listener, "GET", &[("origin", APP)]);
+        let limited = ask(&envoy, listener, "GET", &[("origin", APP)]);
+        assert_eq!((limited.status, grant(&limited)), (429, expected.into()));
+    }
+}
+
+fn open_upstream() -> Upstream {
+    Upstream::start(|_| Reply::new(200, &[("access-control-allow-origin", "*")]))
+}
+
+fn ask(envoy: &Envoy, listener: &str, method: &str, headers: &[(&str, &str)]) -> Response {
+    send(envoy, listener, method, "/", headers)
+}
+
+fn send(
+    envoy: &Envoy,
+    listener: &str,
+    method: &str,
+    path: &str,
+    more: &[(&str, &str)],
+) -> Response {
+    let mut headers = vec![("host", &b"api.example"[..])];
+    headers.extend(more.iter().map(|(name, value)| (*name, value.as_bytes())));
+    let request = http::request(method, path, &headers);
+    http::exchange(envoy.port(listener), &request).expect("an answer")
+}
+
+/// Sends a request over a connection of HTTP/2: the status and whom the answer allows.
+fn exchange_h2(port: u16, request: ::http::Request<()>) -> (u16, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .expect("a connection");
+        let (client, connection) = h2::client::handshake(stream).await.expect("a handshake");
+        tokio::spawn(connection);
+        let mut client = client.ready().await.expect("a connection");
+        // Envoy says in its first settings whether CONNECT may be extended.
+        while !client.is_extended_connect_protocol_enabled() {
+            tokio::task::yield_now().await;
+        }
+        let ends = request.method() != "CONNECT";
+        let (response, _stream) = client.send_request(request, ends).expect("a stream");
+        let response = response.await.expect("an answer");
+        let grant = response.headers().get("access-control-allow-origin");
+        let grant = grant.map(|grant| grant.to_str().expect("text").to_owned());
+        (response.status().as_u16(), grant.unwrap_or_default())
+    })
+}
+
+fn grant(answer: &Response) -> String {
+    value(answer, "access-control-allow-origin")
+}
+
+fn value(answer: &Response, name: &str) -> String {
+    let value = answer.headers.only(name).unwrap_or_default();
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// The words of a text that are names of the plugin's counters, or of Envoy's that it uses.
+fn metrics(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+    let words = words.filter(|word| *word != "cors_verdict");
+    words.filter(|word| {
+        ["cors_", "trial_", "envoy_"]
+            .iter()
+            .any(|prefix| word.starts_with(prefix))
+    })
+}
+
+fn minor_version() -> u32 {
+    let output = Command::new(binary())
+        .arg("--version")
+        .output()
+        .expect("Envoy to run");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let minor = text
+        .split("/1.")
+        .nth(1)
+        .and_then(|rest| rest.split('.').next()?.parse().ok());
+    minor.unwrap_or_else(|| panic!("no version in {text}"))
+}
+
+fn until(done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "it does not happen"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+const ASKS_GET: (&str, &str) = ("access-control-request-method", "GET");
