@@ -25,7 +25,7 @@ export class Editor {
 
   /** Shows problems, {level, path, text}, in the text and as a list that leads there. */
   show(problems) {
-    this.#problems = place(this.text, problems);
+    this.#problems = place(this.text, problems).sort((a, b) => (a.start ?? -1) - (b.start ?? -1));
     this.paint();
     this.#list.replaceChildren(...this.#problems.map((problem) => this.#item(problem)));
   }

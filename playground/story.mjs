@@ -123,9 +123,18 @@ function fixes(call, { blocked, preflight, actual, hidden }, policy) {
   const here = decided?.source && decided.source !== "top-level policy" ? ` of ${decided.source}` : "";
   const edit = (fields) => (object === undefined ? undefined : [{ object, ...fields }]);
   const governing = object === undefined ? undefined : at(policy, object);
+  if (blocked.kind === "call") {
+    return [{ text: call.blocked.includes("mixed") ? "Serve the API over https." : "Change the call: no policy can allow it." }];
+  }
+  if (!decided.source) {
+    const text = "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow the origin at the top level.";
+    return [{ text, edits: [{ object: "", field: "allowOrigins", add: [call.origin] }] }];
+  }
+  if (String(governing?.mode).toLowerCase() === "shadow") {
+    const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
+    return [{ text, edits: [{ object, field: "mode", value: "enforce" }] }];
+  }
   switch (blocked.kind) {
-    case "call":
-      return [{ text: call.blocked.includes("mixed") ? "Serve the API over https." : "Change the call: no policy can allow it." }];
     case "method":
       return [{
         text: `Add "${call.method}" to allowMethods${here}.`,
@@ -150,26 +159,15 @@ function fixes(call, { blocked, preflight, actual, hidden }, policy) {
         { text: "Or call fetch() without credentials: for that, * is enough." },
       ];
     default:
-      return originFixes(call, decided, governing, object, here);
+      return originFixes(call, decided, object, here);
   }
 }
 
-function originFixes(call, decided, governing, object, here) {
-  if (!decided?.source) {
-    const text = "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow the origin at the top level.";
-    return [{ text, edits: [{ object: "", field: "allowOrigins", add: [call.origin] }] }];
-  }
+function originFixes(call, decided, object, here) {
   if (decided.source === "conflicting rules") {
     return [{ text: "Send the path as a browser normalises it: as sent, and as an upstream may read it, it leads to two rules." }];
   }
-  if (String(governing?.mode).toLowerCase() === "shadow") {
-    const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
-    return [{ text, edits: [{ object, field: "mode", value: "enforce" }] }];
-  }
   if (/refused: malformed/.test(decided.says)) return [{ text: "Check the origin: no browser sends it in this form." }];
-  if (/^(forward|ignore)$/i.test(governing?.unmatchedPreflights ?? governing?.unmatched_preflights)) {
-    return [{ text: `Allow the origin${here}.`, edits: [{ object, field: "allowOrigins", add: [call.origin] }] }];
-  }
   if (call.origin === "null") {
     const text = 'Give the page an origin: allow-same-origin on its sandboxed frame, or a server for its file. Listing "null" would allow any site that sandboxes a frame.';
     return [{ text }];
@@ -208,7 +206,8 @@ function keeps(maxAge) {
 const value = ({ headers }, name) => headers.find(([own]) => own === name)?.[1];
 const names = (list) => list.join(", ");
 const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
-const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+/** Names of headers and methods keep their case. */
+const sentence = (text) => `${text.replace(/^(a|no|the|there)\b/, (word) => word[0].toUpperCase() + word.slice(1))}.`;
 const good = (text) => ({ state: "good", text });
 const bad = (text) => ({ state: "bad", text });
 const info = (text) => ({ state: "info", text });

@@ -1,0 +1,257 @@
+// Holds the page's parts against the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
+//
+// The model of the browser gets every answer of the table that a browser can have asked for, and must let the script read
+// it exactly when the policy, read plainly, says so; the module's own explanation must agree. Then: what needs a
+// preflight, what is read from pasted texts, links, and that every fix that the page offers does fix it.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { checkCors, checkPreflight, plan, readOrigin, run } from "../playground/browser.mjs";
+import { EXAMPLES, REQUEST } from "../playground/examples.mjs";
+import { Judge } from "../playground/judge.mjs";
+import { edited, locate, offsetOf } from "../playground/json.mjs";
+import { fromHash, toHash } from "../playground/link.mjs";
+import { manifests } from "../playground/manifests.mjs";
+import { readPaste } from "../playground/paste.mjs";
+import { tell } from "../playground/story.mjs";
+
+const here = new URL(".", import.meta.url);
+const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
+const judge = await Judge.start(bytes);
+let checked = 0;
+
+// What the presets say, by their documentation.
+const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"] };
+const HEADERS = {
+  "grpc-web": ["content-type", "grpc-timeout", "x-grpc-web", "x-user-agent"],
+  connect: ["content-type", "connect-protocol-version", "connect-timeout-ms", "x-user-agent"],
+  mcp: ["authorization", "content-type", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"],
+  open: ["*"],
+};
+const EXPOSED = { "grpc-web": ["grpc-status", "grpc-message", "grpc-status-details-bin"], mcp: ["mcp-session-id", "www-authenticate"] };
+
+// The table
+
+const groups = JSON.parse(readFileSync(new URL("cases.json", here), "utf8"));
+const seen = { preflight: 0, actual: 0, skipped: 0 };
+for (const { name, config, cases } of groups) {
+  assert(judge.configure(JSON.stringify(config)).ok, name);
+  for (const test of cases) {
+    for (const credentials of [false, true]) {
+      const kind = checkCase(config, test, credentials, `${name} / ${test.name} (credentials ${credentials})`);
+      seen[kind ?? "skipped"]++;
+    }
+  }
+}
+// Most of what is left aside is what no browser sends, or what an upstream decides.
+assert(seen.preflight > 200 && seen.actual > 200, JSON.stringify(seen));
+
+/** Which kind of request was checked, if any. */
+function checkCase(config, { request, upstream = {}, answer, verdict }, credentials, title) {
+  const get = (name) => request.headers.filter(([own]) => own.toLowerCase() === name).map(([, value]) => value);
+  const [origin, ...more] = get("origin");
+  const sent = judge.send(request, upstream);
+  const policy = governing(config, sent.source);
+  if (origin === undefined || more.length || !isBrowsers(origin) || !URL.canParse(request.url) || !policy) return undefined;
+  const method = get("access-control-request-method")[0];
+  const isPreflight = request.method === "OPTIONS" && method;
+  const names = (get("access-control-request-headers").join(",")).split(",").map((item) => item.trim().toLowerCase()).filter(Boolean);
+  if (isPreflight && ![method, ...names].every((token) => /^[\w!#$%&'*+.^`|~-]+$/.test(token))) return undefined;
+  const call = plan({
+    origin, credentials, url: request.url,
+    method: isPreflight ? method : request.method,
+    headers: isPreflight ? names.map((name) => [name, "…"]) : [],
+  });
+  // A browser changes the case of some methods and the form of some URLs, and leaves out what no script can set.
+  if (call.sameOrigin || call.blocked || call.url !== request.url || call.dropped.length || (isPreflight && call.method !== method)) return undefined;
+  if (answer.from === "upstream" && (policy.upstreamCors === "keep" || policy.mode === "shadow" || policy.mode === "off")) return undefined;
+
+  const response = { status: answer.status, headers: Object.entries(answer.headers) };
+  const open = Boolean(policy.allowOrigins?.includes("*")) && !policy.allowCredentials;
+  const granted = (verdict === "allowed" || open) && (!credentials || Boolean(policy.allowCredentials));
+  if (!isPreflight) {
+    assert.equal(!checkCors(call, response), granted, title);
+    const { readable } = run({ ...call, preflight: undefined }, () => response);
+    const exposed = list(policy, "exposeHeaders", EXPOSED);
+    if (granted) {
+      for (const [name] of response.headers) {
+        const may = exposed.includes("*") || exposed.includes(name);
+        if (!(policy.allowCredentials && exposed.includes("*"))) assert.equal(readable.includes(name), may, `${title}: ${name}`);
+      }
+    }
+    checked++;
+    return "actual";
+  }
+  if (call.preflight) {
+    const asks = Object.fromEntries(call.preflight.headers);
+    assert.equal(asks["access-control-request-method"], method, title);
+    const unsafe = names.filter((name) => call.unsafe.some((one) => one.name === name)).sort();
+    assert.equal(asks["access-control-request-headers"] ?? "", [...new Set(unsafe)].join(","), title);
+  }
+  const methods = ["GET", "HEAD", "POST", ...list(policy, "allowMethods", METHODS, (item) => item)];
+  const headers = list(policy, "allowHeaders", HEADERS);
+  const missing = call.unsafe.some(({ name }) => !headers.includes("*") && !headers.includes(name));
+  const listed = (methods.includes("*") || methods.includes(method)) && !missing;
+  assert.equal(!checkPreflight(call, response), granted && answer.from === "filter" && verdict === "allowed" && listed, title);
+  if (verdict === "allowed") assert.equal(/the browser blocks it/.test(sent.says), !listed, `${title}: ${sent.says}`);
+  checked++;
+  return "preflight";
+}
+
+function isBrowsers(origin) {
+  try {
+    return readOrigin(origin) === origin;
+  } catch {
+    return false;
+  }
+}
+
+/** The policy that the module names, with camelCase fields. */
+function governing(config, source) {
+  const camel = (object) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key.replace(/(?<=.)_(.)/g, (_, c) => c.toUpperCase()), value]));
+  const plain = JSON.stringify(config) === "{}" ? { presets: ["open"] } : camel(config);
+  const rule = camel(plain.rules?.[/^rules\[(\d+)\]/.exec(source ?? "")?.[1]] ?? {});
+  const found = source === "top-level policy" ? plain : camel(rule.policy ?? plain.policies?.[rule.policyRef] ?? {});
+  if (!Object.keys(found).length) return undefined;
+  return found.presets?.includes("open") ? { allowOrigins: ["*"], ...found } : found;
+}
+
+function list(policy, field, presets, form = (item) => item.toLowerCase()) {
+  return [...(policy[field] ?? []), ...(policy.presets ?? []).flatMap((preset) => presets[preset] ?? [])].map(form);
+}
+
+// What needs a preflight, by the standard's tables
+
+const call = { origin: "https://app.example", url: "https://api.example/", method: "GET", headers: [], credentials: false };
+for (const [change, asks] of [
+  [{}, undefined],
+  [{ method: "post" }, undefined],
+  [{ method: "put" }, "PUT "],
+  [{ method: "patch" }, "patch "],
+  [{ headers: [["Content-Type", "text/plain;charset=utf-8"]] }, undefined],
+  [{ headers: [["Content-Type", "application/json"]] }, "GET content-type"],
+  [{ headers: [["Accept", "text/html"], ["X-B", ""], ["X-A", ""]] }, "GET x-a,x-b"],
+  [{ headers: [["Accept", '"quoted"']] }, "GET accept"],
+  [{ headers: [["Range", "bytes=0-99"]] }, undefined],
+  [{ headers: [["Range", "bytes=-99"]] }, "GET range"],
+  [{ headers: [["Accept-Language", "de;q=0.5"]] }, undefined],
+  [{ headers: [["Accept-Language", "de(CH)"]] }, "GET accept-language"],
+  [{ headers: [["Accept", "a".repeat(129)]] }, "GET accept"],
+  [{ headers: [["Cookie", "a"], ["Sec-X", "1"], ["Host", "b"]] }, undefined],
+  [{ url: "https://app.example/", method: "DELETE", headers: [["X-A", "1"]] }, undefined],
+]) {
+  const { preflight } = plan({ ...call, ...change });
+  const asked = preflight && Object.fromEntries(preflight.headers);
+  const got = asked && `${asked["access-control-request-method"]} ${asked["access-control-request-headers"] ?? ""}`;
+  assert.equal(got, asks, JSON.stringify(change));
+  checked++;
+}
+for (const [change, because] of [
+  [{ method: "TRACE" }, /no script can send TRACE/],
+  [{ method: "a b" }, /is not a method/],
+  [{ headers: [["a b", "c"]] }, /is not a header/],
+  [{ url: "http://api.example/" }, /mixed content/],
+]) {
+  assert.match(plan({ ...call, ...change }).blocked, because);
+  checked++;
+}
+assert.equal(plan({ ...call, url: "http://127.0.0.1:8080/" }).blocked, undefined);
+assert.throws(() => plan({ ...call, url: "api.example" }), /is not a URL/);
+
+// The checks, on answers that this filter never gives
+
+const answer = (...headers) => ({ status: 200, headers: headers.map((line) => line.split(": ")) });
+const origin = "access-control-allow-origin: https://app.example";
+for (const [credentials, response, wrong] of [
+  [false, answer(), "origin"],
+  [false, answer("access-control-allow-origin: *"), undefined],
+  [true, answer("access-control-allow-origin: *"), "wildcard"],
+  [true, answer(origin), "credentials"],
+  [true, answer(origin, "access-control-allow-credentials: True"), "credentials"],
+  [true, answer(origin, "access-control-allow-credentials: true"), undefined],
+  [false, answer(origin, origin), "origin"],
+  [false, answer("access-control-allow-origin: https://app.example/"), "origin"],
+]) {
+  assert.equal(checkCors({ ...call, credentials }, response)?.kind, wrong, JSON.stringify(response));
+  checked++;
+}
+const star = answer("access-control-allow-origin: *", "access-control-allow-methods: *", "access-control-allow-headers: *");
+const wants = (name) => plan({ ...call, method: "PUT", headers: [[name, "1"]] });
+assert.equal(checkPreflight(wants("x-a"), star), undefined);
+assert.equal(checkPreflight(wants("authorization"), star).kind, "header");
+assert.equal(checkPreflight(wants("x-a"), { ...star, status: 302 }).kind, "status");
+
+// What is pasted
+
+for (const [text, expected] of [
+  ["curl https://api.example/", { url: "https://api.example/", method: "GET" }],
+  ["curl -i -XPUT 'https://api.example/x' \\\n  -H \"Origin: https://app.example\" -H 'X-A: it'\\''s' -b a=b", {
+    url: "https://api.example/x", method: "PUT", origin: "https://app.example", credentials: true, headers: [["X-A", "it's"]],
+  }],
+  ["curl https://api.example/ -d '{}' -o out", { method: "POST", headers: [["content-type", "application/x-www-form-urlencoded"]] }],
+  ["curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H 'Access-Control-Request-Headers: x-a, x-b'",
+    { method: "DELETE", origin: "null", headers: [["x-a", "…"], ["x-b", "…"]] }],
+  ['fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
+    { method: "PATCH", credentials: true, headers: [["x-a", "1"]] }],
+  ["Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
+    { url: "https://api.example/x", origin: "https://app.example", method: "PUT" }],
+  ["Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
+    { origin: "null", credentials: true }],
+  ["Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
+    { url: "https://api.example/", headers: [["x-a", "…"]] }],
+  ["Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200", { origin: "https://app.example" }],
+]) {
+  const { found } = readPaste(text);
+  for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
+  checked++;
+}
+for (const nonsense of ["", "hello", "curl", "curl 'unclosed", "fetch(x)", "Access to fetch at nowhere", "\0", "{}", "x".repeat(200_000)]) {
+  assert.throws(() => readPaste(nonsense), (error) => error.constructor === Error && error.message.length > 20, nonsense.slice(0, 40));
+  checked++;
+}
+
+// Links, places, manifests
+
+const defaults = { policy: "{}", origin: "a", credentials: true, status: 200, headers: [["a", "b"]] };
+for (const state of [defaults, { policy: '{"a": "é&=#+ %"}\n', origin: "null", credentials: false, status: 404, headers: [] }, { ...defaults, headers: [["x", "1: 2"], ["y", ""]] }]) {
+  assert.deepEqual(fromHash(`#${toHash(state, defaults)}`, defaults), state);
+  checked++;
+}
+const text = '{"a": [1, {"max_age": "é"}],\n "policies": {"x.y z": {"allowOrigins": ["b"]}}}';
+const placed = (path) => ((found) => found && text.slice(found.start, found.end))(locate(text, [path])[path]);
+assert.equal(placed("a[1].maxAge"), '"é"');
+assert.equal(placed("policies.x.y z.allowOrigins[0]"), '"b"');
+assert.equal(placed("a[0].missing"), "1");
+assert.equal(text.slice(offsetOf(text, 2, 2))[0], '"');
+assert.equal("é,x".slice(offsetOf("é,x", 1, 4)), "x");
+for (const { policy, id } of EXAMPLES) {
+  for (const [name, manifest] of Object.entries(manifests(policy))) assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
+}
+
+// Every example is accepted but the one that shows mistakes, and every fix fixes
+
+for (const { id, policy, request } of EXAMPLES) {
+  const { ok, problems } = judge.configure(policy);
+  assert.equal(ok, id !== "mistakes", `${id}: ${JSON.stringify(problems)}`);
+  if (!ok) assert(problems.length > 4 && problems.every(({ path }) => path), id);
+  for (const change of ok ? [{}, { method: "TRY" }, { headers: [["x-new", "1"], ["authorization", "…"]] }, { origin: "https://other.example" }, { credentials: true }, { url: "https://nobody.example/" }] : []) {
+    const { status, upstream, ...fetched } = { ...REQUEST, ...request, ...change };
+    fixAll(policy, { ...fetched, upstream: { status, headers: upstream } }, `${id} with ${JSON.stringify(change)}`);
+  }
+}
+
+/** Takes the first fix that the page offers until there is none; then the script must be able to read the answer. */
+function fixAll(policy, fetched, title) {
+  for (let turn = 0; turn < 6; turn++) {
+    const { ok, problems } = judge.configure(policy);
+    assert(ok, `${title}: ${policy}: ${JSON.stringify(problems)}`);
+    const { verdict, fixes } = tell(judge, JSON.parse(policy), fetched);
+    if (verdict.good) return checked++;
+    assert(fixes.length, `${title}: no fix for ${verdict.text}`);
+    if (!fixes[0].edits) return checked++;
+    policy = fixes[0].edits.reduce(edited, policy);
+  }
+  assert.fail(`${title}: the fixes do not end: ${policy}`);
+}
+
+console.log(`${checked} passed; of the table ${seen.preflight} preflights and ${seen.actual} actual requests`);
