@@ -1,7 +1,12 @@
 //! The commands and what they share: arguments, output, exit codes.
 
+mod check;
 mod document;
+mod envoy;
+mod find;
 mod import;
+mod remark;
+mod value;
 
 use std::process::ExitCode;
 
@@ -27,6 +32,8 @@ pub enum Output {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Find every error in configurations, wherever they stand
+    Check(check::Arguments),
     /// Turn another gateway's CORS configuration into one for this plugin
     Import(import::Arguments),
 }
@@ -35,6 +42,17 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
+        Command::Check(arguments) => check::run(arguments, cli.output),
         Command::Import(arguments) => import::run(arguments, cli.output),
     }
 }
+
+fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(json) => println!("{json}"),
+        Err(error) => eprintln!("corsctl: {error}"),
+    }
+}
+
+const REFUSED: u8 = 1;
+const BAD_INPUT: u8 = 2;

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use cors::node::Node;
 use saphyr::Scalar;
-use saphyr_parser::{Event, Parser, ScanError, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 /// A file that was read whole.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct InputError {
 #[derive(Clone, Debug, Default)]
 struct Place {
     line: usize,
+    /// Of a text in literal style (`|`): the line of its first line.
+    text_line: Option<usize>,
     within: Vec<Place>,
 }
 
@@ -88,6 +90,27 @@ impl Document {
     pub fn line(&self, path: &str) -> Option<usize> {
         let line = find(&self.node, &self.place, path).line;
         (line > 0).then_some(line)
+    }
+
+    /// Reads the text at a path as a document of its own, whose lines are those of this one; `None`
+    /// if it is neither JSON nor YAML.
+    pub fn embedded(&self, path: &str, text: &str) -> Option<Self> {
+        let outer = find(&self.node, &self.place, path);
+        let mut document = parse_yaml(text).ok()?.into_iter().next()?;
+        match outer.text_line {
+            Some(first) => document.place.map_lines(&|line| line + first - 1),
+            None => document.place.map_lines(&|_| outer.line),
+        }
+        Some(document)
+    }
+}
+
+impl Place {
+    fn map_lines(&mut self, map: &impl Fn(usize) -> usize) {
+        self.line = map(self.line);
+        for place in &mut self.within {
+            place.map_lines(map);
+        }
     }
 }
 
@@ -211,6 +234,7 @@ impl Builder {
                 Some(open) => {
                     let place = Place {
                         line: open.line,
+                        text_line: None,
                         within: open.places,
                     };
                     let node = if open.is_list {
@@ -235,8 +259,10 @@ impl Builder {
                         None => return fail("the value is not what its tag says"),
                     }
                 };
+                let is_literal = style == ScalarStyle::Literal;
                 let place = Place {
                     line,
+                    text_line: is_literal.then_some(line + 1),
                     within: Vec::new(),
                 };
                 self.insert(node, place, anchor, span)

@@ -15,7 +15,6 @@ mod policy;
 mod routes;
 mod rs_cors;
 mod traefik;
-mod value;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -26,9 +25,9 @@ use cors::node::Node;
 
 use super::Output;
 use super::document::Source;
+use super::value::{self, Place, Value};
 use notes::{Level, Notes};
 use routes::{Precedence, Route};
-use value::{Place, Value};
 
 /// What to import, and from where.
 #[derive(clap::Args)]
@@ -96,6 +95,7 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
         .filter_map(|route| Some((route, route.policy.as_ref()?)));
     for (route, policy) in policies.clone() {
         policy.check(&route.place, notes);
+        policy.tell_null(&route.place, notes);
     }
     if policies.count() == 0 {
         notes.error(&Place::default(), format!("has no CORS policy of {system}"));

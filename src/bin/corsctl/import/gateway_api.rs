@@ -21,11 +21,16 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         values.cloned().collect::<Vec<_>>()
     };
     let routes = of_kind("HTTPRoute");
-    let traffic = values.iter().filter(|value| {
-        is_traffic_policy(value.text_of("kind").unwrap_or_default()) && value.at(CORS).is_some()
+    let policies = values.iter().filter(|value| {
+        let kind = value.text_of("kind");
+        kind.is_some_and(is_traffic_policy)
     });
+    let (traffic, others) = policies
+        .cloned()
+        .partition(|value| value.at(CORS).is_some());
     let mut resources = Resources {
-        traffic: traffic.cloned().collect(),
+        traffic,
+        others,
         used: BTreeSet::new(),
         notes,
     };
@@ -47,7 +52,9 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
 /// The policies that routes may get from elsewhere.
 struct Resources<'s, 'n> {
     traffic: Vec<Value<'s>>,
-    /// The places of those that hold somewhere.
+    /// Policies without CORS.
+    others: Vec<Value<'s>>,
+    /// The names of those that hold somewhere.
     used: BTreeSet<String>,
     notes: &'n mut Notes,
 }
@@ -92,12 +99,12 @@ impl<'s> Resources<'s, '_> {
         if !is_traffic_policy(reference.text_of("kind").unwrap_or_default()) {
             return None;
         }
-        let found = self
-            .traffic
-            .iter()
-            .find(|policy| name_of(policy) == name && namespace_of(policy) == namespace_of(route));
-        if found.is_none() {
-            self.notes.error(&reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file or has no cors: import both together"));
+        let is_meant = |policy: &&Value| {
+            name_of(policy) == name && namespace_of(policy) == namespace_of(route)
+        };
+        let found = self.traffic.iter().find(is_meant);
+        if found.is_none() && !self.others.iter().any(|policy| is_meant(&policy)) {
+            self.notes.error(&reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
         }
         found.cloned()
     }
@@ -131,7 +138,7 @@ impl<'s> Resources<'s, '_> {
     }
 
     fn take(&mut self, policy: &Value<'s>) -> Option<Policy> {
-        self.used.insert(policy.place().path + name_of(policy));
+        self.used.insert(full_name(policy));
         let cors = policy.at(CORS)?;
         if cors.has("disable") {
             return None;
@@ -223,7 +230,7 @@ impl<'s> Resources<'s, '_> {
 
     fn tell_unused(&mut self) {
         for policy in &self.traffic {
-            if !self.used.contains(&(policy.place().path + name_of(policy))) {
+            if !self.used.contains(&full_name(policy)) {
                 self.notes.push(
                     Level::Changed,
                     &policy.place(),
@@ -342,6 +349,14 @@ fn is_traffic_policy(kind: &str) -> bool {
 fn name_of<'s>(value: &Value<'s>) -> &'s str {
     let name = value.at(&["metadata", "name"]);
     name.and_then(|name| name.text()).unwrap_or_default()
+}
+
+fn full_name(value: &Value) -> String {
+    format!(
+        "{}/{}",
+        namespace_of(value).unwrap_or_default(),
+        name_of(value)
+    )
 }
 
 fn namespace_of<'s>(value: &Value<'s>) -> Option<&'s str> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cors::node::Node;
 
-use super::value::{Place, Value};
+use super::value::{Place, Value, same};
 
 /// What import says about one place, or about the whole file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -116,6 +116,30 @@ impl Notes {
     pub fn wrong(&mut self, value: &Value, wanted: &str) {
         let kind = value.node.kind();
         self.error(&value.place(), format!("is {kind}, not {wanted}"));
+    }
+}
+
+impl Value<'_> {
+    /// Tells of every field that is not among these: what is not known is not dropped.
+    pub fn allow_only(&self, names: &[&str], what: &str, notes: &mut Notes) {
+        if !matches!(self.node, Node::Object(_)) {
+            notes.error(
+                &self.place(),
+                format!("is {}, not an object", self.node.kind()),
+            );
+        }
+        let mut seen: Vec<&str> = Vec::new();
+        for (key, value) in self.entries() {
+            if !names.iter().any(|name| same(key, name)) {
+                notes.error(
+                    &value.place(),
+                    format!("is no field of {what} that import knows"),
+                );
+            } else if seen.iter().any(|other| same(key, other)) {
+                notes.error(&value.place(), "stands twice");
+            }
+            seen.push(key);
+        }
     }
 }
 

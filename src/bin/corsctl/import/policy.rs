@@ -95,6 +95,13 @@ impl Policy {
         }
     }
 
+    /// Says that any origin with credentials does not hold for opaque ones.
+    pub fn tell_null(&self, place: &Place, notes: &mut Notes) {
+        if self.credentials && self.is_any_origin() {
+            notes.push(Level::Narrower, place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+        }
+    }
+
     /// Checks the policy with the code that the module reads it with.
     pub fn check(&self, place: &Place, notes: &mut Notes) {
         let (_, report) = config::read_node(&self.to_node());

@@ -1,12 +1,11 @@
-//! Values of another system's file, each with the place where it stands.
+//! Values of a file, each with the place where it stands.
 
 use std::fmt;
 
 use cors::field::is_comment;
 use cors::node::Node;
 
-use super::super::document::Document;
-use super::notes::Notes;
+use super::document::Document;
 
 /// A value, and where it stands.
 #[derive(Clone)]
@@ -93,6 +92,14 @@ impl<'s> Value<'s> {
             .collect()
     }
 
+    /// The fields of an object; of anything else none.
+    pub fn all_entries(&self) -> Vec<(&'s str, Self)> {
+        let pairs = self.pairs().iter();
+        pairs
+            .map(|(key, node)| (key.as_str(), self.child(key, node)))
+            .collect()
+    }
+
     /// The text, if it is one.
     pub fn text(&self) -> Option<&'s str> {
         match self.node {
@@ -106,6 +113,21 @@ impl<'s> Value<'s> {
         self.get(name)?.text()
     }
 
+    /// The line of the value at a path below this one, or of the nearest above it.
+    pub fn line_of(&self, path: &str) -> Option<usize> {
+        let dot = if self.path.is_empty() || path.is_empty() || path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        self.document.line(&format!("{}{dot}{path}", self.path))
+    }
+
+    /// The text of this value as a document of its own.
+    pub fn embedded(&self) -> Option<Document> {
+        self.document.embedded(&self.path, self.text()?)
+    }
+
     pub fn place(&self) -> Place {
         Place {
             line: self.document.line(&self.path),
@@ -113,29 +135,7 @@ impl<'s> Value<'s> {
         }
     }
 
-    /// Tells of every field that is not among these: what is not known is not dropped.
-    pub fn allow_only(&self, names: &[&str], what: &str, notes: &mut Notes) {
-        if !matches!(self.node, Node::Object(_)) {
-            notes.error(
-                &self.place(),
-                format!("is {}, not an object", self.node.kind()),
-            );
-        }
-        let mut seen: Vec<&str> = Vec::new();
-        for (key, value) in self.entries() {
-            if !names.iter().any(|name| same(key, name)) {
-                notes.error(
-                    &value.place(),
-                    format!("is no field of {what} that import knows"),
-                );
-            } else if seen.iter().any(|other| same(key, other)) {
-                notes.error(&value.place(), "stands twice");
-            }
-            seen.push(key);
-        }
-    }
-
-    fn pairs(&self) -> &'s [(String, Node)] {
+    pub fn pairs(&self) -> &'s [(String, Node)] {
         match self.node {
             Node::Object(pairs) => pairs,
             _ => &[],
@@ -153,7 +153,7 @@ impl<'s> Value<'s> {
 }
 
 /// Whether two keys are spellings of one name.
-fn same(one: &str, other: &str) -> bool {
+pub fn same(one: &str, other: &str) -> bool {
     let plain = |key: &str| {
         let letters = key.bytes().filter(|byte| *byte != b'_');
         letters

@@ -1,0 +1,115 @@
+//! What a command has to say about a place of a file, as text or as JSON.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use cors::report::{Problem, Problems, Report};
+use serde::Serialize;
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+    Note,
+}
+
+/// One remark. As text it is one line: file, line, severity, place, path, value, text.
+#[derive(Clone, Debug, Serialize)]
+pub struct Remark {
+    pub severity: Severity,
+    pub line: Option<usize>,
+    /// The path into the plugin's configuration; empty for the whole.
+    pub path: String,
+    /// The value as written, in JSON; empty where it would not help.
+    pub value: String,
+    /// What is wrong and the remedy.
+    pub text: String,
+}
+
+impl Remark {
+    pub fn new(severity: Severity, line: Option<usize>, text: impl fmt::Display) -> Self {
+        Self {
+            severity,
+            line,
+            path: String::new(),
+            value: String::new(),
+            text: text.to_string(),
+        }
+    }
+
+    /// All that a report says; `line` finds the line of a path.
+    pub fn all(report: &Report, line: impl Fn(&str) -> Option<usize>) -> Vec<Self> {
+        let kinds = [
+            (Severity::Error, &report.errors),
+            (Severity::Warning, &report.warnings),
+            (Severity::Note, &report.notes),
+        ];
+        kinds
+            .into_iter()
+            .flat_map(|(severity, problems)| Self::of_kind(severity, problems, &line))
+            .collect()
+    }
+
+    fn of_kind(
+        severity: Severity,
+        problems: &Problems,
+        line: impl Fn(&str) -> Option<usize>,
+    ) -> Vec<Self> {
+        let remark = |problem: &Problem| Self {
+            severity,
+            line: line(&problem.path),
+            path: problem.path.clone(),
+            value: problem.value.clone(),
+            text: problem.text.clone(),
+        };
+        let mut remarks: Vec<Self> = problems.shown.iter().map(remark).collect();
+        if problems.more > 0 {
+            let text = format!("and {} more of these", problems.more);
+            remarks.push(Self::new(severity, line(""), text));
+        }
+        remarks
+    }
+
+    /// The remark as a line of text.
+    pub fn show(&self, file: &str, place: &str) -> String {
+        let mut text = format!("{}{} ", at(file, self.line), paint(self.severity));
+        for part in [place, &self.path] {
+            if !part.is_empty() {
+                text.push_str(&format!("{part}: "));
+            }
+        }
+        if !self.value.is_empty() {
+            text.push_str(&format!("{} ", self.value));
+        }
+        text + &self.text
+    }
+}
+
+/// `file:12: `
+pub fn at(file: &str, line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{file}:{line}: "),
+        None => format!("{file}: "),
+    }
+}
+
+fn paint(severity: Severity) -> String {
+    match severity {
+        Severity::Error => color("error:", 31),
+        Severity::Warning => color("warning:", 33),
+        Severity::Note => color("note:", 36),
+    }
+}
+
+/// The text in a colour, on a terminal whose user has not asked for none.
+pub fn color(text: &str, code: u8) -> String {
+    let wanted = std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    if wanted {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}
