@@ -108,7 +108,15 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     result.good = code == 0;
     match output {
         Output::Json => super::print_json(&result),
-        Output::Text => result.files.iter().for_each(File::print),
+        Output::Text => {
+            for file in &result.files {
+                if let Some(remark) = &file.unreadable {
+                    eprintln!("corsctl: {}{}", at(&file.file, remark.line), remark.text);
+                } else {
+                    super::print(&file.text());
+                }
+            }
+        }
     }
     ExitCode::from(code)
 }
@@ -278,31 +286,24 @@ impl File {
         remarks.chain(findings).map(|remark| remark.severity)
     }
 
-    fn print(&self) {
-        if let Some(remark) = &self.unreadable {
-            eprintln!("corsctl: {}{}", at(&self.file, remark.line), remark.text);
-            return;
-        }
+    /// The lines for the standard output.
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
         for checked in &self.configurations {
-            for remark in &checked.remarks {
-                println!("{}", remark.show(&self.file, &checked.place));
-            }
+            let (place, remarks) = (&checked.place, &checked.remarks);
+            lines.extend(remarks.iter().map(|remark| remark.show(&self.file, place)));
             if let Some(summary) = &checked.summary {
-                let place = if checked.place.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}: ", checked.place)
-                };
-                println!(
-                    "{}{} {place}{summary}",
-                    at(&self.file, checked.line),
+                let colon = if place.is_empty() { "" } else { ": " };
+                let at = at(&self.file, checked.line);
+                lines.push(format!(
+                    "{at}{} {place}{colon}{summary}",
                     color("good:", 32)
-                );
+                ));
             }
         }
-        for finding in &self.findings {
-            println!("{}", finding.remark.show(&self.file, &finding.place));
-        }
+        let findings = self.findings.iter();
+        lines.extend(findings.map(|finding| finding.remark.show(&self.file, &finding.place)));
+        lines.into_iter().map(|line| line + "\n").collect()
     }
 }
 

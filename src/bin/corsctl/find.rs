@@ -87,9 +87,10 @@ impl<'d> Found<'d> {
     fn walk_object(&mut self, value: &Value<'d>, above: &[String]) {
         let mut place = above.to_vec();
         if let (Some(kind), Some(_)) = (value.text_of("kind"), value.text_of("apiVersion")) {
-            let name = value.at(&["metadata", "name"]);
-            let name = name.and_then(|name| name.text()).unwrap_or_default();
-            place.push(format!("{kind} \"{name}\""));
+            let text = |name| Some(value.at(&["metadata", name])?.text()?.to_owned());
+            let namespace = text("namespace").map_or_else(String::new, |name| name + "/");
+            let name = text("name").unwrap_or_default();
+            place.push(format!("{kind} \"{namespace}{name}\""));
             match kind {
                 "WasmPlugin" => self.add_resource(value, value.get("spec"), &place, "pluginConfig"),
                 "TrafficExtension" => {

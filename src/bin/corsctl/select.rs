@@ -1,0 +1,64 @@
+//! One configuration of a file, for the commands that work by one.
+
+use cors::plugin::Plugin;
+
+use super::check::read;
+use super::document::Source;
+use super::find::Found;
+use super::remark::at;
+
+#[derive(clap::Args)]
+pub struct Selection {
+    /// The plugin's configuration, or a file that contains it; - is the standard input
+    file: String,
+
+    /// Where it stands, or a part of that, if the file contains several: corsctl check names the places
+    #[arg(long, value_name = "PLACE")]
+    at: Option<String>,
+}
+
+/// Reads the selected configuration; the error is for the user.
+pub fn plugin(selection: &Selection) -> Result<Plugin, String> {
+    let source = Source::read(&selection.file).map_err(|error| error.to_string())?;
+    let found = Found::within(&source);
+    let wanted = selection.at.as_deref().unwrap_or_default();
+    let file = at(&source.name, None);
+    let mut places = found
+        .configurations
+        .iter()
+        .filter(|configuration| configuration.place.contains(wanted));
+    let (Some(configuration), rest) = (places.next(), places.count()) else {
+        return Err(format!(
+            "{file}holds no configuration of the plugin{}",
+            if wanted.is_empty() {
+                String::new()
+            } else {
+                format!(" at {wanted}")
+            }
+        ));
+    };
+    if rest > 0 {
+        let places: Vec<String> = found
+            .configurations
+            .iter()
+            .map(|configuration| format!("\n  {}", configuration.place))
+            .collect();
+        return Err(format!(
+            "{file}holds several configurations; choose one with --at:{}",
+            places.concat()
+        ));
+    }
+    let (plugin, report) = read(configuration);
+    plugin.ok_or_else(|| {
+        let errors: Vec<String> = report
+            .errors
+            .shown
+            .iter()
+            .map(|error| format!("\n  {error}"))
+            .collect();
+        format!(
+            "{file}the plugin refuses this configuration:{}",
+            errors.concat()
+        )
+    })
+}
