@@ -125,7 +125,7 @@ pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Opti
 fn to_camel_case(key: &str) -> String {
     let is_snake_case = !key.starts_with('_')
         && !key.ends_with('_')
-        && !key.contains("__")
+        && !key.as_bytes().windows(2).any(|pair| pair == b"__")
         && !key.bytes().any(|byte| byte.is_ascii_uppercase());
     if !is_snake_case {
         return key.to_owned();

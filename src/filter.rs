@@ -152,7 +152,7 @@ impl Shared {
             _ => None,
         };
         if let Some(refusal) = refusal.filter(|_| !is_shadow) {
-            let text = format!("{} {}", refusal.word(), governed.source);
+            let text = [refusal.word(), " ", &governed.source.describe()].concat();
             host::set_property("cors_verdict", &text);
         }
         if self.plugin.settings.debug || (is_shadow && refusal.is_some()) {

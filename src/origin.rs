@@ -47,19 +47,21 @@ pub struct TupleOrigin<'a> {
 
 impl<'a> TupleOrigin<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
-        if value.len() > MAX_ORIGIN_LENGTH || value.iter().any(u8::is_ascii_uppercase) {
+        if value.len() > MAX_ORIGIN_LENGTH {
             return None;
         }
         let text = std::str::from_utf8(value).ok()?;
-        let (scheme, rest) = text.split_once("://")?;
-        let (host, port) = split_port(rest);
+        // By the first colon, not by "://": the search for a text costs more than all the rest.
+        let scheme_end = value.iter().position(|byte| *byte == b':')?;
+        let (scheme, rest) = text.split_at_checked(scheme_end)?;
+        let (host, port) = split_port(rest.strip_prefix("://")?);
         if !is_scheme(scheme) || !is_host(host) || !port.is_none_or(is_port) {
             return None;
         }
         Some(Self {
             text,
-            scheme_end: scheme.len(),
-            host_end: scheme.len() + 3 + host.len(),
+            scheme_end,
+            host_end: scheme_end + 3 + host.len(),
         })
     }
 
@@ -192,10 +194,11 @@ impl TuplePattern {
             remarks.push(Remark::UpperCase);
         }
         let (scheme, rest) = lower
-            .split_once("://")
+            .split_once(':')
+            .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
             .ok_or_else(|| match lower.as_str() {
                 "localhost" => E::NoScheme,
-                other if other.contains("://") => E::Scheme,
+                other if holds(other, b"://") => E::Scheme,
                 other if other.ends_with('*') && !other.contains('.') => E::Wildcard,
                 _ => E::NoScheme,
             })?;
@@ -693,14 +696,14 @@ fn default_port(scheme: &str) -> Option<&'static str> {
 
 /// Splits `host:port` at the colon that is not within an IPv6 address.
 pub fn split_port(authority: &str) -> (&str, Option<&str>) {
-    let host_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
-    match authority.get(host_end..).and_then(|rest| rest.find(':')) {
-        Some(colon) => {
-            let (host, port) = authority
-                .split_at_checked(host_end + colon)
-                .unwrap_or((authority, ""));
-            (host, port.get(1..))
-        }
+    let bytes = authority.as_bytes();
+    let address_end = bytes.iter().rposition(|byte| *byte == b']').unwrap_or(0);
+    let mut colons = bytes.iter().enumerate().skip(address_end);
+    match colons.find(|(_, byte)| **byte == b':') {
+        Some((colon, _)) => (
+            authority.get(..colon).unwrap_or_default(),
+            authority.get(colon + 1..),
+        ),
         None => (authority, None),
     }
 }
@@ -708,10 +711,13 @@ pub fn split_port(authority: &str) -> (&str, Option<&str>) {
 /// [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-3.1), lower case, at most 64 bytes.
 fn is_scheme(scheme: &str) -> bool {
     scheme.len() <= 64
-        && scheme.starts_with(|first: char| first.is_ascii_lowercase())
-        && scheme.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte)
-        })
+        && scheme
+            .as_bytes()
+            .first()
+            .is_some_and(u8::is_ascii_lowercase)
+        && scheme
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
 }
 
 fn is_port(port: &str) -> bool {
@@ -721,20 +727,32 @@ fn is_port(port: &str) -> bool {
 
 fn is_host(host: &str) -> bool {
     match bracketed(host) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        Some(address) => {
+            !address.bytes().any(|byte| byte.is_ascii_uppercase())
+                && address.parse::<Ipv6Addr>().is_ok()
+        }
         None => is_domain(host.strip_suffix('.').unwrap_or(host)),
     }
 }
 
 /// Labels of letters, digits, `-` and `_`: what DNS knows, less than what a URL can hold.
 pub fn is_domain(domain: &str) -> bool {
-    domain.len() <= 253
-        && domain.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(|byte| {
-                    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte)
-                })
-        })
+    let mut label_length = 0;
+    for byte in domain.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' if label_length < 63 => label_length += 1,
+            b'.' if label_length > 0 => label_length = 0,
+            _ => return false,
+        }
+    }
+    label_length > 0 && domain.len() <= 253
+}
+
+/// Whether the text holds the part. A plain loop: the standard library's search is a kilobyte of module.
+pub fn holds(text: &str, part: &[u8]) -> bool {
+    text.as_bytes()
+        .windows(part.len())
+        .any(|window| window == part)
 }
 
 fn bracketed(host: &str) -> Option<&str> {

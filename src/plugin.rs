@@ -1,5 +1,6 @@
 //! All that one configuration says: its policies, and which of them governs a request.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -254,21 +255,26 @@ pub enum Source {
     VirtualHostMetadata,
 }
 
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ambiguous => f.write_str("conflicting rules"),
-            Self::RouteMetadata => f.write_str("route metadata"),
-            Self::Rule { index, name: None } => write!(f, "rules[{index}]"),
+impl Source {
+    /// The source in words: ready-made but for a rule's.
+    pub fn describe(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Ambiguous => "conflicting rules",
+            Self::RouteMetadata => "route metadata",
+            Self::Rule { index, name: None } => return Cow::Owned(format!("rules[{index}]")),
             Self::Rule {
                 index,
                 name: Some(name),
-            } => {
-                write!(f, "rules[{index}] {}", Escaped(name.as_bytes()))
-            }
-            Self::TopLevel => f.write_str("top-level policy"),
-            Self::VirtualHostMetadata => f.write_str("virtual host metadata"),
-        }
+            } => return Cow::Owned(format!("rules[{index}] {}", Escaped(name.as_bytes()))),
+            Self::TopLevel => "top-level policy",
+            Self::VirtualHostMetadata => "virtual host metadata",
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
     }
 }
 

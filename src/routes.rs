@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::origin::{BuildFnv, is_domain, split_port};
+use crate::origin::{BuildFnv, holds, is_domain, split_port};
 
 /// Rules by what they match; a rule is its index in the configuration.
 #[derive(Debug, Default)]
@@ -78,6 +78,9 @@ impl Rules {
     /// Finds the rule for a request. `Err` if the path as sent and the path as normalised lead to
     /// different rules: then somebody tries to get around one of them.
     pub fn find(&self, target: &Target) -> Result<Option<usize>, Ambiguous> {
+        if self.reads == Reads::default() {
+            return Ok(None);
+        }
         let route_name = target.route_name.as_deref().map(String::from_utf8_lossy);
         let authority = target.authority.as_deref().map(String::from_utf8_lossy);
         let host = authority.as_deref().map(host_of);
@@ -235,7 +238,7 @@ fn path_of(target: &str) -> &str {
 /// The path as an upstream may read it: unreserved characters, `.`, `/` and `\` decoded, `\` turned,
 /// slashes merged, dot segments removed. Borrowed if that is the path as it stands.
 pub fn normalise_path(path: &str) -> Cow<'_, str> {
-    if !path.contains(['%', '\\']) && !path.contains("//") && !path.contains("/.") {
+    if !path.contains(['%', '\\']) && !holds(path, b"//") && !holds(path, b"/.") {
         return Cow::Borrowed(path);
     }
     let decoded = decode(path);
@@ -294,7 +297,7 @@ pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
     if text == "*" {
         return Err("matches every host; leave hostnames out instead");
     }
-    if text.contains("://") {
+    if holds(text, b"://") {
         return Err("has a scheme; write the host name alone");
     }
     if split_port(name).1.is_some() && !name.starts_with('[') && name.matches(':').count() == 1 {

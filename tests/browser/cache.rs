@@ -1,0 +1,121 @@
+//! The browser's two caches: of preflights, and of responses.
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::envoy::{Listener, Routes};
+use crate::{FAILED, Stage, policy};
+
+/// Preflights as Envoy counts them.
+#[test]
+fn max_age() {
+    let age = |age| {
+        json!({"allowOrigins": ["$APP"], "allowMethods": ["GET", "PUT", "DELETE"],
+            "allowHeaders": ["x-one"], "maxAge": age})
+    };
+    let stage = Stage::new(vec![
+        policy("none", age(json!(0))),
+        policy("second", age(json!("1s"))),
+        policy("hour", age(json!("1h"))),
+    ]);
+    stage.browser.open(&stage.app);
+    let asked = |listener, init| {
+        assert_eq!(stage.fetch(listener, "/", init), "200 hello", "{listener}");
+        stage.count(listener, "preflight_allowed")
+    };
+    let put = json!({"method": "PUT"});
+    for preflights in 1..=3 {
+        assert_eq!(asked("none", put.clone()), preflights);
+    }
+    for _ in 0..3 {
+        assert_eq!(asked("hour", put.clone()), 1);
+    }
+    assert_eq!(asked("second", put.clone()), 1);
+    thread::sleep(Duration::from_millis(1200));
+    assert_eq!(asked("second", put.clone()), 2);
+    // The answer holds the whole lists: it covers what was not asked for.
+    assert_eq!(asked("hour", json!({"method": "DELETE"})), 1);
+    assert_eq!(asked("hour", json!({"headers": {"x-one": "1"}})), 1);
+    // Another path is another resource.
+    assert_eq!(
+        stage.fetch("hour", "/origin", put.clone()),
+        format!("200 {}", stage.app)
+    );
+    assert_eq!(stage.count("hour", "preflight_allowed"), 2);
+
+    stage.browser.open(&stage.evil);
+    for refused in 1..=3 {
+        assert_eq!(stage.fetch("hour", "/", put.clone()), FAILED);
+        assert_eq!(stage.count("hour", "preflight_refused"), refused);
+    }
+}
+
+/// An echo covers what was asked for, `Authorization` included, and nothing else.
+#[test]
+fn max_age_of_an_echo() {
+    let any = json!({"allowOrigins": ["$APP"], "allowMethods": ["*"], "allowHeaders": ["*"],
+        "maxAge": "1h"});
+    let stage = Stage::new(vec![policy("any", any)]);
+    stage.browser.open(&stage.app);
+    let asked = |init| {
+        assert_eq!(stage.fetch("any", "/", init), "200 hello");
+        stage.count("any", "preflight_allowed")
+    };
+    let bearer = json!({"headers": {"authorization": "Bearer 1"}});
+    assert_eq!(asked(bearer.clone()), 1);
+    assert_eq!(asked(bearer), 1);
+    assert_eq!(asked(json!({"method": "PUT"})), 2);
+    assert_eq!(asked(json!({"method": "PUT"})), 2);
+    assert_eq!(asked(json!({"method": "DELETE"})), 3);
+}
+
+/// An image without `crossorigin` fills the cache with a response to a request without `Origin`.
+#[test]
+fn a_cached_response_is_not_poisoned() {
+    let stage = Stage::new(vec![
+        policy("list", json!({"allowOrigins": ["$APP", "$NEIGHBOUR"]})),
+        Listener::new("bare", Vec::new(), Routes::All),
+    ]);
+    let cached = "await fetch(given, {mode: 'no-cors'});
+        return (await fetch(given, {mode: 'no-cors'})).type";
+    stage.browser.open(&stage.app);
+    for (listener, path) in [("bare", "/reflects"), ("list", "/cached")] {
+        let url = json!(stage.url(listener, path));
+        assert_eq!(stage.run(cached, url), "opaque");
+    }
+    stage.answered("bare", &["GET /reflects 200 - -"]);
+    stage.answered("list", &["GET /cached 200 - -"]);
+
+    // What happens without this filter: the cached response serves the script, which fails.
+    assert_eq!(stage.fetch("bare", "/reflects", json!({})), FAILED);
+    stage.answered("bare", &[]);
+    // With it, Vary says that the cached response is another one.
+    assert_eq!(stage.fetch("list", "/cached", json!({})), "200 hello");
+    stage.answered("list", &["GET /cached 200 $APP -"]);
+    assert_eq!(stage.fetch("list", "/cached", json!({})), "200 hello");
+    stage.answered("list", &[]);
+
+    // Nor does what was granted to one origin serve another one of the same site.
+    stage.browser.open(&stage.neighbour);
+    assert_eq!(stage.fetch("list", "/cached", json!({})), "200 hello");
+    stage.answered("list", &["GET /cached 200 $NEIGHBOUR -"]);
+}
+
+/// A 304 carries what the cached response has to be read by now.
+#[test]
+fn a_revalidated_response_is_readable() {
+    let stage = Stage::new(vec![policy(
+        "list",
+        json!({"allowOrigins": ["$APP", "$NEIGHBOUR"]}),
+    )]);
+    stage.browser.open(&stage.app);
+    for answer in ["GET /etag 200 $APP -", "GET /etag 304 $APP -"] {
+        assert_eq!(stage.fetch("list", "/etag", json!({})), "200 hello");
+        stage.answered("list", &[answer]);
+    }
+    stage.browser.open(&stage.neighbour);
+    assert_eq!(stage.fetch("list", "/etag", json!({})), "200 hello");
+    stage.answered("list", &["GET /etag 304 $NEIGHBOUR -"]);
+}

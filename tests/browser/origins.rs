@@ -1,0 +1,97 @@
+//! Where the browser says another origin than that of the page: redirects and sandboxes.
+
+use serde_json::json;
+
+use crate::{FAILED, Stage, policy};
+
+/// From the second foreign origin on, the browser says `null`.
+#[test]
+fn redirects() {
+    let stage = Stage::new(vec![
+        policy(
+            "first",
+            json!({"allowOrigins": ["$APP"], "allowMethods": ["PUT"], "maxAge": 0}),
+        ),
+        policy("second", json!({"allowOrigins": ["$APP"]})),
+        policy(
+            "any",
+            json!({"allowOrigins": ["*"], "allowMethods": ["PUT"], "maxAge": 0}),
+        ),
+        policy("null", json!({"allowOrigins": ["null"]})),
+    ]);
+    let to = |listener| format!("/to?{}", stage.url(listener, "/origin"));
+    stage.browser.open(&stage.app);
+
+    // To the same origin again: the origin of the page stays.
+    let app = format!("200 {}", stage.app);
+    assert_eq!(stage.fetch("first", "/to?/origin", json!({})), app);
+    stage.answered(
+        "first",
+        &["GET /to?/origin 302 $APP -", "GET /origin 200 $APP -"],
+    );
+
+    let first = |listener| format!("GET {} 302 $APP -", to(listener));
+    assert_eq!(stage.fetch("first", &to("second"), json!({})), FAILED);
+    stage.answered("first", &[&first("second")]);
+    stage.answered("second", &["GET /origin 200 - null top-level policy"]);
+    assert_eq!(stage.fetch("first", &to("null"), json!({})), "200 null");
+    stage.answered("first", &[&first("null")]);
+    stage.answered("null", &["GET /origin 200 null -"]);
+
+    // Both ends have their own preflight.
+    let put = json!({"method": "PUT"});
+    assert_eq!(stage.fetch("first", &to("any"), put), "200 null");
+    let path = to("any");
+    stage.answered(
+        "first",
+        &[
+            &format!("OPTIONS {path} 204 $APP -"),
+            &format!("PUT {path} 302 $APP -"),
+        ],
+    );
+    stage.answered("any", &["OPTIONS /origin 204 * -", "PUT /origin 200 * -"]);
+
+    // A redirect that may not be read is not followed.
+    stage.browser.open(&stage.evil);
+    assert_eq!(stage.fetch("first", &to("null"), json!({})), FAILED);
+    stage.answered(
+        "first",
+        &[&format!("GET {} 302 - origin top-level policy", to("null"))],
+    );
+    stage.answered("null", &[]);
+}
+
+#[test]
+fn sandboxes() {
+    let stage = Stage::new(vec![
+        policy("list", json!({"allowOrigins": ["$APP"]})),
+        policy("null", json!({"allowOrigins": ["null"]})),
+        policy("any", json!({"allowOrigins": ["*"]})),
+        policy(
+            "reflect",
+            json!({"allowOrigins": ["*"], "allowCredentials": true}),
+        ),
+    ]);
+    stage.browser.open(&stage.app);
+    for (listener, read, answer) in [
+        ("list", FAILED, "GET /origin 200 - null top-level policy"),
+        ("null", "200 null", "GET /origin 200 null -"),
+        ("any", "200 null", "GET /origin 200 * -"),
+        ("reflect", FAILED, "GET /origin 200 - null top-level policy"),
+    ] {
+        let url = stage.url(listener, "/origin");
+        assert_eq!(stage.run(SANDBOX, json!(url)), read, "{listener}");
+        stage.answered(listener, &[answer]);
+    }
+}
+
+/// Fetches in a frame whose origin is opaque.
+pub const SANDBOX: &str = "const frame = document.createElement('iframe');
+    frame.sandbox = 'allow-scripts';
+    frame.srcdoc = `<script>
+        fetch('${given}').then(async response => response.status + ' ' + await response.text())
+            .catch(String).then(text => parent.postMessage(text, '*'))
+    </script>`;
+    const answer = new Promise(done => onmessage = event => done(event.data));
+    document.body.append(frame);
+    return await answer;";
