@@ -8,5 +8,6 @@
 pub mod browser;
 pub mod envoy;
 pub mod http;
+pub mod random;
 pub mod table;
 pub mod upstream;
