@@ -179,6 +179,15 @@ impl Envoy {
         self.stats(name).get(name).copied().unwrap_or_default()
     }
 
+    /// Resident memory in KiB.
+    pub fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).expect("the state of Envoy");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let size = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        size.and_then(|size| size.parse().ok()).expect("a size")
+    }
+
     pub fn folder(&self) -> &Folder {
         &self.folder
     }

@@ -1,0 +1,137 @@
+// Fires real cross-origin requests at the Envoy that scripts/demo runs, and holds each result against the playground's.
+
+import { Judge } from "./judge.mjs";
+import { toHash } from "./link.mjs";
+import { tell } from "./story.mjs";
+
+const $ = (id) => document.getElementById(id);
+const REQUESTS = [
+  ["A plain GET", { method: "GET" }],
+  ["A form", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } }],
+  ["JSON with a token", { method: "PUT", headers: { "content-type": "application/json", authorization: "Bearer demo" } }],
+  ["With credentials", { method: "GET", credentials: "include" }],
+  ["A method that is not listed", { method: "PATCH" }],
+  ["A header that is not listed", { method: "GET", headers: { "x-unlisted": "1" } }],
+];
+// What envoy/envoy.yaml has as its application.
+const UPSTREAM = {
+  status: 200,
+  headers: [
+    ["content-type", "text/plain"],
+    ["x-request-id", "0"],
+    ["vary", "accept-encoding"],
+    ["access-control-allow-origin", "*"],
+    ["access-control-expose-headers", "*"],
+  ],
+};
+
+const waiting = new Map();
+addEventListener("message", ({ data, source }) => {
+  if (data.ready) frames.find(({ element }) => element.contentWindow === source)?.ready(data.origin);
+  waiting.get(data.id)?.(data.result);
+  waiting.delete(data.id);
+});
+
+let frames = [];
+let live;
+let judge;
+try {
+  live = await read("live.json", (answer) => answer.json());
+  judge = await Judge.start(await read("cors.wasm", (answer) => answer.arrayBuffer()));
+  const { ok } = judge.configure(live.policy);
+  if (!ok) throw new Error("the module refuses the policy of live.json");
+  $("policy").textContent = live.policy;
+  frames = await openFrames();
+  drawTable();
+  $("send").addEventListener("click", sendAll);
+} catch (error) {
+  $("broken").textContent = `${error.message}. This page needs scripts/demo, which serves it and runs Envoy.`;
+  $("broken").hidden = false;
+  $("send").disabled = true;
+}
+
+async function read(file, take) {
+  const answer = await fetch(file);
+  if (!answer.ok) throw new Error(`${file}: the server answered ${answer.status}`);
+  return take(answer);
+}
+
+/** This page from a listed origin, the same from one that is not listed, and one without an origin. */
+function openFrames() {
+  const page = `:${location.port}${location.pathname.replace(/[^/]*$/, "")}live-frame.html`;
+  const sources = [[`http://localhost${page}`], [`http://127.0.0.1${page}`], ["live-frame.html", "allow-scripts"]];
+  return Promise.all(sources.map(([src, sandbox]) => new Promise((resolve) => {
+    const element = document.createElement("iframe");
+    if (sandbox) element.setAttribute("sandbox", sandbox);
+    const frame = { element, ready: (origin) => resolve(Object.assign(frame, { origin })) };
+    frames.push(frame);
+    element.src = src;
+    $("frames").append(element);
+  })));
+}
+
+async function sendAll() {
+  $("send").disabled = true;
+  let [right, all] = [0, 0];
+  for (const [row, [, init]] of REQUESTS.entries()) {
+    await Promise.all(frames.map(async (frame, column) => {
+      const state = stateOf(frame.origin, init);
+      const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
+      const result = await ask(frame, state.url, init);
+      const same = foretold === !result.error;
+      [right, all] = [right + same, all + 1];
+      showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
+    }));
+  }
+  $("sum").textContent = `${right} of ${all} results are as foretold.`;
+  $("sum").classList.toggle("bad", right < all);
+  $("send").disabled = false;
+}
+
+function ask({ element }, url, init) {
+  const id = crypto.randomUUID();
+  return new Promise((resolve) => {
+    waiting.set(id, resolve);
+    element.contentWindow.postMessage({ id, url, init }, "*");
+  });
+}
+
+function stateOf(origin, { method, headers = {}, credentials }) {
+  return { policy: live.policy, origin, url: `${live.envoy}/`, method, credentials: credentials === "include", headers: Object.entries(headers), status: 200, upstream: UPSTREAM.headers };
+}
+
+function drawTable() {
+  const table = $("results");
+  const head = table.createTHead().insertRow();
+  for (const text of ["Request", ...frames.map(({ origin }) => origin)]) {
+    const cell = head.appendChild(document.createElement("th"));
+    cell.scope = "col";
+    cell.textContent = text === "null" ? "null (a sandboxed frame)" : text;
+  }
+  const body = table.createTBody();
+  for (const [title, { method, headers = {}, credentials }] of REQUESTS) {
+    const row = body.insertRow();
+    const name = row.appendChild(document.createElement("th"));
+    name.scope = "row";
+    const code = document.createElement("code");
+    code.textContent = [method, ...Object.keys(headers), ...(credentials ? ["credentials"] : [])].join(", ");
+    name.append(title, document.createElement("br"), code);
+    for (const { origin } of frames) {
+      const cell = row.insertCell();
+      cell.dataset.origin = origin;
+      cell.textContent = "–";
+    }
+  }
+}
+
+function showResult(cell, { error, status, headers }, same, state) {
+  cell.className = error ? "bad" : "good";
+  const id = headers?.find(([name]) => name === "x-request-id");
+  const text = document.createElement("b");
+  text.textContent = error ? "✕ Blocked" : `✓ ${status}`;
+  const why = document.createElement("a");
+  why.href = `./#${toHash(state, {})}`;
+  why.textContent = "why";
+  const says = error ? "" : id ? ", x-request-id read" : ", x-request-id not read";
+  cell.replaceChildren(text, `${says}${same ? "" : " – not as foretold!"} `, why);
+}

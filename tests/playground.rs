@@ -1,0 +1,607 @@
+//! The playground in a real Chromium: every example, errors at their place, links, bad input, and what
+//! the live page sees of a real Envoy.
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use support::browser::Browser;
+use support::envoy::{Configuration, Envoy, Folder, Listener, module};
+use support::upstream::{Reply, Upstream};
+
+/// The page in a browser, and the site it comes from.
+struct Page {
+    site: Upstream,
+    /// What the site has as `cors.wasm`: one of [`GOOD`] and the other two.
+    module: Arc<AtomicU8>,
+    browser: Browser,
+}
+
+const GOOD: u8 = 0;
+const MISSING: u8 = 1;
+const BROKEN: u8 = 2;
+
+impl Page {
+    fn serve() -> Self {
+        let module = Arc::new(AtomicU8::new(GOOD));
+        let state = Arc::clone(&module);
+        Self {
+            site: Upstream::start(move |head| {
+                let path = head.start.split(' ').nth(1).unwrap_or_default();
+                match (path, state.load(Ordering::Relaxed)) {
+                    ("/cors.wasm", MISSING) => Reply::new(404, &[]),
+                    ("/cors.wasm", BROKEN) => file_of("application/wasm", b"no module".to_vec()),
+                    (path, _) => file(path),
+                }
+            }),
+            module,
+            browser: Browser::start(),
+        }
+    }
+
+    fn open() -> Self {
+        let page = Self::serve();
+        page.go("");
+        page
+    }
+
+    /// Loads the page anew with this behind its `#`.
+    fn go(&self, hash: &str) {
+        // Another hash alone would not load it anew.
+        self.browser.open("about:blank");
+        self.browser
+            .open(&format!("http://127.0.0.1:{}/#{hash}", self.site.port));
+        self.wait("return !document.querySelector('#verdict').textContent.startsWith('Loading')");
+    }
+
+    /// Runs a script in the page, in which `$` finds an element, `set` types and `verdict` waits.
+    fn run(&self, script: &str) -> Value {
+        let ended = self
+            .browser
+            .run(&format!("{HELPERS}\n{script}"), Value::Null);
+        ended.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    fn text(&self, script: &str) -> String {
+        match self.run(script) {
+            Value::String(text) => text,
+            other => panic!("{script}: {other}"),
+        }
+    }
+
+    fn wait(&self, condition: &str) {
+        let start = Instant::now();
+        while self.run(condition) != json!(true) {
+            assert!(start.elapsed() < PATIENCE, "{condition}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn is_quiet(&self) {
+        assert_eq!(self.browser.complaints(), Vec::<String>::new());
+    }
+
+    /// The size of the window, and what the page is asked to look like.
+    fn emulate(&self, width: u32, height: u32, scheme: &str) {
+        let command = |name: &str, parameters: Value| {
+            let sent = self.browser.post(
+                "/goog/cdp/execute",
+                json!({"cmd": name, "params": parameters}),
+            );
+            sent.unwrap_or_else(|error| panic!("{name}: {error}"));
+        };
+        command(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}),
+        );
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        command("Emulation.setEmulatedMedia", json!({"features": features}));
+    }
+}
+
+#[test]
+fn every_example_has_a_verdict() {
+    let page = Page::open();
+    let examples =
+        page.run("return [...$('#example').options].map(({ value }) => value).filter(Boolean)");
+    let examples = examples.as_array().expect("examples");
+    assert!(examples.len() > 12);
+    for example in examples {
+        let example = example.as_str().expect("a name");
+        let said = page.text(&format!(
+            "set('#example', '{example}', 'change');
+            return [$('#health').textContent, await verdict(), document.querySelectorAll('.step').length].join(' | ');"
+        ));
+        if example == "mistakes" {
+            assert!(said.starts_with("✕ Refused: 6 errors | ✕ "), "{said}");
+        } else {
+            assert!(said.starts_with("✓ Accepted"), "{example}: {said}");
+            assert!(said.contains(" | ✓ ") || said.contains(" | ✕ "), "{said}");
+            assert!(!said.ends_with(" 0"), "{example}: {said}");
+        }
+    }
+    page.is_quiet();
+}
+
+#[test]
+fn errors_stand_at_their_place() {
+    let page = Page::open();
+    let selected = page.text(
+        r#"set('#policy', '{\n  "allowOrigins": ["https://a.example", "https://a.example/x"],\n  "max_age": "soon"\n}');
+        await until(() => document.querySelectorAll('#problems button').length === 2);
+        const said = [];
+        for (const button of document.querySelectorAll('#problems button')) {
+          button.click();
+          const { selectionStart, selectionEnd, value } = $('#policy');
+          said.push(button.textContent.slice(0, 40), value.slice(selectionStart, selectionEnd));
+        }
+        return [...said, document.querySelectorAll('.line.error').length, $('#policy').ariaInvalid].join('\n');"#,
+    );
+    assert_eq!(
+        selected,
+        "✕ Error, line 2: allowOrigins[1] \"https:\n\"https://a.example/x\"\n\
+        ✕ Error, line 3: maxAge \"soon\" is no dur\n\"soon\"\n2\ntrue"
+    );
+    let said = page.text(
+        r#"set('#policy', '{"allowOrigins": ["https://a.example"],\n "é": }');
+        await until(() => /not JSON/.test($('#problems').textContent));
+        $('#problems button').click();
+        return $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd) + $('#verdict').textContent;"#,
+    );
+    assert_eq!(said, "}✕ The module refuses this policy");
+    page.is_quiet();
+}
+
+#[test]
+fn a_fix_changes_the_policy_and_nothing_else() {
+    let page = Page::open();
+    let policy = page.text(
+        "set('#example', 'missing', 'change');
+        await until(() => /blocks/.test($('#verdict').textContent));
+        $('.fix button').click();
+        await until(() => /can read/.test($('#verdict').textContent));
+        return $('#policy').value;",
+    );
+    assert!(
+        policy.ends_with("\"PUT\"],\n  \"allowHeaders\": [\"content-type\"]\n}"),
+        "{policy}"
+    );
+    page.is_quiet();
+}
+
+#[test]
+fn a_link_holds_the_state() {
+    let page = Page::open();
+    let state = "[...document.querySelectorAll('input, textarea')].map((field) => field.type === 'checkbox' ? field.checked : field.value)";
+    let link = page.text(
+        r#"set('#policy', '{"allowOrigins": ["https://é&=#.example"], "_": "+ %"}');
+        set('#origin', 'null'); set('#url', 'https://api.example/a?b=c&d#e'); set('#method', 'PATCH');
+        set('#headers', 'x-a: 1\nx-b: a: b'); set('#status', '404'); set('#upstream', 'x-c: é');
+        $('#credentials').click();
+        await until(() => location.hash.includes('x-c'));
+        return location.hash.slice(1);"#,
+    );
+    let before = page.run(&format!("return {state}"));
+    page.go(&link);
+    assert_eq!(page.run(&format!("return {state}")), before);
+    page.go("policy=%7B%7D&nonsense=1&status=x&header");
+    assert_eq!(page.run("return $('#policy').value"), json!("{}"));
+    page.go("%%%&policy");
+    assert_eq!(page.run("return $('#policy').value"), json!(""));
+    page.is_quiet();
+}
+
+#[test]
+fn pasted_texts_are_read_and_nonsense_stays() {
+    let page = Page::open();
+    let error = "Access to fetch at 'https://api.example.com/x' from origin 'https://evil.example' has been blocked by CORS policy: Response to preflight request doesn't pass access control check: No 'Access-Control-Allow-Origin' header is present on the requested resource.";
+    let read = page.text(&format!(
+        "$('#paste-open').click(); set('#pasted', {error:?}); $('#paste-read').click();
+        await verdict();
+        return [$('#paste-said').textContent.split('.')[0], $('#origin').value, $('#url').value, $('#verdict').textContent].join('\\n');"
+    ));
+    assert_eq!(
+        read,
+        "Read as a console error\nhttps://evil.example\nhttps://api.example.com/x\n✕ The browser blocks it"
+    );
+    for nonsense in [
+        "'hello'",
+        "'curl \\''",
+        "'\\0\\ud800'",
+        "'x'.repeat(1e6)",
+        "'<script>'",
+    ] {
+        let kept = page.run(&format!(
+            "const text = {nonsense}; set('#pasted', text); $('#paste-read').click();
+            return $('#paste-said').className === 'bad' && $('#pasted').value === text && $('#origin').value === 'https://evil.example';"
+        ));
+        assert_eq!(kept, json!(true), "{nonsense}");
+    }
+    for (field, nonsense, says) in [
+        ("#url", "nonsense", "is not a URL"),
+        ("#url", "ftp://a.example/", "not fetched with CORS"),
+        ("#origin", "nonsense", "is not an origin"),
+        ("#method", "A B", "is not a method"),
+        ("#headers", "not a header at all", "is not a header"),
+        ("#headers", "x-a: 中", "no header can carry"),
+    ] {
+        let said = page.text(&format!(
+            "const before = $('{field}').value; set('{field}', {nonsense:?}); await verdict();
+            const said = $('#verdict-text').textContent + $('{field}').value; set('{field}', before); await verdict(); return said;"
+        ));
+        assert!(said.contains(says) && said.ends_with(nonsense), "{said}");
+    }
+    page.is_quiet();
+}
+
+#[test]
+fn five_megabytes_are_judged_and_kept() {
+    let page = Page::open();
+    let said = page.text(
+        r#"const origins = Array.from({ length: 90_000 }, (_, i) => `https://host-${i}.a-rather-long-name.of-some-company.example`);
+        const text = JSON.stringify({ allowOrigins: [...origins, 'https://app.example.com'], allowHeaders: ['*'], allowMethods: ['*'] });
+        if (text.length < 5e6) throw text.length;
+        set('#credentials', ''); $('#credentials').checked = false;
+        set('#policy', text);
+        await until(() => /can read/.test($('#verdict').textContent), 60);
+        $('#share').click();
+        const shared = $('#shared').textContent;
+        set('#policy', text + ']');
+        await until(() => /refuses/.test($('#verdict').textContent), 60);
+        return [shared, $('#problems').textContent.slice(0, 60), $('#policy').value === text + ']'].join('\n');"#,
+    );
+    assert_eq!(
+        said,
+        "Too long for a link: copy the policy itself.\n\
+        ✕ Error, line 1: the configuration is not JSON: trailing cha\ntrue"
+    );
+    page.is_quiet();
+}
+
+#[test]
+fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
+    let page = Page::serve();
+    for (state, says) in [
+        (MISSING, "the server answered 404"),
+        (BROKEN, "WebAssembly.compile()"),
+    ] {
+        page.module.store(state, Ordering::Relaxed);
+        page.go("");
+        let said = page.text(
+            "set('#policy', '{\"mine\": 1}'); await verdict();
+            return [$('#broken').textContent, $('#policy').value, $('#verdict').textContent].join('\\n');",
+        );
+        assert!(said.contains(says), "{said}");
+        assert!(
+            said.ends_with("{\"mine\": 1}\nNo verdict without the module"),
+            "{said}"
+        );
+    }
+    page.module.store(GOOD, Ordering::Relaxed);
+    let said = page.text(
+        "$('#broken button').click();
+        await until(() => /refuses/.test($('#verdict').textContent));
+        return $('#problems').textContent + $('#broken').hidden;",
+    );
+    assert!(
+        said.contains("mine is not a known field") && said.ends_with("true"),
+        "{said}"
+    );
+    let complaints = page.browser.complaints();
+    assert!(
+        complaints.iter().all(|line| line.contains("404")),
+        "{complaints:?}"
+    );
+}
+
+#[test]
+fn it_works_without_a_network_once_it_was_loaded() {
+    let folder = Folder::new();
+    for path in playground() {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        fs::copy(&path, folder.path(&name)).expect("a copy");
+    }
+    fs::copy(module(), folder.path("cors.wasm")).expect("a copy");
+    let port = TcpListener::bind("127.0.0.1:0")
+        .expect("a free port")
+        .local_addr();
+    let port = port.expect("its address").port();
+    let mut server = Command::new("python3")
+        .args([
+            "-m",
+            "http.server",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--directory",
+        ])
+        .arg(folder.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3");
+    let start = Instant::now();
+    while support::http::get(port, "/").is_err() {
+        assert!(start.elapsed() < PATIENCE, "no server");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let browser = Browser::start();
+    let url = format!("http://127.0.0.1:{port}/");
+    browser.open(&url);
+    let ready = "await navigator.serviceWorker.ready; return $('#verdict') && await verdict();";
+    let said = browser.run(&format!("{HELPERS}\n{ready}"), Value::Null);
+    server.kill().expect("the server to end");
+    server.wait().expect("the server to end");
+    assert_eq!(said, Ok(json!("✓ The script can read the answer")));
+    browser.open("about:blank");
+    browser.open(&url);
+    let said = browser.run(&format!("{HELPERS}\nreturn await verdict();"), Value::Null);
+    assert_eq!(said, Ok(json!("✓ The script can read the answer")));
+}
+
+#[test]
+fn keyboard_screen_reader_and_phone() {
+    let page = Page::open();
+    // Tabs by arrow keys, as ARIA's pattern has it.
+    let tabs = page.text(
+        "const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+        $('#tab-json').focus();
+        const seen = [];
+        for (const key of ['ArrowRight', 'ArrowRight', 'ArrowRight', 'ArrowRight', 'End', 'Home']) {
+          press(key);
+          seen.push(document.activeElement.id + document.activeElement.getAttribute('aria-selected'));
+        }
+        return seen.join(' ');",
+    );
+    assert_eq!(
+        tabs,
+        "tab-envoytrue tab-istiotrue tab-gatewaytrue tab-jsontrue tab-gatewaytrue tab-jsontrue"
+    );
+    // By keys alone one comes from the first control to the last, and nothing holds the focus.
+    let reached = (0..40).map(|_| {
+        let tab = json!([{"type": "keyDown", "value": "\u{e004}"}, {"type": "keyUp", "value": "\u{e004}"}]);
+        let pressed = page.browser.post("/actions", json!({"actions": [{"type": "key", "id": "keys", "actions": tab}]}));
+        pressed.expect("a key");
+        page.text("return document.activeElement.id || document.activeElement.textContent.trim()")
+    });
+    let reached: Vec<_> = reached.collect();
+    for id in [
+        "policy",
+        "paste-open",
+        "origin",
+        "method",
+        "url",
+        "headers",
+        "credentials",
+        "share",
+        "example",
+    ] {
+        assert!(reached.iter().any(|own| own == id), "{id}: {reached:?}");
+    }
+    // Everything that takes input has a name.
+    let nameless = page.run(
+        "return [...document.querySelectorAll('input, textarea, select, button')].filter((field) => !field.closest('[hidden]')
+            && !field.labels?.length && !field.ariaLabel && !field.textContent.trim()).map(({ id }) => id)",
+    );
+    assert_eq!(nameless, json!([]));
+    for (width, height) in [(1280, 900), (390, 844), (320, 600)] {
+        for scheme in ["light", "dark"] {
+            page.emulate(width, height, scheme);
+            for example in ["app", "missing", "mistakes", "traefik-hub"] {
+                let poor = page.run(&format!(
+                    "set('#example', '{example}', 'change'); await verdict(); {CONTRAST}"
+                ));
+                assert_eq!(poor, json!([]), "{width} {scheme} {example}");
+                let scrolls = page
+                    .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
+                assert_eq!(scrolls, json!(0), "{width} {example}");
+            }
+        }
+    }
+    page.is_quiet();
+}
+
+#[test]
+fn manifests_pass_corsctl() {
+    let page = Page::open();
+    let folder = Folder::new();
+    for tab in ["envoy", "istio", "gateway"] {
+        let manifest = page.text(&format!(
+            "$('#tab-{tab}').click(); return $('#manifest').textContent"
+        ));
+        folder.write(&format!("{tab}.yaml"), &manifest);
+        let checked = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+            .arg("check")
+            .arg(folder.path(&format!("{tab}.yaml")))
+            .output()
+            .expect("corsctl");
+        assert!(checked.status.success(), "{tab}: {checked:?}\n{manifest}");
+    }
+    page.is_quiet();
+}
+
+#[test]
+fn the_live_page_sees_what_the_playground_foretells() {
+    let reply = |_: &_| {
+        let headers = [
+            ("content-type", "text/plain"),
+            ("x-request-id", "1"),
+            ("access-control-allow-origin", "*"),
+            ("access-control-expose-headers", "*"),
+        ];
+        Reply::new(200, &headers)
+    };
+    let live = Arc::new(std::sync::Mutex::new(String::new()));
+    let shared = Arc::clone(&live);
+    let site = Upstream::start(move |head| {
+        let path = head.start.split(' ').nth(1).unwrap_or_default();
+        match path {
+            "/live.json" => {
+                let text = shared.lock().expect("its text").clone();
+                file_of("application/json", text.into_bytes())
+            }
+            path => file(path),
+        }
+    });
+    let policy = json!({
+        "allowOrigins": [format!("http://localhost:{}", site.port)],
+        "allowMethods": ["GET", "POST", "PUT", "DELETE"],
+        "allowHeaders": ["content-type", "authorization"],
+        "exposeHeaders": ["x-request-id"],
+        "allowCredentials": true,
+    })
+    .to_string();
+    let envoy = Envoy::start(
+        Upstream::start(reply).port,
+        vec![Listener::cors("live", Configuration::Text(&policy))],
+    );
+    let address = format!("http://127.0.0.1:{}", envoy.port("live"));
+    *live.lock().expect("its text") = json!({"envoy": address, "policy": policy}).to_string();
+
+    let browser = Browser::start();
+    browser.open(&format!("http://localhost:{}/live.html", site.port));
+    let said = browser.run(
+        &format!(
+            "{HELPERS}
+            await until(() => document.querySelectorAll('#results td').length === 18);
+            $('#send').click();
+            await until(() => /foretold/.test($('#sum').textContent));
+            return $('#sum').textContent + [...document.querySelectorAll('#results td.good')].map((cell) => cell.dataset.origin);"
+        ),
+        Value::Null,
+    );
+    let listed = format!("http://localhost:{}", site.port);
+    let expected = format!(
+        "18 of 18 results are as foretold.{}",
+        [listed.as_str(); 4].join(",")
+    );
+    assert_eq!(said, Ok(json!(expected)));
+}
+
+#[test]
+#[ignore = "writes playground/screenshot*.png anew"]
+fn screenshots() {
+    let page = Page::open();
+    for (name, width, height, scheme, example) in [
+        ("screenshot.png", 1280, 1000, "light", "missing"),
+        ("screenshot-errors.png", 1280, 1000, "dark", "mistakes"),
+        ("screenshot-phone.png", 390, 1200, "dark", "app"),
+    ] {
+        page.emulate(width, height, scheme);
+        page.run(&format!(
+            "set('#example', '{example}', 'change'); await verdict(); scrollTo(0, {});
+            document.activeElement.blur();",
+            if width < 600 { 470 } else { 0 }
+        ));
+        let picture = page.browser.get("/screenshot").expect("a screenshot");
+        let picture = decode_base64(picture.as_str().expect("base64"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
+        fs::write(path.join(name), picture).expect("a file");
+    }
+}
+
+/// A file of the page, or the module.
+fn file(path: &str) -> Reply {
+    let name = match path.split(['?', '#']).next().unwrap_or_default() {
+        "/" => "index.html",
+        path => path.trim_start_matches('/'),
+    };
+    let kind = match name.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html",
+        "css" => "text/css",
+        "wasm" => "application/wasm",
+        _ => "text/javascript",
+    };
+    let file = match name {
+        "cors.wasm" => module(),
+        name => {
+            let file = playground().into_iter().find(|path| path.ends_with(name));
+            let Some(file) = file else {
+                return Reply::new(404, &[]);
+            };
+            file
+        }
+    };
+    file_of(kind, fs::read(file).expect("a file of the page"))
+}
+
+fn file_of(kind: &str, body: Vec<u8>) -> Reply {
+    let headers = [("content-type", kind), ("cache-control", "no-store")];
+    Reply {
+        body,
+        ..Reply::new(200, &headers)
+    }
+}
+
+fn playground() -> Vec<std::path::PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
+    let files = fs::read_dir(folder).expect("the playground");
+    files.map(|file| file.expect("a file").path()).collect()
+}
+
+fn decode_base64(text: &str) -> Vec<u8> {
+    let value = |byte: u8| {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        alphabet.iter().position(|own| *own == byte)
+    };
+    let mut bytes = Vec::new();
+    for chunk in text.as_bytes().chunks(4) {
+        let digits: Vec<_> = chunk.iter().filter_map(|byte| value(*byte)).collect();
+        let bits = digits
+            .iter()
+            .enumerate()
+            .fold(0, |bits, (index, digit)| bits | digit << (18 - 6 * index));
+        let taken = [bits >> 16, bits >> 8, bits].map(|byte| (byte & 0xff) as u8);
+        bytes.extend(&taken[..digits.len().saturating_sub(1)]);
+    }
+    bytes
+}
+
+/// What the scripts of these tests share.
+const HELPERS: &str = "
+    const $ = (selector) => document.querySelector(selector);
+    const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    const until = async (holds, seconds = 10) => {
+      for (const end = Date.now() + seconds * 1000; !holds(); await sleep(20)) if (Date.now() > end) throw new Error(`never: ${holds}: ${document.body.innerText.slice(0, 900)}`);
+    };
+    const set = (selector, value, event = 'input') => {
+      $(selector).value = value;
+      $(selector).dispatchEvent(new Event(event, { bubbles: true }));
+    };
+    const verdict = async () => {
+      await sleep(200);
+      await until(() => $('#verdict') && !/^Loading/.test($('#verdict').textContent));
+      return $('#verdict').textContent;
+    };";
+
+/// The texts whose contrast is below 4.5 to 1, WCAG's AA.
+const CONTRAST: &str = "
+    const rgb = (color) => color.match(/[\\d.]+/g).map(Number);
+    const light = (color) => rgb(color).slice(0, 3).map((c) => c / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = (element) => {
+      for (; element; element = element.parentElement) {
+        const color = getComputedStyle(element).backgroundColor;
+        if (/^rgb\\(/.test(color)) return color;
+      }
+      return 'rgb(255, 255, 255)';
+    };
+    const poor = [];
+    for (const element of document.querySelectorAll('body *')) {
+      const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+      if (!own || element.id === 'policy' || !element.offsetParent || element.closest('select')) continue;
+      const [a, b] = [light(getComputedStyle(element).color), light(behind(element))].sort((a, b) => b - a);
+      if ((a + 0.05) / (b + 0.05) < 4.5) poor.push(`${element.tagName}.${element.className} ${element.textContent.slice(0, 30)}: ${(a + 0.05) / (b + 0.05)}`);
+    }
+    return poor;";
+
+const PATIENCE: Duration = Duration::from_secs(30);
