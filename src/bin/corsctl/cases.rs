@@ -329,7 +329,9 @@ impl Outcome {
             }
         }
         let wrong = self.cases.iter().filter(|case| !case.good).count();
-        let _ = writeln!(text, "{} cases, {wrong} wrong", self.cases.len());
+        let count = self.cases.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let _ = writeln!(text, "{count} case{plural}, {wrong} wrong");
         text
     }
 }

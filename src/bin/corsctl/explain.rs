@@ -154,13 +154,12 @@ fn explain(plugin: &Plugin, fetch: &Fetch, arguments: &Arguments) -> Explanation
         Outcome::Blocked { at, because } => (Some(word(at)), Some(because), Vec::new()),
         Outcome::Readable { exposed } => (None, None, exposed),
     };
-    let refusal = exchanges.last().and_then(|told: &Told| told.refusal);
     Explanation {
         readable: because.is_none(),
         blocked_at,
         remedy: because
             .as_ref()
-            .and_then(|because| remedy(because, refusal, fetch)),
+            .and_then(|because| remedy(because, exchanges.last(), fetch)),
         because: because.map(|because| because.to_string()),
         exposed,
         exchanges,
@@ -176,23 +175,37 @@ fn word(stage: Stage) -> &'static str {
 }
 
 /// What to change in the configuration, or in the script.
-fn remedy(because: &Blocked, refusal: Option<Refusal>, fetch: &Fetch) -> Option<String> {
-    Some(match (because, refusal) {
-        (_, Some(Refusal::Origin)) => format!("add \"{}\" to allowOrigins", fetch.origin),
+fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<String> {
+    let policy = told.and_then(|told| told.policy.as_deref());
+    let of_policy = policy
+        .filter(|policy| *policy != "top-level policy")
+        .map_or_else(String::new, |policy| format!(" of {policy}"));
+    Some(match (because, told.and_then(|told| told.refusal)) {
+        (_, Some(Refusal::Origin)) => {
+            format!("add \"{}\" to allowOrigins{of_policy}", fetch.origin)
+        }
         (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
         (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
         (_, Some(Refusal::MalformedOrigin)) => {
-            "no browser sends this origin; write it as scheme://host[:port], in lower case"
-                .to_owned()
+            "write the origin as a browser does: scheme://host[:port], in lower case".to_owned()
         }
         (Blocked::MethodNotListed(method), _) if method == "patch" => {
             "write PATCH in upper case in the script".to_owned()
         }
-        (Blocked::MethodNotListed(method), _) => format!("add \"{method}\" to allowMethods"),
-        (Blocked::HeaderNotListed(name), _) => format!("add \"{name}\" to allowHeaders"),
-        (Blocked::AllowCredentialsNotTrue, _) => "set allowCredentials to true".to_owned(),
+        (Blocked::MethodNotListed(method), _) => {
+            format!("add \"{method}\" to allowMethods{of_policy}")
+        }
+        (Blocked::HeaderNotListed(name), _) => {
+            format!("add \"{name}\" to allowHeaders{of_policy}")
+        }
+        (Blocked::AllowCredentialsNotTrue, _) => {
+            format!(
+                "set allowCredentials to true{}",
+                of_policy.replacen(" of", " in", 1)
+            )
+        }
         (Blocked::AllowOriginWildcard, _) => format!(
-            "list \"{}\" in allowOrigins instead of \"*\", and set allowCredentials to true",
+            "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
             fetch.origin
         ),
         _ => return None,

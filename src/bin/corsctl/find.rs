@@ -92,13 +92,17 @@ impl<'d> Found<'d> {
             let name = text("name").unwrap_or_default();
             place.push(format!("{kind} \"{namespace}{name}\""));
             match kind {
-                "WasmPlugin" => self.add_resource(value, value.get("spec"), &place, "pluginConfig"),
+                "WasmPlugin" => {
+                    self.add_resource(value, value.get("spec"), &place, "pluginConfig");
+                }
                 "TrafficExtension" => {
                     self.add_resource(value, value.at(&["spec", "wasm"]), &place, "pluginConfig");
                 }
                 "EnvoyExtensionPolicy" => {
-                    for wasm in value.list_at(&["spec", "wasm"]) {
+                    for (index, wasm) in value.list_at(&["spec", "wasm"]).into_iter().enumerate() {
+                        place.push(step("wasm", &wasm, index));
                         self.add_resource(value, Some(wasm), &place, "config");
+                        place.pop();
                     }
                 }
                 _ => {}
@@ -148,7 +152,11 @@ impl<'d> Found<'d> {
         let configuration = wasm.get(field);
         let place = place.join(", ");
         let is_ours = configuration.as_ref().is_some_and(has_policy_fields)
-            || mentions_cors(resource, &["pluginConfig", "config"]);
+            || mentions_cors(&wasm, &["pluginConfig", "config"])
+            || field == "pluginConfig"
+                && resource
+                    .get("metadata")
+                    .is_some_and(|metadata| mentions_cors(&metadata, &[]));
         if !is_ours {
             self.others.push((place, wasm));
             return;

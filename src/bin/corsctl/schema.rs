@@ -14,15 +14,24 @@ pub fn run() -> ExitCode {
 /// What a schema can say: names, types, the words to choose from. That an origin is well-formed, and
 /// what goes together, is for `corsctl check`.
 fn schema() -> Value {
-    let mut schema = object(&[POLICY_FIELDS, PLUGIN_FIELDS]);
+    let mut schema = policy(&[POLICY_FIELDS, PLUGIN_FIELDS]);
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "The configuration of proxy-wasm-cors".into();
     schema["$defs"] = json!({
-        "policy": object(&[POLICY_FIELDS]),
+        "policy": policy(&[POLICY_FIELDS]),
         "rule": object(&[RULE_FIELDS]),
         "match": object(&[MATCH_FIELDS]),
     });
     schema
+}
+
+fn policy(tables: &[&[Field]]) -> Value {
+    let mut policy = object(tables);
+    // Of other gateways: taken where it says what happens anyway.
+    for name in ["optionsPassthrough", "options_passthrough"] {
+        policy["properties"][name] = json!({"const": false});
+    }
+    policy
 }
 
 fn object(tables: &[&[Field]]) -> Value {
