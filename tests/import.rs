@@ -164,6 +164,41 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
     }
 }
 
+/// The README shows a command for each system, what it says and what it writes, and names the tests
+/// that show what is different.
+#[test]
+fn the_readme_shows_what_import_does_and_where_it_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
+    let readme = read("README.md");
+    let section = readme.split("## Coming from another gateway").nth(1);
+    let section = section.and_then(|rest| rest.split("\n## ").next());
+    let section = section.expect("the section");
+
+    let mut commands = 0;
+    for block in section.split("```console\n$ corsctl ").skip(1) {
+        let block = block.split("```").next().expect("its end");
+        let (command, shown) = block.split_once('\n').expect("a command");
+        let output = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+            .current_dir(root)
+            .args(command.split(' '))
+            .output()
+            .expect("corsctl");
+        assert_eq!(said(&output) + &text(&output.stdout), shown, "{command}");
+        commands += 1;
+    }
+    assert_eq!(commands, 7, "a transcript for each system");
+
+    let tests = read("tests/import.rs") + &read("tests/systems.rs");
+    let quoted = section.split('`').skip(1).step_by(2);
+    let named = quoted.filter(|word| word.matches('_').count() > 2 && word.is_ascii());
+    let named: Vec<_> = named.filter(|word| !word.contains(['/', ' '])).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}()")), "no test {name}");
+    }
+}
+
 /// A configuration of the system with this one matcher.
 fn configuration(kind: &str, matcher: &str) -> String {
     let matcher = serde_json::to_string(matcher).expect("JSON");

@@ -574,6 +574,21 @@ fn higresss_origins_are_refused_on_actual_requests_too() {
     assert_eq!(send(&envoy, "GET", "/", &[host, bad, same]).status, 200);
 }
 
+/// Any origin with credentials is echoed there, and `null` with it.
+#[test]
+fn higresss_any_origin_with_credentials_is_not_null() {
+    let upstream = Upstream::start(|_| Reply::new(200, &[]));
+    let envoy = serve("higress-config.yaml", upstream.port);
+    for (origin, status, allowed) in [
+        ("https://any.example", 200, "https://any.example"),
+        ("null", 403, ""),
+    ] {
+        let response = send(&envoy, "GET", "/", &[("origin", origin)]);
+        assert_eq!(response.status, status, "{origin}");
+        assert_eq!(value(&response, "access-control-allow-origin"), allowed);
+    }
+}
+
 /// rs/cors puts its headers beside the upstream's; here there is one of each.
 #[test]
 fn rs_cors_has_one_of_each_header() {
