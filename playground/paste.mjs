@@ -117,15 +117,18 @@ function readConsole(text) {
   const firefox = /Cross-Origin Request Blocked: .*? at (\S+?)\.? \(Reason: (.*?)\)\./s.exec(text);
   const safari = take(/(?:Fetch API|XMLHttpRequest) cannot load (\S+?)\.? due to access control checks/);
   const safariOrigin = take(/Origin (\S+) is not allowed by Access-Control-Allow-Origin/);
-  if (!chromium && !firefox && !safari && !safariOrigin) return undefined;
+  // A line out of the middle of a message says something, too.
+  const isPart = /Access-Control-(Allow|Request)-[A-Z]/.test(text);
+  if (!chromium && !firefox && !safari && !safariOrigin && !isPart) return undefined;
 
   const found = {};
   const notes = [];
   const origin = chromium?.[3] ?? safariOrigin;
   const url = chromium?.[2] ?? firefox?.[1] ?? safari;
   if (origin) found.origin = origin;
-  else notes.push("This browser does not say the origin: enter the page that the script runs on.");
+  else notes.push("The message does not say the origin: enter the page that the script runs on.");
   if (url) found.url = url;
+  else notes.push("The message does not say the URL.");
   const method = take(/Method (\S+) is not allowed by Access-Control-Allow-Methods/) ?? (/Did not find method/.test(text) ? "PUT" : undefined);
   const header =
     take(/[Rr]equest header field (\S+) is not allowed by Access-Control-Allow-Headers/) ?? take(/header [‘'](\S+?)[’'] is not allowed according to header/);

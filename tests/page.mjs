@@ -205,6 +205,14 @@ for (const [text, expected] of [
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
   checked++;
 }
+// Every line of the README's table of CORS errors is read.
+const readme = readFileSync(new URL("../README.md", here), "utf8");
+const lines = [...readme.matchAll(/^\| `([^`]*Access-Control-[^`]*)` \|/gm)].map(([, line]) => line);
+assert(lines.length > 7, "the README's table of what browsers say");
+for (const line of lines) {
+  assert.equal(readPaste(line.replaceAll("'URL'", "'https://api.example/'").replaceAll("'ORIGIN'", "'https://app.example'")).kind, "console error");
+  checked++;
+}
 for (const nonsense of ["", "hello", "curl", "curl 'unclosed", "fetch(x)", "Access to fetch at nowhere", "\0", "{}", "x".repeat(200_000)]) {
   assert.throws(() => readPaste(nonsense), (error) => error.constructor === Error && error.message.length > 20, nonsense.slice(0, 40));
   checked++;
