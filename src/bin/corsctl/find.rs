@@ -62,14 +62,28 @@ impl<'d> Found<'d> {
 
     fn look_into(&mut self, document: &'d Document) {
         let value = Value::of(document);
-        if looks_like_a_configuration(&value) {
+        let mut inner = Self::default();
+        inner.walk(&value, &[]);
+        if inner.is_empty() && looks_like_a_configuration(&value) {
             self.configurations.push(Configuration {
                 place: String::new(),
                 content: Content::Tree(value),
             });
-        } else {
-            self.walk(&value, &[]);
+            return;
         }
+        self.configurations.append(&mut inner.configurations);
+        self.chains.append(&mut inner.chains);
+        self.routes.append(&mut inner.routes);
+        self.resources.append(&mut inner.resources);
+        self.others.append(&mut inner.others);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.configurations.is_empty()
+            && self.chains.is_empty()
+            && self.routes.is_empty()
+            && self.resources.is_empty()
+            && self.others.is_empty()
     }
 
     fn walk(&mut self, value: &Value<'d>, above: &[String]) {

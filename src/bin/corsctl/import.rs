@@ -22,11 +22,12 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use cors::config;
 use cors::node::Node;
+use serde::Serialize;
 
 use super::Output;
 use super::document::Source;
 use super::value::{self, Place, Value};
-use notes::{Level, Notes};
+use notes::{Level, Notes, Remark};
 use routes::{Precedence, Route};
 
 /// What to import, and from where.
@@ -60,8 +61,17 @@ enum System {
     Traefik,
 }
 
-/// Prints the configuration to the standard output, or errors and nothing.
-pub fn run(arguments: &Arguments, _: Output) -> ExitCode {
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct Outcome<'n> {
+    good: bool,
+    /// None if something cannot be said.
+    configuration: Option<serde_json::Value>,
+    remarks: Vec<Remark<'n>>,
+}
+
+/// Prints the configuration to the standard output, or errors and no configuration.
+pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let source = match Source::read(&arguments.file) {
         Ok(source) => source,
         Err(error) => {
@@ -71,16 +81,25 @@ pub fn run(arguments: &Arguments, _: Output) -> ExitCode {
     };
     let mut notes = Notes::of(&source.name);
     let configuration = import(&source, arguments.from, &mut notes);
-    for line in notes.lines() {
-        eprintln!("{line}");
-    }
-    match configuration {
-        Some(configuration) if !notes.has_errors() => {
-            println!("{}", Pretty(&configuration, 0));
-            ExitCode::SUCCESS
+    let configuration = configuration.filter(|_| !notes.has_errors());
+    match output {
+        Output::Json => super::print_json(&Outcome {
+            good: configuration.is_some(),
+            configuration: configuration
+                .as_ref()
+                .and_then(|configuration| serde_json::from_str(&configuration.to_string()).ok()),
+            remarks: notes.remarks().collect(),
+        }),
+        Output::Text => {
+            for line in notes.lines() {
+                eprintln!("{line}");
+            }
+            if let Some(configuration) = &configuration {
+                super::print(&format!("{}\n", Pretty(configuration, 0)));
+            }
         }
-        _ => ExitCode::from(2),
     }
+    ExitCode::from(if configuration.is_some() { 0 } else { 2 })
 }
 
 fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cors::node::Node;
+use serde::Serialize;
 
 use super::value::{Place, Value, same};
 
@@ -26,6 +27,15 @@ pub enum Level {
 pub struct Notes {
     file: String,
     lines: Vec<(Level, Place, String)>,
+}
+
+/// One thing that is said, as `--output json` prints it.
+#[derive(Serialize)]
+pub struct Remark<'n> {
+    severity: &'static str,
+    line: Option<usize>,
+    path: &'n str,
+    text: &'n str,
 }
 
 impl Notes {
@@ -53,23 +63,35 @@ impl Notes {
         self.lines.iter().any(|(level, ..)| *level == Level::Error)
     }
 
-    /// The lines to print: the errors alone, if there are any.
-    pub fn lines(&self) -> Vec<String> {
+    /// The remarks to print: the errors alone, if there are any.
+    pub fn remarks(&self) -> impl Iterator<Item = Remark<'_>> {
         let failed = self.has_errors();
         let lines = self.lines.iter();
         lines
-            .filter(|(level, ..)| !failed || *level == Level::Error)
-            .map(|(level, place, text)| {
-                let line = place.line.map(|line| format!(":{line}"));
-                let line = line.unwrap_or_default();
-                let path = if place.path.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}: ", place.path)
-                };
-                format!("{}{line}: {level}: {path}{text}", self.file)
+            .filter(move |(level, ..)| !failed || *level == Level::Error)
+            .map(|(level, place, text)| Remark {
+                severity: level.word(),
+                line: place.line,
+                path: &place.path,
+                text,
             })
-            .collect()
+    }
+
+    /// The remarks as lines of text.
+    pub fn lines(&self) -> Vec<String> {
+        let lines = self.remarks().map(|remark| {
+            let line = remark.line.map(|line| format!(":{line}"));
+            let line = line.unwrap_or_default();
+            let colon = if remark.path.is_empty() { "" } else { ": " };
+            let Remark {
+                severity,
+                path,
+                text,
+                ..
+            } = remark;
+            format!("{}{line}: {severity}: {path}{colon}{text}", self.file)
+        });
+        lines.collect()
     }
 
     /// Reads a text.
@@ -143,15 +165,15 @@ impl Value<'_> {
     }
 }
 
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
             Self::Changed => "changed",
             Self::Default => "default",
             Self::Error => "error",
             Self::Narrower => "narrower",
             Self::Warning => "warning",
             Self::Wider => "wider",
-        })
+        }
     }
 }

@@ -1,0 +1,161 @@
+//! README.md does what it says: its configurations are taken or refused, its transcripts come out as
+//! they stand there, its files exist.
+//!
+//! `BLESS=1 cargo test --test readme` writes what corsctl says now into the transcripts. Read the
+//! difference before you commit it.
+
+#[path = "support/transcript.rs"]
+mod transcript;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use cors::config;
+
+/// A fenced block.
+struct Block {
+    line: usize,
+    /// What stands behind the fence, as in `json refused`.
+    kind: String,
+    text: String,
+}
+
+#[test]
+fn every_configuration_is_taken_or_refused_as_it_says() {
+    let mut count = 0;
+    for block in blocks()
+        .iter()
+        .filter(|block| block.kind.starts_with("json"))
+    {
+        let (plugin, report) = config::read(block.text.as_bytes());
+        let is_refused = block.kind == "json refused";
+        assert_eq!(
+            plugin.is_none(),
+            is_refused,
+            "README.md:{}: {:?}",
+            block.line,
+            report.errors.shown
+        );
+        count += 1;
+    }
+    assert!(count > 0, "no configuration");
+}
+
+#[test]
+fn every_manifest_is_good_or_holds_none() {
+    for block in blocks().iter().filter(|block| block.kind == "yaml") {
+        let mut corsctl = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+            .args(["check", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("corsctl");
+        let mut input = corsctl.stdin.take().expect("an input");
+        input.write_all(block.text.as_bytes()).expect("to write");
+        drop(input);
+        let output = corsctl.wait_with_output().expect("corsctl");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let holds_none = said.contains("holds no configuration");
+        assert!(
+            output.status.success() || holds_none,
+            "README.md:{}: {said}",
+            block.line
+        );
+    }
+}
+
+#[test]
+fn every_transcript_of_corsctl_comes_out_as_it_stands() {
+    let mut readme = read_readme();
+    let (mut count, mut wrong) = (0, Vec::new());
+    for block in blocks() {
+        if block.kind != "console" || !block.text.contains("corsctl ") {
+            continue;
+        }
+        let steps = transcript::parse(&block.text);
+        let said = transcript::run(&steps, Path::new(env!("CARGO_MANIFEST_DIR")));
+        for (step, said) in steps.iter().zip(&said).filter(|(step, said)| step != said) {
+            wrong.push(format!(
+                "README.md:{}: $ {}\n--- README\n{}--- said\n{}",
+                block.line, step.command, step.output, said.output
+            ));
+        }
+        count += steps.len();
+        let text = said
+            .iter()
+            .map(|step| format!("$ {}\n{}", step.command, step.output));
+        readme = readme.replace(&block.text, &text.collect::<String>());
+    }
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write("README.md", readme).expect("README.md");
+        return;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 10, "only {count} commands");
+}
+
+#[test]
+fn every_link_into_the_repository_leads_to_a_file() {
+    let readme = read_readme();
+    let anchor = |heading: &str| -> String {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading
+            .chars()
+            .filter(|char| char.is_alphanumeric() || " -_".contains(*char));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    let headings = readme.lines().filter(|line| line.starts_with('#'));
+    let headings: Vec<String> = headings.map(anchor).collect();
+    for (target, _) in readme
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+    {
+        let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+        if target.starts_with("http") {
+            continue;
+        }
+        assert!(
+            file.is_empty() || Path::new(file).exists(),
+            "README.md links to {file}"
+        );
+        let is_heading = headings.iter().any(|heading| heading == anchor);
+        assert!(
+            !file.is_empty() || is_heading,
+            "README.md links to #{anchor}"
+        );
+    }
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut is_open = false;
+    for (index, line) in read_readme().lines().enumerate() {
+        match (line.trim_start().strip_prefix("```"), is_open) {
+            (Some(kind), false) => {
+                blocks.push(Block {
+                    line: index + 1,
+                    kind: kind.to_owned(),
+                    text: String::new(),
+                });
+                is_open = true;
+            }
+            (Some(_), true) => is_open = false,
+            (None, true) => {
+                let block = blocks.last_mut().expect("an open block");
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, false) => {}
+        }
+    }
+    assert!(!is_open, "a block stays open");
+    blocks
+}
+
+fn read_readme() -> String {
+    std::fs::read_to_string("README.md").expect("README.md")
+}
