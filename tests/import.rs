@@ -25,9 +25,16 @@ fn every_file_is_imported_as_expected() {
 #[test]
 fn what_is_written_passes_the_check() {
     for file in files("tests/import") {
-        let output = import(&file, &[]);
-        let (plugin, report) = config::read(&output.stdout);
-        assert!(plugin.is_some(), "{}: {:?}", file.display(), report.errors);
+        let written = import(&file, &[]).stdout;
+        let output = corsctl(&["check", "-"], &written);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}: {}",
+            file.display(),
+            text(&output.stdout)
+        );
+        assert!(config::read(&written).0.is_some(), "{}", file.display());
     }
 }
 
@@ -74,6 +81,31 @@ fn an_ambiguous_file_is_imported_when_its_system_is_named() {
             text(&output.stdout)
         );
     }
+}
+
+#[test]
+fn json_holds_configuration_and_remarks() {
+    let parse = |output: &Output| {
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("JSON")
+    };
+    let file = Path::new("tests/import/istio-prefix.yaml");
+    let good = parse(&import(file, &["--output", "json"]));
+    assert_eq!(good["good"], true);
+    assert_eq!(good["configuration"], parse(&import(file, &[])));
+    assert_eq!(good["remarks"][0]["severity"], "narrower");
+    assert_eq!(good["remarks"][0]["line"], 8);
+
+    let output = import(
+        Path::new("tests/import/refused/backend.yaml"),
+        &["--output", "json"],
+    );
+    assert_eq!(
+        (output.status.code(), said(&output).as_str()),
+        (Some(2), "")
+    );
+    let refused = parse(&output);
+    assert_eq!(refused["configuration"], serde_json::Value::Null);
+    assert_eq!(refused["remarks"][0]["severity"], "error");
 }
 
 /// An origin is let in only if the source lets it in, or if import says "wider".
@@ -337,18 +369,21 @@ fn import(file: &Path, arguments: &[&str]) -> Output {
 }
 
 fn import_text(bytes: &[u8], arguments: &[&str]) -> Output {
+    corsctl(&[&["import", "-"], arguments].concat(), bytes)
+}
+
+fn corsctl(arguments: &[&str], input: &[u8]) -> Output {
     let mut process = Command::new(env!("CARGO_BIN_EXE_corsctl"))
-        .args(["import", "-"])
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("corsctl");
-    let mut input = process.stdin.take().expect("its input");
+    let mut stdin = process.stdin.take().expect("its input");
     // It may stop reading before the end.
-    let _ = input.write_all(bytes);
-    drop(input);
+    let _ = stdin.write_all(input);
+    drop(stdin);
     process.wait_with_output().expect("corsctl to end")
 }
 
