@@ -72,6 +72,16 @@ unpack_wheel() {
   rm -r "$part"
 }
 
+# wasmtime_folder: fetches wasmtime's Python package and prints the folder for PYTHONPATH.
+wasmtime_folder() {
+  # The hashes are those of the wheels for x86_64 and aarch64.
+  local version=50.0.1
+  unpack_wheel "wasmtime==$version \
+    --hash=sha256:cc14c3a17654e0394e0225b11813532ef0cd7bd1e222a0c5494cdedaabeddac4 \
+    --hash=sha256:675484e525c028dc02762b777f1db4477ea70caa3fec6775426daff4d64edfb1" "$cache/wasmtime-$version" >&2
+  echo "$cache/wasmtime-$version"
+}
+
 # rust TARGET...: makes the toolchain of rust-toolchain.toml ready to build for these targets.
 rust() {
   local version have wanted

@@ -22,6 +22,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
+CORES = sorted(os.sched_getaffinity(0))
 APP, EVIL = "https://app.example.com", "https://evil.example"
 POLICY = {
     "allowOrigins": [APP, "https://*.dev.example.com"],
@@ -63,6 +64,8 @@ NATIVE = {
 
 def main():
     options = parse_arguments()
+    if len(CORES) < 2:
+        sys.exit("needs two cores: one for Envoy, one for the load")
     result = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, pathlib.Path(folder))
@@ -96,7 +99,7 @@ class Bench:
     def requests(self):
         """Every variant and kind: CPU µs of a request, and the ratios that matter."""
         module = self.options
-        compare_traces(self.folder, module.floor, module.shipped, module.plain)
+        subprocess.run([sys.executable, HERE / "traces.py", module.floor, module.shipped, module.plain], check=True)
         variants = {
             "no filter": Variant(),
             "Envoy's cors": Variant(native_filter(), NATIVE, native_policy()),
@@ -206,7 +209,7 @@ class Envoy(contextlib.AbstractContextManager):
         command = [options.envoy, "-c", config, "--concurrency", str(workers), "--log-level", "warning"]
         self.log = (folder / "envoy.log").open("w")
         self.process = subprocess.Popen(
-            ["taskset", "-c", ENVOY_CORE, *command, "--use-dynamic-base-id"], stdout=self.log, stderr=self.log
+            ["taskset", "-c", str(CORES[0]), *command, "--use-dynamic-base-id"], stdout=self.log, stderr=self.log
         )
         for port in self.ports.values():
             self.wait_for(port)
@@ -254,7 +257,7 @@ class Envoy(contextlib.AbstractContextManager):
         return rounds
 
     def load(self, port, script):
-        command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", "-c8", f"-d{self.options.seconds}s", "-s", script]
+        command = ["taskset", "-c", str(CORES[1]), "wrk", "-t1", "-c8", f"-d{self.options.seconds}s", "-s", script]
         before = self.cpu()
         output = subprocess.run([*command, f"http://127.0.0.1:{port}/"], check=True, capture_output=True, text=True).stdout
         used = self.cpu() - before
@@ -363,15 +366,6 @@ SCALES = [
 ]
 
 
-def compare_traces(folder, *modules):
-    policy, kinds = folder / "policy.json", folder / "kinds.json"
-    policy.write_text(json.dumps(POLICY))
-    kinds.write_text(json.dumps(KINDS))
-    first, *others = modules
-    for other in others:
-        subprocess.run(["node", HERE / "trace.mjs", policy, kinds, first, other], check=True)
-
-
 def ratios_of(figures):
     """Of medians; "added" is over what Envoy costs without a filter."""
     median = {name: statistics.median(rounds) for name, rounds in figures.items()}
@@ -414,11 +408,6 @@ def free_port():
 def free_number(numbers=iter(range(10**9))):
     return next(numbers)
 
-
-CORES = sorted(os.sched_getaffinity(0))
-if len(CORES) < 2:
-    sys.exit("needs two cores: one for Envoy, one for the load")
-ENVOY_CORE, LOAD_CORE = str(CORES[0]), str(CORES[1])
 
 if __name__ == "__main__":
     main()
