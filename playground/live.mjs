@@ -132,6 +132,7 @@ function showResult(cell, { error, status, headers }, same, state) {
   const why = document.createElement("a");
   why.href = `./#${toHash(state, {})}`;
   why.textContent = "why";
+  why.ariaLabel = `why: ${state.method} from ${state.origin}`;
   const says = error ? "" : id ? ", x-request-id read" : ", x-request-id not read";
   cell.replaceChildren(text, `${says}${same ? "" : " – not as foretold!"} `, why);
 }
