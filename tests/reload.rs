@@ -160,7 +160,7 @@ impl Phase {
     /// The number of the update that holds; `Err` while it changes.
     fn now(&self) -> Result<usize, usize> {
         let steps = self.0.load(SeqCst);
-        if steps % 2 == 0 {
+        if steps.is_multiple_of(2) {
             Ok(steps / 2)
         } else {
             Err(steps)
