@@ -41,6 +41,7 @@ pub fn answer(head: &Head) -> Reply {
             "data: hello\n\n",
         ),
         "/font.ttf" => reply(200, &[], include_bytes!("triangle.ttf")),
+        "/grants/missing" => reply(404, &[("access-control-allow-origin", "*")], "nothing here"),
         "/grpc" => reply(
             200,
             &[
@@ -55,10 +56,7 @@ pub fn answer(head: &Head) -> Reply {
             &[("content-type", "image/svg+xml")],
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>"#,
         ),
-        "/login" => {
-            let cookie = "session=1; SameSite=None; Secure; HttpOnly";
-            reply(200, &[("set-cookie", cookie)], "welcome")
-        }
+        "/login" => reply(200, &[("set-cookie", "session=1; HttpOnly")], "welcome"),
         "/mcp" => reply(
             200,
             &[
@@ -91,6 +89,14 @@ pub fn answer(head: &Head) -> Reply {
                 ("sec-websocket-accept", &accept),
             ];
             reply(101, &headers, "")
+        }
+        "/star" => {
+            let headers = [
+                ("access-control-allow-origin", "*"),
+                ("access-control-allow-headers", "*"),
+                ("access-control-max-age", "600"),
+            ];
+            reply(200, &headers, header("authorization"))
         }
         "/to" => reply(302, &[("location", query)], ""),
         _ => reply(404, &[], "nothing here"),

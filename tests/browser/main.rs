@@ -6,6 +6,8 @@ mod cache;
 mod credentials;
 mod elements;
 mod fetches;
+mod local_network;
+mod messages;
 mod origins;
 mod protocols;
 #[path = "../support/mod.rs"]
@@ -20,6 +22,7 @@ use serde_json::{Value, json};
 
 use support::browser::Browser;
 use support::envoy::{Configuration, Envoy, Folder, Listener};
+use support::http::Head;
 use support::upstream::{Reply, Upstream};
 
 /// Two web sites, an Envoy with an upstream, and a browser.
@@ -43,10 +46,14 @@ impl Stage {
 
     /// With switches of Chromium that depend on the port of the web sites.
     fn with_switches(listeners: Vec<Listener>, switches: impl Fn(u16) -> Vec<String>) -> Self {
-        let page = |_: &_| {
+        let page = |head: &Head| {
+            let mut headers = vec![("content-type", "text/html")];
+            if head.start.starts_with("GET /sandbox ") {
+                headers.push(("content-security-policy", "sandbox allow-scripts"));
+            }
             // Without an icon Chromium would ask for one.
             let html = "<!doctype html><link rel=icon href=data:,><body>";
-            reply(200, &[("content-type", "text/html")], html)
+            reply(200, &headers, html)
         };
         let (pages, neighbour) = (Upstream::start(page).port, Upstream::start(page).port);
         let app = format!("http://app.localhost:{pages}");
@@ -78,9 +85,13 @@ impl Stage {
         }
     }
 
-    /// The address of a path behind a listener.
+    /// The address of a path behind a listener: another origin, of the same site as `app`, since
+    /// Chromium keeps cookies from other sites whatever their CORS headers say.
     fn url(&self, listener: &str, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.envoy.port(listener))
+        format!(
+            "http://api.app.localhost:{}{path}",
+            self.envoy.port(listener)
+        )
     }
 
     /// Status and body that a script reads with `fetch`, or what it catches.

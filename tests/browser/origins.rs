@@ -86,7 +86,7 @@ fn sandboxes() {
 }
 
 /// Fetches in a frame whose origin is opaque.
-pub const SANDBOX: &str = "const frame = document.createElement('iframe');
+const SANDBOX: &str = "const frame = document.createElement('iframe');
     frame.sandbox = 'allow-scripts';
     frame.srcdoc = `<script>
         fetch('${given}').then(async response => response.status + ' ' + await response.text())

@@ -101,7 +101,7 @@ fn mcp() {
 }
 
 /// Opens a WebSocket.
-pub const SOCKET: &str = "const socket = new WebSocket(given);
+const SOCKET: &str = "const socket = new WebSocket(given);
     const state = await new Promise(done => {
         socket.onopen = () => done('open');
         socket.onclose = event => done('closed ' + event.code);

@@ -84,7 +84,8 @@ fn serve(mut stream: TcpStream, reply: impl Fn(&Head) -> Reply, log: &Mutex<Vec<
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&body);
-        if stream.write_all(&bytes).is_err() {
+        // What follows a 101 is no HTTP.
+        if stream.write_all(&bytes).is_err() || status == 101 {
             return;
         }
     }
