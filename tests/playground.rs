@@ -430,6 +430,17 @@ fn manifests_pass_corsctl() {
 }
 
 #[test]
+fn page_and_corsctl_conclude_the_same() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let compared = Command::new("node")
+        .arg(root.join("tests/page_and_corsctl.mjs"))
+        .args([Path::new(env!("CARGO_BIN_EXE_corsctl")), &module()])
+        .output()
+        .unwrap_or_else(|error| panic!("no node ({error}): install Node.js 18 or later"));
+    assert!(compared.status.success(), "{compared:?}");
+}
+
+#[test]
 fn the_live_page_sees_what_the_playground_foretells() {
     let reply = |_: &_| {
         let headers = [

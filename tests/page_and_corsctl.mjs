@@ -1,0 +1,63 @@
+// Holds the page against the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
+//
+// For every example and some changes of its request, both conclude the same, for the same reason, from the same answers.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { plan, run } from "../playground/browser.mjs";
+import { EXAMPLES, REQUEST } from "../playground/examples.mjs";
+import { Judge } from "../playground/judge.mjs";
+
+const [corsctl, module] = process.argv.slice(2);
+const judge = await Judge.start(readFileSync(module));
+const changes = [
+  {},
+  { method: "patch" },
+  { method: "TRACE" },
+  { headers: [["x-new", "1"], ["Authorization", "1"], ["Cookie", "1"]] },
+  { origin: "https://other.example" },
+  { origin: "null" },
+  { credentials: true },
+  { url: "https://nobody.example//admin" },
+  { origin: "https://api.example.com", method: "DELETE" },
+];
+let compared = 0;
+for (const { id, policy, request } of EXAMPLES) {
+  if (!judge.configure(policy).ok) continue;
+  for (const change of changes) {
+    const fetched = { ...REQUEST, ...request, ...change };
+    const title = `${id} with ${JSON.stringify(change)}`;
+    const told = explain(policy, fetched);
+    const call = plan(fetched);
+    const { blocked, preflight, actual, readable } = run(call, (sent) => judge.send(sent, { status: 200, headers: [] }));
+    assert.equal(!blocked, told.readable, title);
+    assert.equal(blocked?.because ?? null, told.because ?? null, title);
+    assert.equal(blocked?.at ?? null, told.blocked_at ?? null, title);
+    const answers = [preflight, actual].filter(Boolean);
+    assert.deepEqual(answers.map(({ status }) => status), told.exchanges.map(({ status }) => status), title);
+    for (const [index, { headers }] of answers.entries()) {
+      assert.deepEqual(sorted(headers), sorted(told.exchanges[index].headers), title);
+    }
+    // The command line names what is listed, the page what is there.
+    const listed = told.exposed.map((name) => name.toLowerCase());
+    if (!call.sameOrigin) for (const name of readable) assert(listed.includes(name), `${title}: ${name}`);
+    compared++;
+  }
+}
+assert(compared > 100);
+console.log(`${compared} conclusions are the same`);
+
+function explain(policy, { origin, method, url, headers, credentials }) {
+  const names = headers.map(([name]) => name).join(",");
+  const given = ["explain", "-", "--output", "json", "--origin", origin, "--method", method, "--url", url];
+  if (names) given.push("--request-headers", names);
+  if (credentials) given.push("--credentials");
+  const { status, stdout, stderr } = spawnSync(corsctl, given, { input: policy, encoding: "utf8" });
+  assert(status === 0 || status === 1, `${given}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+function sorted(headers) {
+  return headers.map((line) => line.join(": ")).sort();
+}
