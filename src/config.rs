@@ -1056,10 +1056,11 @@ impl Reader {
             return None;
         }
         let suggestion = suggest(known.map(|field| field.name), key);
-        let mut text = "is not a known field".to_owned();
-        if let Some(name) = suggestion {
-            text.push_str(&format!("; did you mean `{name}`?"));
-        }
+        let remedy = match suggestion {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "leave it out".to_owned(),
+        };
+        let text = format!("is not a known field; {remedy}");
         self.report.error(path, "", text);
         suggestion
     }

@@ -318,7 +318,7 @@ pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
         return Err("has a wildcard that is not the first label; write it as in *.example.com");
     }
     if !is_domain(domain) {
-        return Err("is not a host name");
+        return Err("is not a host name; write one as in api.example.com or *.example.com");
     }
     Ok(if domain == name {
         Key::Exact(name.to_owned())
@@ -331,7 +331,7 @@ pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
 /// write.
 pub fn parse_path(text: &str) -> Result<&str, String> {
     if !text.starts_with('/') {
-        return Err("does not start with /".to_owned());
+        return Err("does not start with /; write it in front".to_owned());
     }
     if text.contains(['?', '#']) {
         return Err("has a query or fragment; rules look at the path alone".to_owned());
@@ -364,14 +364,18 @@ pub fn prefix_key(path: &str) -> Key {
 /// Reads an entry of `routeNames`.
 pub fn parse_route_name(text: &str) -> Result<Key, &'static str> {
     match text.strip_suffix("/*") {
-        _ if text.is_empty() => Err("is empty"),
+        _ if text.is_empty() => {
+            Err("is empty; write the name of a route, as in httproute/shop/api/*")
+        }
         Some("") => Err("matches every route; leave routeNames out instead"),
         Some(start) if start.contains('*') => {
             Err("has more than one wildcard; only a final /* is one")
         }
         Some(start) if start.matches('/').count() >= MAX_PARTS => Err("has too many parts"),
         Some(start) => Ok(Key::Below(start.to_owned())),
-        None if text.contains('*') => Err("has a wildcard that is not a final /*"),
+        None if text.contains('*') => Err(
+            "has a wildcard that is not a final /*; write the whole name, or one that ends in /*",
+        ),
         None => Ok(Key::Exact(text.to_owned())),
     }
 }
