@@ -196,6 +196,170 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
     }
 }
 
+/// Routes of Istio, the first of which wins, and of the Gateway API, the most specific of which wins:
+/// whatever import writes gives each request the policy that it had.
+#[test]
+fn rules_govern_as_the_routes_did() {
+    let mut random = 7;
+    let mut written = 0;
+    for round in 0..600 {
+        let routes: Vec<_> = (0..=pick(&mut random, 4))
+            .map(|_| Route::random(&mut random))
+            .collect();
+        let is_ordered = round % 2 == 0;
+        let file = if is_ordered {
+            istio(&routes)
+        } else {
+            gateway_api(&routes)
+        };
+        let output = import_text(file.as_bytes(), &[]);
+        if output.status.code() != Some(0) {
+            continue;
+        }
+        written += 1;
+        let (plugin, _) = config::read(&output.stdout);
+        let plugin = plugin.expect("a configuration");
+        for host in ["a.example", "b.example"] {
+            for path in ["/", "/x", "/x/y", "/x/y/z", "/z"] {
+                for header in [false, true] {
+                    let Some(route) = chosen(&routes, is_ordered, host, path, header) else {
+                        continue;
+                    };
+                    let allowed = |policy: &usize| {
+                        let origin = format!("https://p{policy}.example");
+                        is_allowed_at(&plugin, &origin, host, path)
+                    };
+                    let here: Vec<_> = (0..POLICIES).filter(allowed).collect();
+                    let there: Vec<_> = route.policy.into_iter().collect();
+                    assert_eq!(
+                        here,
+                        there,
+                        "{host}{path}\n{file}\n{}",
+                        text(&output.stdout)
+                    );
+                }
+            }
+        }
+    }
+    assert!(written > 100, "only {written} files were imported");
+}
+
+/// A route of one host and path, with a header or without, under one of a few policies or none.
+#[derive(Debug)]
+struct Route {
+    host: &'static str,
+    path: &'static str,
+    is_exact: bool,
+    header: bool,
+    policy: Option<usize>,
+}
+
+impl Route {
+    fn random(random: &mut u64) -> Self {
+        Self {
+            host: HOSTS[pick(random, HOSTS.len())],
+            path: ["/", "/x", "/x/y"][pick(random, 3)],
+            is_exact: pick(random, 4) == 0,
+            header: pick(random, 4) == 0,
+            policy: Some(pick(random, POLICIES + 1)).filter(|policy| *policy < POLICIES),
+        }
+    }
+
+    fn matches(&self, host: &str, path: &str, header: bool) -> bool {
+        let hosts = self.host == host || self.host.starts_with('*');
+        let below = path.strip_prefix(self.path.trim_end_matches('/'));
+        let below = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let paths = if self.is_exact {
+            self.path == path
+        } else {
+            below
+        };
+        hosts && paths && (header || !self.header)
+    }
+}
+
+/// The route that takes a request: of those with the most specific host the first, or the one with
+/// the most specific path and then a header.
+fn chosen<'r>(
+    routes: &'r [Route],
+    is_ordered: bool,
+    host: &str,
+    path: &str,
+    header: bool,
+) -> Option<&'r Route> {
+    let mut hosts = [host, "*.example", "*"].into_iter();
+    let host_of = hosts.find(|host| routes.iter().any(|route| route.host == *host));
+    let of_host = routes.iter().filter(|route| Some(route.host) == host_of);
+    let mut matching = of_host.filter(|route| route.matches(host, path, header));
+    if is_ordered {
+        return matching.next();
+    }
+    // Of equals the first.
+    let matching: Vec<_> = matching.collect();
+    let matching = matching.into_iter().rev();
+    matching.max_by_key(|route| (route.is_exact, route.path.len(), route.header))
+}
+
+/// A VirtualService a host, in the order of the routes.
+fn istio(routes: &[Route]) -> String {
+    let mut file = String::new();
+    for host in HOSTS {
+        let own: Vec<_> = routes.iter().filter(|route| route.host == host).collect();
+        if own.is_empty() {
+            continue;
+        }
+        file += &format!(
+            "---\nkind: VirtualService\nmetadata: {{name: web}}\nspec:\n  hosts: [\"{host}\"]\n  http:\n"
+        );
+        for route in own {
+            let kind = if route.is_exact { "exact" } else { "prefix" };
+            let header = if route.header {
+                ", headers: {x: {exact: y}}"
+            } else {
+                ""
+            };
+            let cors = route.policy.map_or_else(String::new, |policy| {
+                format!(
+                    ", corsPolicy: {{allowOrigins: [{{exact: \"https://p{policy}.example\"}}]}}"
+                )
+            });
+            file += &format!(
+                "    - {{match: [{{uri: {{{kind}: {}}}{header}}}]{cors}}}\n",
+                route.path
+            );
+        }
+    }
+    file
+}
+
+/// An HTTPRoute for each route: with one name, so that of equals the first wins.
+fn gateway_api(routes: &[Route]) -> String {
+    let documents = routes.iter().map(|route| {
+        let kind = if route.is_exact { "Exact" } else { "PathPrefix" };
+        let header = if route.header { ", headers: [{name: x, value: y}]" } else { "" };
+        let cors = route.policy.map_or_else(String::new, |policy| {
+            format!(", filters: [{{type: CORS, cors: {{allowOrigins: [\"https://p{policy}.example\"]}}}}]")
+        });
+        format!(
+            "---\nkind: HTTPRoute\nmetadata: {{name: web}}\nspec: {{hostnames: [\"{}\"], rules: [{{matches: [{{path: {{type: {kind}, value: {}}}{header}}}]{cors}}}]}}\n",
+            route.host, route.path
+        )
+        .replace("hostnames: [\"*\"], ", "")
+    });
+    documents.collect()
+}
+
+/// A number below the limit.
+fn pick(random: &mut u64, limit: usize) -> usize {
+    *random = random
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    (*random >> 33) as usize % limit
+}
+
+const HOSTS: [&str; 4] = ["a.example", "*.example", "b.example", "*"];
+const POLICIES: usize = 2;
+
 /// The README shows a command for each system, what it says and what it writes, and names the tests
 /// that show what is different.
 #[test]
@@ -309,21 +473,30 @@ fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
 }
 
 fn is_allowed(plugin: &Plugin, origin: &str) -> bool {
-    let governed = plugin.govern(&Request(origin));
-    let judged = governed.judge(&Request(origin));
+    is_allowed_at(plugin, origin, "api.example", "/")
+}
+
+fn is_allowed_at(plugin: &Plugin, origin: &str, host: &str, path: &str) -> bool {
+    let request = Request { origin, host, path };
+    let governed = plugin.govern(&request);
+    let judged = governed.judge(&request);
     judged.is_some_and(|(_, verdict)| matches!(verdict.reason, Reason::Allowed(_)))
 }
 
-/// A GET from this origin.
-struct Request<'o>(&'o str);
+/// A GET from an origin.
+struct Request<'r> {
+    origin: &'r str,
+    host: &'r str,
+    path: &'r str,
+}
 
 impl Headers for Request<'_> {
     fn value(&self, name: &str) -> Option<Vec<u8>> {
         let value = match name {
-            "origin" => self.0,
+            "origin" => self.origin,
             ":method" => "GET",
-            ":authority" => "api.example",
-            ":path" => "/",
+            ":authority" => self.host,
+            ":path" => self.path,
             _ => return None,
         };
         Some(value.as_bytes().to_vec())

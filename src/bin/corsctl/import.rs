@@ -123,6 +123,13 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
         return None;
     }
     let configuration = routes::write(&routes, system.precedence(), notes);
+    // An empty configuration would be the default one, which allows any origin.
+    if !notes.has_errors() && configuration == Node::Object(Vec::new()) {
+        notes.error(
+            &Place::default(),
+            "has CORS policies, but none that a request reaches",
+        );
+    }
     for text in system.changes() {
         notes.push(Level::Changed, &Place::default(), text);
     }

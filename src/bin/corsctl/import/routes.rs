@@ -114,11 +114,8 @@ impl Path {
 /// Writes the routes as a configuration.
 pub fn write(routes: &[Route], precedence: Precedence, notes: &mut Notes) -> Node {
     let mut held = hold(routes, precedence, notes);
-    check_conditions(routes, &held, notes);
-    let needed: Vec<bool> = held
-        .iter()
-        .map(|one| parent(&held, &one.key).and_then(|over| over.policy) != one.policy)
-        .collect();
+    check_conditions(routes, precedence, &held, notes);
+    let needed: Vec<bool> = held.iter().map(|one| is_needed(one, &held)).collect();
     let mut needed = needed.into_iter();
     held.retain(|_| needed.next().unwrap_or(true));
     configuration(held)
@@ -164,16 +161,12 @@ impl Key {
 }
 
 fn host_covers(one: Option<&str>, other: Option<&str>) -> bool {
-    match (one, other) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(one), Some(other)) => {
-            one == other
-                || one.strip_prefix('*').is_some_and(|end| {
-                    other.trim_start_matches('*').ends_with(end) && other.len() > one.len()
-                })
-        }
-    }
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.is_none();
+    };
+    let below = one.strip_prefix('*');
+    let name = other.trim_start_matches('*');
+    one == other || below.is_some_and(|end| name.len() > end.len() && name.ends_with(end))
 }
 
 /// A key and the route that holds it.
@@ -225,7 +218,7 @@ fn hold<'r>(routes: &'r [Route], precedence: Precedence, notes: &mut Notes) -> V
 
 /// A route that looks at more than host and path can be left to the rules only if they give its
 /// requests its policy, the others included.
-fn check_conditions(routes: &[Route], held: &[Held], notes: &mut Notes) {
+fn check_conditions(routes: &[Route], precedence: Precedence, held: &[Held], notes: &mut Notes) {
     for (index, route) in routes.iter().enumerate() {
         let Some(condition) = route.condition else {
             continue;
@@ -236,16 +229,21 @@ fn check_conditions(routes: &[Route], held: &[Held], notes: &mut Notes) {
             let covered = held.iter().any(|one| one.key.covers(key));
             others.clone().all(|one| one.policy == policy) && (covered || policy.is_none())
         };
-        let earlier = |key: &Key| {
+        let is_reached = |key: &Key| {
             let place = |one: &&Held| {
                 routes
                     .iter()
                     .position(|other| std::ptr::eq(other, one.route))
             };
             let mut before = held.iter().filter(|one| place(one) < Some(index));
-            before.any(|one| one.key.covers(key) && one.key.host == key.host)
+            let covered = before.any(|one| one.key.covers(key) && one.key.host == key.host);
+            precedence == Precedence::Specific || !covered
         };
-        if !route.keys().iter().all(|key| alike(key) || earlier(key)) {
+        if !route
+            .keys()
+            .iter()
+            .all(|key| alike(key) || !is_reached(key))
+        {
             let told = format!(
                 "matches by {condition}, and a rule looks at host, path and route name alone: its requests would share the policy of others; give all routes of this host and path one policy, or split them by host or path"
             );
@@ -254,12 +252,18 @@ fn check_conditions(routes: &[Route], held: &[Held], notes: &mut Notes) {
     }
 }
 
-/// What holds where the key does not.
-fn parent<'h, 'r>(held: &'h [Held<'r>], key: &Key) -> Option<&'h Held<'r>> {
-    let over = held
-        .iter()
-        .filter(|one| one.key != *key && one.key.covers(key));
-    over.max_by(|one, other| one.key.compare(&other.key))
+/// Whether some request would have another policy without this key.
+fn is_needed(one: &Held, held: &[Held]) -> bool {
+    let key = &one.key;
+    let others = || held.iter().filter(|other| other.key != *key);
+    let over = others().filter(|other| other.key.covers(key));
+    let parent = over.max_by(|one, other| one.key.compare(&other.key));
+    let mut nearer = others().filter(|other| {
+        let is_above = parent.is_none_or(|parent| other.key.compare(&parent.key).is_gt());
+        is_above && other.key.compare(key).is_lt() && other.key.meets(key)
+    });
+    parent.and_then(|parent| parent.policy) != one.policy
+        || nearer.any(|other| other.policy != one.policy)
 }
 
 /// One rule to write.
