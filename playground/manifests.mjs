@@ -1,6 +1,6 @@
 // The policy as a proxy's own configuration, ready to copy.
 
-/** {id: {title, text}} for a policy that is JSON. */
+/** {envoy, istio, gateway}: the texts for a policy that is JSON. Their originals, with more of the reasons, are in envoy/. */
 export function manifests(policyText) {
   const policy = JSON.parse(policyText.trim() || "{}");
   return { envoy: envoy(policyText.trim() || "{}"), istio: istio(policy), gateway: envoyGateway(policy) };
@@ -36,11 +36,12 @@ spec:
   selector:
     matchLabels:
       istio: ingressgateway
-  url: oci://registry.example.com/proxy-wasm-cors:0.1.0
+  url: https://downloads.example.com/proxy-wasm-cors/0.1.0/cors.wasm
   # Before authentication, and first there: a 401 must carry the CORS headers too.
   phase: AUTHN
   priority: 1000
-  failStrategy: FAIL_CLOSE
+  # Istio before 1.27 does not know it: leave it out there.
+  failStrategy: FAIL_RELOAD
   pluginConfig:
 ${indent(yaml(policy), 4)}
 `;
@@ -51,31 +52,33 @@ function envoyGateway(policy) {
 kind: EnvoyExtensionPolicy
 metadata:
   name: cors
+  namespace: gateways
 spec:
   targetRefs:
     - group: gateway.networking.k8s.io
       kind: Gateway
-      name: eg
+      name: public
   wasm:
     - name: cors
       rootID: cors
       code:
-        type: Image
-        image:
-          url: registry.example.com/proxy-wasm-cors:0.1.0
+        type: HTTP
+        http:
+          url: https://downloads.example.com/proxy-wasm-cors/0.1.0/cors.wasm
+      failOpen: false
       config:
 ${indent(yaml(policy), 8)}
 ---
-# Wasm stands behind authentication unless the proxy is told otherwise.
+# Wasm stands behind authentication unless the proxy is told otherwise. The Gateway names this by
+# spec.infrastructure.parametersRef.
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyProxy
 metadata:
   name: cors-first
-  namespace: envoy-gateway-system
+  namespace: gateways
 spec:
   filterOrder:
-    - name: envoy.filters.http.wasm
-      before: envoy.filters.http.jwt_authn
+${BEHIND.map((name) => `    - { name: envoy.filters.http.wasm, before: envoy.filters.http.${name} }`).join("\n")}
 `;
 }
 
@@ -95,3 +98,6 @@ function yaml(value) {
 }
 
 const indent = (text, width) => text.replace(/^(?=.)/gm, " ".repeat(width));
+
+// The filters that may stand in front, the first of them last; an entry whose filter is not in the chain does nothing.
+const BEHIND = "ext_proc lua stateful_session jwt_authn oauth2 basic_auth api_key_auth ext_authz cors fault".split(" ");

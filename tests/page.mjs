@@ -236,6 +236,15 @@ for (const { policy, id } of EXAMPLES) {
   for (const [name, manifest] of Object.entries(manifests(policy))) assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
 }
 
+// Beside the policy, a manifest is what the tested ones in envoy/ are.
+for (const [name, file] of [["envoy", "envoy.yaml"], ["istio", "istio/wasm-plugin.yaml"], ["gateway", "envoy-gateway/extension-policy.yaml"]]) {
+  const original = readFileSync(new URL(`../envoy/${file}`, here), "utf8").split("\n").map((line) => line.trim());
+  const own = manifests('{"allowOrigins": []}')[name].split("\n").map((line) => line.trim());
+  const strange = own.filter((line) => line && !/^#|allowOrigins|^filename: /.test(line) && !original.includes(line));
+  assert.deepEqual(strange, [], file);
+  checked++;
+}
+
 // Every example is accepted but the one that shows mistakes, and every fix fixes
 
 for (const { id, policy, request } of EXAMPLES) {
