@@ -4,9 +4,8 @@
 mod support;
 
 use cors::config;
-use cors::plugin::{Plugin, Stream};
-use cors::policy::Mode;
-use cors::request::{Headers, HeadersMut};
+use cors::exchange::{Incoming, Response, exchange};
+use cors::plugin::Plugin;
 use cors::verdict::{Reason, Verdict};
 use support::http::Lines;
 use support::table::{self, Case, From};
@@ -70,48 +69,45 @@ fn snake_case_keys(value: &serde_json::Value) -> serde_json::Value {
 
 /// Sends a case through the core and says what is wrong with the answer.
 fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
-    let mut request = Message::new(&case.request.headers);
-    request.push(":method", case.request.method.as_bytes());
-    request.push(":authority", case.request.authority().as_bytes());
-    request.push(":path", case.request.path().as_bytes());
-    let mut response = Message::new(&case.upstream.headers);
-    response.push(":status", b"200");
-
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request);
-    let verdict = judged
-        .as_ref()
-        .map_or("ungoverned".into(), |(_, verdict)| describe(verdict));
-    let mut answer = None;
-    if let Some((policy, verdict)) = judged.filter(|(policy, _)| policy.mode == Mode::Enforce) {
-        if let Some(reply) = policy.reply(&verdict) {
-            let mut headers = Lines::default();
-            for (name, value) in &reply.headers {
-                headers.push(name, value.to_vec());
-            }
-            answer = Some((From::Filter, reply.status, headers));
-        } else {
-            policy.amend_request(&verdict, &mut request);
-            policy.amend_response(&verdict, &mut response);
-        }
+    let mut request = lines(&case.request.headers);
+    request.push((
+        ":method".to_owned(),
+        case.request.method.clone().into_bytes(),
+    ));
+    request.push((
+        ":authority".to_owned(),
+        case.request.authority().as_bytes().to_vec(),
+    ));
+    request.push((":path".to_owned(), case.request.path().as_bytes().to_vec()));
+    let request = Incoming {
+        headers: request.into_iter().collect(),
+        ..Incoming::default()
+    };
+    let upstream = Response {
+        status: case.upstream.status,
+        headers: lines(&case.upstream.headers).into_iter().collect(),
+    };
+    let exchange = exchange(plugin, request, upstream);
+    let judged = exchange.judged.as_ref();
+    let verdict = judged.map_or("ungoverned".into(), |(_, verdict)| describe(verdict));
+    let from = match exchange.forwarded {
+        Some(_) => From::Upstream,
+        None => From::Filter,
+    };
+    let mut headers = Lines::default();
+    for (name, value) in exchange.response.headers.iter() {
+        headers.push(name, value.to_vec());
     }
-    let (from, status, headers) =
-        answer.unwrap_or((From::Upstream, case.upstream.status, response.0));
+    let status = exchange.response.status;
+    let seen = exchange.forwarded.unwrap_or_default();
+    let is_seen = |name: &&String| seen.get(name).is_some();
     let mut wrong = case.answer.differences(from, status, &headers);
     if verdict != case.verdict {
         wrong.push(format!("verdict {verdict}, not {}", case.verdict));
     }
-    let absent = case
-        .receives
-        .absent
-        .iter()
-        .filter(|name| request.0.has(name));
+    let absent = case.receives.absent.iter().filter(is_seen);
     wrong.extend(absent.map(|name| format!("the upstream saw {name}")));
-    let present = case
-        .receives
-        .present
-        .iter()
-        .filter(|name| !request.0.has(name));
+    let present = case.receives.present.iter().filter(|name| !is_seen(name));
     wrong.extend(present.map(|name| format!("the upstream did not see {name}")));
     wrong
 }
@@ -126,54 +122,8 @@ fn describe(verdict: &Verdict) -> String {
     }
 }
 
-/// A header map as Envoy lends it: lines of one name joined with a comma.
-struct Message(Lines);
-
-impl Message {
-    fn new(lines: &[(String, String)]) -> Self {
-        let mut message = Self(Lines::default());
-        for (name, value) in lines {
-            message.push(&name.to_ascii_lowercase(), &table::bytes(value));
-        }
-        message
-    }
-
-    fn push(&mut self, name: &str, value: &[u8]) {
-        let joined = match self.value(name) {
-            Some(before) => [&before, value].join(&b','),
-            None => value.to_vec(),
-        };
-        self.replace(name, &joined);
-    }
-}
-
-impl Headers for Message {
-    fn value(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.only(name).map(<[u8]>::to_vec)
-    }
-
-    fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let pair = |(name, value): (&str, &[u8])| (name.as_bytes().to_vec(), value.to_vec());
-        self.0.iter().map(pair).collect()
-    }
-}
-
-impl HeadersMut for Message {
-    fn add(&mut self, name: &str, value: &[u8]) {
-        self.push(name, value);
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.0.remove(name);
-    }
-
-    fn replace(&mut self, name: &str, value: &[u8]) {
-        self.0.set(name, value.to_vec());
-    }
-}
-
-impl Stream for Message {
-    fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
+/// Header lines of the table as bytes.
+fn lines(lines: &[(String, String)]) -> Vec<(String, Vec<u8>)> {
+    let bytes = |(name, value): &(String, String)| (name.clone(), table::bytes(value));
+    lines.iter().map(bytes).collect()
 }
