@@ -1,0 +1,173 @@
+//! What the table cannot show of a judgement: policies in route metadata, explanations, counters.
+
+use cors::config;
+use cors::counter::Counter;
+use cors::plugin::{Plugin, Stream};
+use cors::request::Headers;
+
+#[test]
+fn a_policy_in_route_metadata_is_found_by_name_or_read() {
+    let plugin = plugin(
+        r#"{"routeMetadataNamespace": "cors", "policies": {"open": {"allowOrigins": ["*"]}}}"#,
+    );
+    for (text, explanation) in [
+        (
+            "open",
+            "request from \"https://a.example\" allowed (*; route metadata)",
+        ),
+        (
+            r#"{"allowOrigins": ["https://*.example"]}"#,
+            "request from \"https://a.example\" allowed (https://*.example; route metadata)",
+        ),
+        (
+            r#"{"allowOriginRegexes": ["https://[a-c]\\.example"]}"#,
+            "request from \"https://a.example\" allowed (/https://[a-c]\\.example/; route metadata)",
+        ),
+        (
+            r#"{"allowOrigins": ["https://b.example"]}"#,
+            "request from \"https://a.example\" refused: origin: it is not an allowed origin (route metadata)",
+        ),
+    ] {
+        assert_eq!(explain(&plugin, text), explanation);
+    }
+}
+
+#[test]
+fn bad_metadata_allows_no_origin_and_is_told_once() {
+    let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
+    let log = |text: &str| {
+        let governed = plugin.govern(&Request::new(text));
+        governed.trouble.map(|trouble| trouble.log)
+    };
+    let bad = log("nonsense").expect("trouble").expect("a line");
+    assert!(
+        bad.contains("neither the name of a policy nor JSON"),
+        "{bad}"
+    );
+    assert_eq!(log("nonsense"), Some(None));
+    assert!(explain(&plugin, "nonsense").contains("refused"));
+
+    let policy = r#"{"allowOrigins": ["https://a.example"]}"#;
+    let padded = |length: usize| format!("{policy:length$}");
+    assert_eq!(log(&padded(16 * 1024)), None);
+    let long = log(&padded(16 * 1024 + 1)).expect("trouble");
+    assert!(long.expect("a line").contains("the limit is 16384"));
+    assert_eq!(log(&padded(16 * 1024 + 1)), Some(None));
+
+    for length in 0..1_022 {
+        assert_eq!(log(&padded(100 + length)), None, "{length}");
+    }
+    assert!(
+        log(&padded(9_000)).expect("trouble").is_some(),
+        "the 1,025th"
+    );
+    assert_eq!(log(&padded(9_001)), Some(None));
+    assert_eq!(log(&padded(100)), None, "one that is kept");
+}
+
+#[test]
+fn a_verdict_counts_its_outcome_and_the_detail() {
+    let plugin = plugin(r#"{"allowOrigins": ["https://a.example"], "debug": true}"#);
+    for (headers, counters) in [
+        (&[][..], &[][..]),
+        (&[("origin", "https://a.example")], &["request_allowed"]),
+        (
+            &[("origin", "https://b.example")],
+            &["request_refused", "refused.origin"],
+        ),
+        (&[("origin", "null")], &["request_refused", "refused.null"]),
+        (
+            &[("origin", "x")],
+            &["request_refused", "refused.malformed"],
+        ),
+        (
+            &[
+                ("origin", "https://a.example"),
+                (":method", "OPTIONS"),
+                ("access-control-request-method", "POST"),
+            ],
+            &["preflight_allowed"],
+        ),
+        (
+            &[
+                ("origin", "https://a.example"),
+                (":method", "OPTIONS"),
+                ("access-control-request-method", "PUT"),
+            ],
+            &["preflight_allowed", "preflight_mismatch.method"],
+        ),
+        (
+            &[
+                ("origin", "https://a.example"),
+                (":method", "OPTIONS"),
+                ("access-control-request-method", "GET"),
+                ("access-control-request-headers", "x-a"),
+            ],
+            &["preflight_allowed", "preflight_mismatch.header"],
+        ),
+        (
+            &[
+                ("origin", "https://b.example"),
+                (":method", "OPTIONS"),
+                ("access-control-request-method", "GET"),
+            ],
+            &["preflight_refused", "refused.origin"],
+        ),
+    ] {
+        let request = Request {
+            headers: headers.to_vec(),
+            ..Request::default()
+        };
+        let governed = plugin.govern(&request);
+        let (_, verdict) = governed.judge(&request).expect("a policy");
+        let counted = Counter::of(&verdict).into_iter().flatten();
+        assert_eq!(counted.map(Counter::name).collect::<Vec<_>>(), counters);
+    }
+}
+
+fn plugin(configuration: &str) -> Plugin {
+    config::read(configuration.as_bytes()).0.expect("no errors")
+}
+
+fn explain(plugin: &Plugin, metadata: &str) -> String {
+    let request = Request::new(metadata);
+    let governed = plugin.govern(&request);
+    let (_, verdict) = governed.judge(&request).expect("a policy");
+    governed.explain(&verdict)
+}
+
+#[derive(Default)]
+struct Request {
+    headers: Vec<(&'static str, &'static str)>,
+    metadata: Option<Vec<u8>>,
+}
+
+impl Request {
+    fn new(metadata: &str) -> Self {
+        Self {
+            headers: vec![("origin", "https://a.example")],
+            metadata: Some(metadata.into()),
+        }
+    }
+}
+
+impl Headers for Request {
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        let found = self.headers.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_bytes().to_vec())
+    }
+
+    fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let pair =
+            |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        self.headers.iter().map(pair).collect()
+    }
+}
+
+impl Stream for Request {
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        (path == ["xds", "route_metadata", "filter_metadata", "cors", "policy"])
+            .then(|| self.metadata.clone())
+            .flatten()
+    }
+}
