@@ -165,20 +165,20 @@ fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8
 
 /// The ABI's form of a header map: the number of pairs, the lengths, then names and values, each
 /// followed by a zero.
-fn serialize_pairs<V: AsRef<[u8]>>(pairs: &[(&str, V)]) -> Vec<u8> {
+fn serialize_pairs(pairs: &[(&str, &[u8])]) -> Vec<u8> {
     let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
     let size = pairs
         .iter()
-        .map(|(name, value)| name.len() + value.as_ref().len() + 10)
+        .map(|(name, value)| name.len() + value.len() + 10)
         .sum::<usize>();
     let mut map = Vec::with_capacity(size + 4);
     map.extend_from_slice(&number(pairs.len()));
     for (name, value) in pairs {
         map.extend_from_slice(&number(name.len()));
-        map.extend_from_slice(&number(value.as_ref().len()));
+        map.extend_from_slice(&number(value.len()));
     }
     for (name, value) in pairs {
-        for part in [name.as_bytes(), value.as_ref()] {
+        for part in [name.as_bytes(), *value] {
             map.extend_from_slice(part);
             map.push(0);
         }

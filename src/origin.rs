@@ -88,27 +88,6 @@ impl<'a> TupleOrigin<'a> {
     pub fn is_default_port(&self, port: &str) -> bool {
         default_port(self.scheme()) == Some(port)
     }
-
-    /// Where the tails of this origin start, longest first: the whole host, after each label,
-    /// behind the host. Only tails whose number of dots lies within `depths` are yielded
-    /// between the two.
-    fn tail_starts(&self, depths: &Depths) -> impl Iterator<Item = usize> {
-        let host_start = self.scheme_end + 3;
-        let host = self.host();
-        let dots = host.bytes().filter(|byte| *byte == b'.').count();
-        let depths = (depths.least, depths.most);
-        let labels = host
-            .bytes()
-            .enumerate()
-            .filter(|(_, byte)| *byte == b'.')
-            .enumerate()
-            .map(move |(before, (at, _))| (dots - before, host_start + at))
-            .filter(move |(depth, _)| (depths.0..=depths.1).contains(depth))
-            .map(|(_, start)| start);
-        std::iter::once(self.scheme_end)
-            .chain(labels)
-            .chain(std::iter::once(self.host_end))
-    }
 }
 
 impl fmt::Display for TupleOrigin<'_> {
@@ -505,27 +484,54 @@ impl OriginSet {
         })
     }
 
+    /// Looks up the tails of the origin, longest first: the whole host, after each label, behind
+    /// the host. Plain loops: in a module optimised for size, chained iterators cost twice as much.
     fn find_tail(&self, origin: &TupleOrigin) -> Option<Match> {
-        let scheme = self
-            .schemes
-            .iter()
-            .position(|scheme| scheme == origin.scheme())?;
-        let mask = 1_u64.checked_shl(u32::try_from(scheme).ok()?)?;
-        let any_port = !self.any_port_tails.is_empty();
-        origin.tail_starts(&self.depths).find_map(|start| {
-            let tail = origin.text.get(start..)?;
-            if self.tails.has(tail, mask) {
-                return Some(Match::Tail {
-                    start,
-                    any_port: false,
-                });
+        let mask = self.mask_of(origin.scheme())?;
+        let found = self.find_tail_at(origin, origin.scheme_end, mask);
+        if found.is_some() {
+            return found;
+        }
+        if self.depths.most > 0 {
+            let host = origin.host().as_bytes();
+            let mut dots = count_dots(host);
+            for (at, byte) in host.iter().enumerate() {
+                if *byte != b'.' {
+                    continue;
+                }
+                if (self.depths.least..=self.depths.most).contains(&dots) {
+                    let found = self.find_tail_at(origin, origin.scheme_end + 3 + at, mask);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                dots -= 1;
             }
+        }
+        self.find_tail_at(origin, origin.host_end, mask)
+    }
+
+    fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
+        let any_port = if self.tails.has(origin.text.get(start..)?, mask) {
+            false
+        } else if self.any_port_tails.is_empty() {
+            return None;
+        } else {
             let tail = origin.text.get(start..origin.host_end)?;
-            (any_port && self.any_port_tails.has(tail, mask)).then_some(Match::Tail {
-                start,
-                any_port: true,
-            })
-        })
+            self.any_port_tails.has(tail, mask).then_some(true)?
+        };
+        Some(Match::Tail { start, any_port })
+    }
+
+    fn mask_of(&self, scheme: &str) -> Option<u64> {
+        let mut mask = 1;
+        for known in &self.schemes {
+            if known == scheme {
+                return Some(mask);
+            }
+            mask <<= 1;
+        }
+        None
     }
 
     /// `https://example.com/`, which no browser sends but kgateway's documentation lists and sends.
@@ -536,12 +542,8 @@ impl OriginSet {
         let with_slash = value
             .get(origin.scheme_end..)
             .and_then(|tail| std::str::from_utf8(tail).ok());
-        let scheme = self
-            .schemes
-            .iter()
-            .position(|scheme| scheme == origin.scheme());
-        match (with_slash, scheme) {
-            (Some(tail), Some(scheme)) => self.tails.has(tail, 1 << scheme),
+        match (with_slash, self.mask_of(origin.scheme())) {
+            (Some(tail), Some(mask)) => self.tails.has(tail, mask),
             _ => false,
         }
     }
@@ -643,7 +645,7 @@ struct Depths {
 
 impl Depths {
     fn include(&mut self, tail: &str) {
-        let dots = tail.bytes().filter(|byte| *byte == b'.').count();
+        let dots = count_dots(tail.as_bytes());
         self.least = self.least.min(dots);
         self.most = self.most.max(dots);
     }
@@ -673,9 +675,11 @@ impl Default for Fnv {
 
 impl Hasher for Fnv {
     fn write(&mut self, bytes: &[u8]) {
+        let mut hash = self.0;
         for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+        self.0 = hash;
     }
 
     fn finish(&self) -> u64 {
@@ -697,10 +701,16 @@ fn default_port(scheme: &str) -> Option<&'static str> {
 /// Splits `host:port` at the colon that is not within an IPv6 address.
 pub fn split_port(authority: &str) -> (&str, Option<&str>) {
     let bytes = authority.as_bytes();
-    let address_end = bytes.iter().rposition(|byte| *byte == b']').unwrap_or(0);
-    let mut colons = bytes.iter().enumerate().skip(address_end);
-    match colons.find(|(_, byte)| **byte == b':') {
-        Some((colon, _)) => (
+    let mut colon = None;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b':' if colon.is_none() => colon = Some(at),
+            b']' => colon = None,
+            _ => {}
+        }
+    }
+    match colon {
+        Some(colon) => (
             authority.get(..colon).unwrap_or_default(),
             authority.get(colon + 1..),
         ),
@@ -753,6 +763,14 @@ pub fn holds(text: &str, part: &[u8]) -> bool {
     text.as_bytes()
         .windows(part.len())
         .any(|window| window == part)
+}
+
+fn count_dots(text: &[u8]) -> usize {
+    let mut dots = 0;
+    for byte in text {
+        dots += usize::from(*byte == b'.');
+    }
+    dots
 }
 
 fn bracketed(host: &str) -> Option<&str> {

@@ -191,7 +191,7 @@ impl Policy {
             {
                 let mut headers = self.vary_on_origin();
                 // Content delivery networks cache a 403 that does not forbid it.
-                headers.push((CACHE_CONTROL, Cow::Borrowed(b"no-store")));
+                headers.push((CACHE_CONTROL, b"no-store"));
                 Some(Reply {
                     status: 403,
                     headers,
@@ -200,7 +200,7 @@ impl Policy {
             }
             _ if verdict.is_plain_options => {
                 let allow = self.allow.as_deref()?;
-                let mut headers = vec![(ALLOW, Cow::Borrowed(allow.as_bytes()))];
+                let mut headers = vec![(ALLOW, allow.as_bytes())];
                 if self.is_open() || matches!(verdict.reason, Reason::Allowed(_)) {
                     self.grant(verdict.request.origin().unwrap_or_default(), &mut headers);
                 }
@@ -374,24 +374,21 @@ impl Policy {
             Methods::Any => method,
             Methods::Listed(list) => list.value.as_bytes(),
         };
-        headers.push((ACCESS_CONTROL_ALLOW_METHODS, Cow::Borrowed(allow_methods)));
+        headers.push((ACCESS_CONTROL_ALLOW_METHODS, allow_methods));
         let allow_headers = match &self.headers {
             RequestHeaders::Any => answer.asked_headers.as_slice(),
             RequestHeaders::Listed(list) => list.value.as_bytes(),
         };
         if !allow_headers.is_empty() {
-            headers.push((ACCESS_CONTROL_ALLOW_HEADERS, Cow::Borrowed(allow_headers)));
+            headers.push((ACCESS_CONTROL_ALLOW_HEADERS, allow_headers));
         }
         self.grant_exposed(&mut headers);
-        headers.push((
-            ACCESS_CONTROL_MAX_AGE,
-            Cow::Borrowed(self.max_age.as_bytes()),
-        ));
+        headers.push((ACCESS_CONTROL_MAX_AGE, self.max_age.as_bytes()));
         if answer.private_network {
-            headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, Cow::Borrowed(b"true")));
+            headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
         }
         if let Some(vary) = self.preflight_vary() {
-            headers.push((VARY, Cow::Borrowed(vary.as_bytes())));
+            headers.push((VARY, vary.as_bytes()));
         }
         Reply {
             status: self.preflight_status as u16,
@@ -404,8 +401,8 @@ impl Policy {
         let mut headers = self.vary_on_origin();
         let mut body = String::new();
         if self.debug {
-            headers.push((CONTENT_TYPE, Cow::Borrowed(b"text/plain")));
-            headers.push((X_CONTENT_TYPE_OPTIONS, Cow::Borrowed(b"nosniff")));
+            headers.push((CONTENT_TYPE, b"text/plain"));
+            headers.push((X_CONTENT_TYPE_OPTIONS, b"nosniff"));
             body = format!("{verdict}\n");
         }
         Reply {
@@ -415,33 +412,23 @@ impl Policy {
         }
     }
 
-    fn grant<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, Cow<'a, [u8]>)>) {
+    fn grant<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
         self.grant_origin(origin, headers);
         self.grant_exposed(headers);
     }
 
-    fn grant_origin<'a>(
-        &'a self,
-        origin: &'a [u8],
-        headers: &mut Vec<(&'static str, Cow<'a, [u8]>)>,
-    ) {
-        headers.push((
-            ACCESS_CONTROL_ALLOW_ORIGIN,
-            Cow::Borrowed(self.allow_origin(origin)),
-        ));
+    fn grant_origin<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
+        headers.push((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)));
         if self.credentials {
-            headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, Cow::Borrowed(b"true")));
+            headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true"));
         }
     }
 
-    fn grant_exposed<'a>(&'a self, headers: &mut Vec<(&'static str, Cow<'a, [u8]>)>) {
+    fn grant_exposed<'a>(&'a self, headers: &mut Vec<(&'static str, &'a [u8])>) {
         if let Expose::Value(names) = &self.expose
             && !names.is_empty()
         {
-            headers.push((
-                ACCESS_CONTROL_EXPOSE_HEADERS,
-                Cow::Borrowed(names.as_bytes()),
-            ));
+            headers.push((ACCESS_CONTROL_EXPOSE_HEADERS, names.as_bytes()));
         }
     }
 
@@ -475,9 +462,9 @@ impl Policy {
         !self.is_open() || self.upstream_cors == UpstreamCors::Keep
     }
 
-    fn vary_on_origin(&self) -> Vec<(&'static str, Cow<'static, [u8]>)> {
+    fn vary_on_origin(&self) -> Vec<(&'static str, &'static [u8])> {
         if self.varies() {
-            vec![(VARY, Cow::Borrowed(b"Origin"))]
+            vec![(VARY, b"Origin")]
         } else {
             Vec::new()
         }

@@ -1,6 +1,5 @@
 //! What was decided about one request, why, and the reply where the filter gives one itself.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::origin::{Match, Mismatch};
@@ -105,7 +104,7 @@ pub enum Blocked {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reply<'a> {
     pub status: u16,
-    pub headers: Vec<(&'static str, Cow<'a, [u8]>)>,
+    pub headers: Vec<(&'static str, &'a [u8])>,
     pub body: String,
 }
 
