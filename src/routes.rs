@@ -135,6 +135,9 @@ struct Level<T> {
     any: Option<T>,
     exact: HashMap<Box<str>, T, BuildFnv>,
     below: HashMap<Box<str>, T, BuildFnv>,
+    /// The length of the longest key: what is longer is not looked up, so that a path of 60 KiB does
+    /// not cost a hundred times its length.
+    longest: usize,
 }
 
 impl<T> Default for Level<T> {
@@ -143,6 +146,7 @@ impl<T> Default for Level<T> {
             any: None,
             exact: HashMap::default(),
             below: HashMap::default(),
+            longest: 0,
         }
     }
 }
@@ -156,6 +160,9 @@ impl<T> Level<T> {
     }
 
     fn entry_or(&mut self, key: &Key, default: T) -> &mut T {
+        if let Key::Exact(text) | Key::Below(text) = key {
+            self.longest = self.longest.max(text.len());
+        }
         match key {
             Key::Any => self.any.get_or_insert(default),
             Key::Exact(text) => self.exact.entry(text.as_str().into()).or_insert(default),
@@ -170,12 +177,15 @@ impl<T> Level<T> {
         below: impl Fn(&'a str) -> I,
         found: impl Fn(&T) -> Option<usize>,
     ) -> Option<usize> {
-        let exact = || self.exact.get(text?).and_then(&found);
+        let fits = |part: &&str| part.len() <= self.longest;
+        let exact = || self.exact.get(text.filter(fits)?).and_then(&found);
         let within = || {
             if self.below.is_empty() {
                 return None;
             }
-            below(text?).find_map(|part| self.below.get(part).and_then(&found))
+            below(text?)
+                .filter(fits)
+                .find_map(|part| self.below.get(part).and_then(&found))
         };
         let any = || self.any.as_ref().and_then(&found);
         exact().or_else(within).or_else(any)
@@ -232,7 +242,8 @@ pub fn host_of(authority: &str) -> String {
 
 /// The path of a request target: what stands before the query and the fragment.
 fn path_of(target: &str) -> &str {
-    target.split(['?', '#']).next().unwrap_or(target)
+    let end = target.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+    end.and_then(|end| target.get(..end)).unwrap_or(target)
 }
 
 /// The path as an upstream may read it: unreserved characters, `.`, `/` and `\` decoded, `\` turned,
