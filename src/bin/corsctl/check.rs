@@ -22,7 +22,8 @@ use super::{BAD_INPUT, Output, REFUSED};
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Plugin JSON or YAML, or what contains it: an Envoy bootstrap, listeners or routes, a
-    /// WasmPlugin, TrafficExtension, EnvoyFilter or EnvoyExtensionPolicy; - is the standard input
+    /// WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap; - is the
+    /// standard input
     #[arg(required = true)]
     files: Vec<String>,
 

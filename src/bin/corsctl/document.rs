@@ -8,6 +8,8 @@ use cors::node::Node;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::value::Value;
+
 /// A file that was read whole.
 #[derive(Debug)]
 pub struct Source {
@@ -15,6 +17,8 @@ pub struct Source {
     pub name: String,
     /// One of JSON; of YAML as many as there are, without empty ones.
     pub documents: Vec<Document>,
+    /// Files within the file: what ConfigMaps hold, each with its place in words.
+    pub inner: Vec<(String, Document)>,
 }
 
 /// One document of a file.
@@ -79,6 +83,7 @@ impl Source {
         };
         Ok(Self {
             name: name.to_owned(),
+            inner: documents.iter().flat_map(files_of_config_map).collect(),
             documents,
         })
     }
@@ -108,6 +113,7 @@ impl Document {
 impl Place {
     fn map_lines(&mut self, map: &impl Fn(usize) -> usize) {
         self.line = map(self.line);
+        self.text_line = self.text_line.map(map);
         for place in &mut self.within {
             place.map_lines(map);
         }
@@ -132,6 +138,25 @@ impl fmt::Display for InputError {
         }
         write!(f, " {}", self.text)
     }
+}
+
+/// The files in a ConfigMap of Kubernetes that are objects of JSON or YAML.
+fn files_of_config_map(document: &Document) -> Vec<(String, Document)> {
+    let value = Value::of(document);
+    let Some(data) = value
+        .get("data")
+        .filter(|_| value.text_of("kind") == Some("ConfigMap"))
+    else {
+        return Vec::new();
+    };
+    let name = value.at(&["metadata", "name"]);
+    let name = name.as_ref().and_then(Value::text).unwrap_or_default();
+    let files = data.all_entries().into_iter().filter_map(|(key, file)| {
+        let inner = file.embedded()?;
+        let is_object = matches!(inner.node, Node::Object(_));
+        is_object.then(|| (format!("ConfigMap \"{name}\", {key}"), inner))
+    });
+    files.collect()
 }
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
@@ -247,6 +272,10 @@ impl Builder {
                 None => Ok(()),
             },
             Event::Scalar(text, style, anchor, tag) => {
+                // The parser tells the first line that is not empty.
+                let empty_lines = text.chars().take_while(|char| *char == '\n').count();
+                let text_line = (style == ScalarStyle::Literal)
+                    .then_some(line.saturating_sub(empty_lines).max(1));
                 let is_key = self
                     .open
                     .last()
@@ -259,10 +288,9 @@ impl Builder {
                         None => return fail("the value is not what its tag says"),
                     }
                 };
-                let is_literal = style == ScalarStyle::Literal;
                 let place = Place {
                     line,
-                    text_line: is_literal.then_some(line + 1),
+                    text_line,
                     within: Vec::new(),
                 };
                 self.insert(node, place, anchor, span)

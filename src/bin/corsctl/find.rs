@@ -55,18 +55,21 @@ impl<'d> Found<'d> {
     pub fn within(source: &'d Source) -> Self {
         let mut found = Self::default();
         for document in &source.documents {
-            found.look_into(document);
+            found.look_into(document, &[]);
+        }
+        for (place, document) in &source.inner {
+            found.look_into(document, std::slice::from_ref(place));
         }
         found
     }
 
-    fn look_into(&mut self, document: &'d Document) {
+    fn look_into(&mut self, document: &'d Document, place: &[String]) {
         let value = Value::of(document);
         let mut inner = Self::default();
-        inner.walk(&value, &[]);
+        inner.walk(&value, place);
         if inner.is_empty() && looks_like_a_configuration(&value) {
             self.configurations.push(Configuration {
-                place: String::new(),
+                place: place.concat(),
                 content: Content::Tree(value),
             });
             return;
@@ -107,7 +110,15 @@ impl<'d> Found<'d> {
             place.push(format!("{kind} \"{namespace}{name}\""));
             match kind {
                 "WasmPlugin" => {
-                    self.add_resource(value, value.get("spec"), &place, "pluginConfig");
+                    let is_higress = value
+                        .text_of("apiVersion")
+                        .is_some_and(|version| version.contains("higress"));
+                    let field = if is_higress {
+                        "defaultConfig"
+                    } else {
+                        "pluginConfig"
+                    };
+                    self.add_resource(value, value.get("spec"), &place, field);
                 }
                 "TrafficExtension" => {
                     self.add_resource(value, value.at(&["spec", "wasm"]), &place, "pluginConfig");
@@ -166,8 +177,8 @@ impl<'d> Found<'d> {
         let configuration = wasm.get(field);
         let place = place.join(", ");
         let is_ours = configuration.as_ref().is_some_and(has_policy_fields)
-            || mentions_cors(&wasm, &["pluginConfig", "config"])
-            || field == "pluginConfig"
+            || mentions_cors(&wasm, &["defaultConfig", "pluginConfig", "config"])
+            || field != "config"
                 && resource
                     .get("metadata")
                     .is_some_and(|metadata| mentions_cors(&metadata, &[]));
