@@ -294,10 +294,17 @@ impl Reader {
                 if let Some(policy) = policies.get(name) {
                     return Rc::clone(policy);
                 }
-                let suggestion = suggest(policies.keys().map(String::as_str), name).map_or_else(
-                    || "add it to policies".to_owned(),
-                    |known| format!("did you mean `{known}`?"),
-                );
+                // Each name is compared letter by letter: not with ten thousand of them, and not
+                // for an error that is only counted.
+                let known = policies.keys().map(String::as_str).take(MAX_COMPARED);
+                let is_shown = self.report.errors.more == 0;
+                let suggestion = is_shown
+                    .then(|| suggest(known, name))
+                    .flatten()
+                    .map_or_else(
+                        || "add it to policies".to_owned(),
+                        |known| format!("did you mean `{known}`?"),
+                    );
                 let text = format!("names no policy; {suggestion}");
                 self.report.error(rule.at("policyRef"), &quote(name), text);
             }
@@ -1055,7 +1062,10 @@ impl Reader {
                 .error(path, "", "belongs to the plugin; write it at the top level");
             return None;
         }
-        let suggestion = suggest(known.map(|field| field.name), key);
+        // An error that is only counted needs no remedy.
+        let suggestion = (self.report.errors.more == 0)
+            .then(|| suggest(known.map(|field| field.name), key))
+            .flatten();
         let remedy = match suggestion {
             Some(name) => format!("did you mean `{name}`?"),
             None => "leave it out".to_owned(),
@@ -1267,6 +1277,7 @@ const DEFAULT_POLICY_WARNING: &str = "no configuration: any origin is allowed (a
 /// does not.
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
+const MAX_COMPARED: usize = 1_000;
 const MAX_CONFIGURATION: usize = 16 * 1024 * 1024;
 const MAX_LIST_LENGTH: usize = 16 * 1024;
 const MAX_MATCHES: usize = 200_000;
