@@ -1,0 +1,72 @@
+// Many streams through the shipped module in V8: node tests/soak.mjs MODULE STREAMS
+//
+// With a new configuration now and then. Afterwards linear memory is as large as after the first streams, no context
+// of the module is alive but the root, and nothing was logged but what each configuration says.
+
+import { readFileSync } from "node:fs";
+import { load } from "../playground/host.mjs";
+
+const [module, count] = [process.argv[2], Number(process.argv[3])];
+const WARM_UP = 20_000;
+const RECONFIGURE = 10_000; // streams on one configuration
+const app = ["origin", "https://app.example"];
+const asks = ["access-control-request-method", "PUT"];
+const requests = [
+  { headers: [] },
+  { headers: [app] },
+  { headers: [["origin", "https://a.b.example"]] },
+  { headers: [["origin", "https://evil.example"]] },
+  { headers: [["origin", "\xff".repeat(50)]] },
+  { method: "POST", headers: [["origin", "null"]], upstream: { status: 200, headers: [["vary", "accept"]] } },
+  { method: "OPTIONS", headers: [app, asks] },
+  { method: "OPTIONS", headers: [app, asks, ["access-control-request-headers", "x-a,".repeat(20)]] },
+  { method: "OPTIONS", headers: [["origin", "https://evil.example"], asks] },
+];
+const policy = { allowOrigins: ["https://app.example", "https://*.example"], allowHeaders: ["*"], allowCredentials: true };
+const configurations = [
+  policy,
+  { rules: [{ match: { pathPrefixes: ["/"] }, policy: { ...policy, exposeHeaders: ["*"] } }] },
+  { ...policy, allowOrigins: [], allowOriginRegexes: ["https://[a-z]+\\.example"], unmatchedRequests: "reject" },
+];
+
+const live = countContexts();
+let lines = 0;
+let configured = 0;
+const plugin = await load(readFileSync(module), { log: () => lines++ });
+let perConfiguration = 0;
+let memory;
+const start = Date.now();
+for (let i = 0; i < count; i++) {
+  if (i % RECONFIGURE === 0) {
+    const { ok, log } = plugin.configure(JSON.stringify(configurations[configured++ % configurations.length]));
+    if (!ok) throw new Error("configuration refused");
+    perConfiguration += log.length;
+  }
+  plugin.request({ url: "https://api.example/a/b?c", ...requests[i % requests.length] });
+  if (i === Math.max(WARM_UP, RECONFIGURE * configurations.length)) memory = plugin.memory;
+}
+const seconds = ((Date.now() - start) / 1000).toFixed(0);
+const problems = [
+  [plugin.memory !== memory, `linear memory went from ${memory} to ${plugin.memory} bytes`],
+  [live.contexts.size !== 1, `${live.contexts.size} contexts are alive`],
+  [lines !== perConfiguration, `${lines - perConfiguration} lines were logged by requests`],
+].filter(([is]) => is);
+for (const [, text] of problems) console.log(text);
+console.log(
+  `${count} streams, ${configured} configurations, ${seconds} s: ${plugin.memory / 1024} KiB of linear memory, ` +
+    `${live.created} contexts made and ${live.contexts.size} alive, ${lines - perConfiguration} log lines`,
+);
+process.exitCode = problems.length || !memory ? 1 : 0;
+
+/** Counts the contexts that the host makes and ends, at the module's own exports. */
+function countContexts() {
+  const live = { created: 0, contexts: new Set() };
+  const instantiate = WebAssembly.instantiate;
+  WebAssembly.instantiate = async (...args) => {
+    const { exports } = await instantiate(...args);
+    const create = (id, root) => (live.created++, live.contexts.add(id), exports.proxy_on_context_create(id, root));
+    const end = (id) => (live.contexts.delete(id), exports.proxy_on_delete(id));
+    return { exports: { ...exports, proxy_on_context_create: create, proxy_on_delete: end } };
+  };
+  return live;
+}

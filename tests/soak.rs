@@ -1,0 +1,122 @@
+//! A real Envoy with the shipped module under steady load, for as long as `SOAK_SECONDS` says: its
+//! memory is flat, and nothing is logged.
+
+mod support;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use support::envoy::{Configuration, Envoy, Listener, Routes, cors};
+use support::http::{self, Connection};
+
+#[test]
+#[ignore = "scripts/soak runs it"]
+fn memory_is_flat_and_the_log_silent() {
+    let seconds = std::env::var("SOAK_SECONDS").expect("SOAK_SECONDS");
+    let length = Duration::from_secs(seconds.parse().expect("a number of seconds"));
+    let envoy = Envoy::start(1, listeners());
+    let mut connections: Vec<_> = LISTENERS
+        .iter()
+        .map(|(name, _)| Connection::open(envoy.port(name)).expect("a connection"))
+        .collect();
+    let requests = requests();
+
+    let start = Instant::now();
+    let (mut samples, mut streams) = (Vec::new(), 0_u64);
+    let mut log = String::new();
+    while start.elapsed() < length {
+        for connection in &mut connections {
+            for request in &requests {
+                connection.send(request).expect("Envoy to listen");
+                connection.receive(false).expect("an answer");
+                streams += 1;
+            }
+        }
+        let elapsed = start.elapsed();
+        if elapsed > length / SAMPLES * (samples.len() as u32 + 1) {
+            samples.push(envoy.resident());
+            if samples.len() == 1 {
+                log = envoy.log();
+            }
+        }
+    }
+    // The first tenth fills pools and caches.
+    samples.remove(0);
+    let (first, last) = samples.split_at(samples.len() / 2);
+    let (first, last) = (median(first), median(last));
+    println!(
+        "{streams} streams in {seconds} s: {first} KiB resident, in the second half {last} KiB"
+    );
+    println!("samples: {samples:?}");
+    assert!(last.saturating_sub(first) < ALLOWED_GROWTH);
+
+    // What is written late is written by now.
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(envoy.log(), log, "the log grows in the steady state");
+    for (name, count) in envoy.stats("wasm.") {
+        assert!(!name.contains("vm_reload") || count == 0, "{name}: {count}");
+    }
+}
+
+fn listeners() -> Vec<Listener> {
+    let listener = |(name, policy): &(&str, &str)| {
+        let routes = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
+        let hosts = json!([{"name": "all", "domains": ["*"], "routes": routes}]);
+        let filter = cors(name, Configuration::Text(policy));
+        let mut listener = Listener::new(name, vec![filter], Routes::VirtualHosts(hosts));
+        listener.settings = json!({"access_log": []});
+        listener
+    };
+    LISTENERS.iter().map(listener).collect()
+}
+
+type Lines<'a> = &'a [(&'a str, &'a [u8])];
+
+fn requests() -> Vec<Vec<u8>> {
+    let long = b"x-a,".repeat(1500);
+    let app = ("origin", &b"https://app.example"[..]);
+    let evil = ("origin", &b"https://evil.invalid"[..]);
+    let asks = ("access-control-request-method", &b"PUT"[..]);
+    let names = ("access-control-request-headers", &long[..]);
+    let requests: [(&str, Lines); 8] = [
+        ("GET", &[]),
+        ("GET", &[app]),
+        ("POST", &[evil]),
+        ("GET", &[("origin", b"\xff\xfe")]),
+        ("GET", &[("origin", b"null")]),
+        ("OPTIONS", &[app, asks]),
+        ("OPTIONS", &[app, asks, names]),
+        ("OPTIONS", &[evil, asks]),
+    ];
+    let request = |(method, headers): (&str, Lines)| {
+        let host = [("host", &b"api.example"[..]), ("content-length", b"0")];
+        http::request(method, "/a/b", &[&host, headers].concat())
+    };
+    requests.into_iter().map(request).collect()
+}
+
+fn median(samples: &[u64]) -> u64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}
+
+const LISTENERS: [(&str, &str); 3] = [
+    (
+        "plain",
+        r#"{"allowOrigins": ["https://app.example"], "allowCredentials": true}"#,
+    ),
+    (
+        "echo",
+        r#"{"allowOrigins": ["https://*.example"], "allowOriginRegexes": ["https://[a-z]+\\.x"], "allowMethods": ["*"], "allowHeaders": ["*"], "allowCredentials": true, "exposeHeaders": ["*"]}"#,
+    ),
+    (
+        "rules",
+        r#"{"unmatchedRequests": "reject", "allowOrigins": ["null"], "rules": [{"match": {"hostnames": ["*.example"], "pathPrefixes": ["/a"]}, "policy": {"allowOrigins": ["https://app.example"]}}]}"#,
+    ),
+];
+const SAMPLES: u32 = 50;
+/// In KiB. A leak of one byte a stream is more than this in a quarter of an hour.
+const ALLOWED_GROWTH: u64 = 4 * 1024;
