@@ -294,9 +294,9 @@ struct RouteMetadata {
 
 #[derive(Debug, Default)]
 struct Cache {
-    /// `None` for a bad text.
+    /// `None` for a text that is bad, or brings too many regular expressions.
     policies: HashMap<Box<[u8]>, Option<Rc<Policy>>, BuildFnv>,
-    /// Their regular expressions, which cost more memory than their texts.
+    /// How many regular expressions they have, which cost more memory than their texts.
     regexes: usize,
     full_is_logged: bool,
     long_is_logged: bool,
@@ -361,21 +361,29 @@ impl Cache {
             );
             return Err(once(&mut self.long_is_logged, log));
         }
-        if self.policies.len() >= MAX_TEXTS || self.regexes >= MAX_REGEXES {
+        if self.policies.len() >= MAX_TEXTS {
             let log = format!(
-                "over {MAX_TEXTS} different policies, or {MAX_REGEXES} regular expressions, in route metadata: the routes of any further one allow no origin; name policies instead"
+                "over {MAX_TEXTS} different policies in route metadata: the routes of any further one allow no origin; name policies instead"
             );
             return Err(once(&mut self.full_is_logged, log));
         }
         let (policy, report) = read_policy(text, settings);
-        let policy = policy.map(Rc::new);
-        self.regexes += policy
-            .as_ref()
-            .map_or(0, |policy| policy.origins.regex_count());
-        self.policies.insert(text.into(), policy.clone());
-        policy.ok_or_else(|| MetadataTrouble {
-            log: Some(describe(&report)),
-        })
+        let regexes = self.regexes
+            + policy
+                .as_ref()
+                .map_or(0, |policy| policy.origins.regex_count());
+        let policy = match policy {
+            Some(_) if regexes > MAX_REGEXES => Err(format!(
+                "over {MAX_REGEXES} regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead"
+            )),
+            Some(policy) => {
+                self.regexes = regexes;
+                Ok(Rc::new(policy))
+            }
+            None => Err(describe(&report)),
+        };
+        self.policies.insert(text.into(), policy.clone().ok());
+        policy.map_err(|log| MetadataTrouble { log: Some(log) })
     }
 }
 

@@ -410,6 +410,31 @@ fn texts_in_route_metadata_are_bounded() {
     assert_eq!(kept(1_000..1_100), 100, "the first ones stay");
 }
 
+/// So are their regular expressions, all together; a text without any is kept all the same.
+#[test]
+fn regexes_in_route_metadata_are_bounded() {
+    let (mut vm, plugin) = start(DELEGATED);
+    let mut send = |name: &str, regexes: usize| {
+        let regexes: Vec<_> = (0..regexes)
+            .map(|n| format!("https://{name}-{n}"))
+            .collect();
+        let text = format!(
+            r#"{{"allowOrigins": ["https://app.example"], "allowOriginRegexes": {regexes:?}}}"#
+        );
+        vm.set_property(ROUTE_POLICY, Some(&text));
+        let seen = ask(&mut vm, &plugin, "GET", &[APP]);
+        (seen.headers.read(ALLOW_ORIGIN).is_some(), seen.log.len())
+    };
+    assert_eq!(send("a", 400), (true, 0));
+    assert_eq!(send("b", 400), (true, 0));
+    assert_eq!(send("c", 201), (false, 1), "1,001 in all");
+    assert_eq!(send("c", 201), (false, 0), "it is logged once");
+    assert_eq!(send("d", 200), (true, 0), "1,000 in all");
+    assert_eq!(send("e", 1), (false, 1));
+    assert_eq!(send("f", 0), (true, 0));
+    assert_eq!(send("a", 400), (true, 0), "the first ones stay");
+}
+
 /// `debug` logs each judgement, but no secret, and at most ten lines a second.
 #[test]
 fn debug_logs_ten_judgements_a_second_without_secrets() {
