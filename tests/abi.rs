@@ -185,16 +185,18 @@ fn repeats(headers: &[(String, String)]) -> bool {
 }
 
 /// Whatever call fails, with whatever status: no panic, and nothing for an origin that is not
-/// allowed.
+/// allowed. Only a removal that the host refuses leaves what the upstream sent.
 #[test]
 fn failing_calls_grant_nothing() {
     for call in [
         Call::Add,
+        Call::Clock,
         Call::Count,
         Call::Log,
         Call::Property,
         Call::Read,
         Call::ReadAll,
+        Call::Remove,
         Call::Replace,
         Call::Reply,
         Call::SetProperty,
@@ -208,15 +210,35 @@ fn failing_calls_grant_nothing() {
             let plugin = vm
                 .configure(config.as_bytes())
                 .expect("a good configuration");
+            // What `keep` lets through is no leak.
+            let leak: &[Header] = if config == KEEP {
+                &[]
+            } else {
+                &[(ALLOW_ORIGIN, "*")]
+            };
             for (method, headers) in [("GET", &[EVIL][..]), ("OPTIONS", &[EVIL, ASKS_PUT])] {
-                let seen = ask(&mut vm, &plugin, method, headers);
-                let granted = seen.headers.read(ALLOW_ORIGIN);
+                let request = request(method, URL, lines(headers));
+                let seen = vm.send(&plugin, request, response(200, lines(leak)));
+                let stays = call == Call::Remove && !seen.from_filter && config != KEEP;
                 assert_eq!(
-                    granted, None,
+                    seen.headers.read(ALLOW_ORIGIN),
+                    stays.then_some(&b"*"[..]),
                     "{call:?} gets status {status}: {method} under {config}"
                 );
             }
         }
+    }
+}
+
+/// It is not taken for an absent one, under which any origin would be allowed.
+#[test]
+fn a_configuration_that_the_host_does_not_hand_over_is_refused() {
+    for status in STATUSES {
+        let fails = |entry: &Entry| entry.call == Call::ReadConfiguration;
+        let mut vm = Vm::start(refusing(status, fails));
+        let log = vm.configure(PLAIN.as_bytes()).err().expect("a refusal");
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert_eq!(log[0].level, ERROR);
     }
 }
 
@@ -331,7 +353,21 @@ fn any_bytes_in_any_header_are_harmless() {
             }
             for name in READ_OF_RESPONSES {
                 let upstream = response(200, vec![(name.into(), value.clone())]);
-                vm.send(&plugin, request("GET", URL, lines(&[APP])), upstream);
+                let seen = vm.send(&plugin, request("GET", URL, lines(&[APP])), upstream);
+                let is_one = !value.trim_ascii().is_empty() && !value.contains(&b',');
+                let is_kept = config == KEEP && name == ALLOW_ORIGIN && is_one;
+                let granted = if is_kept { value } else { APP.1.as_bytes() };
+                let shown = value[..value.len().min(80)].escape_ascii();
+                assert!(
+                    seen.headers.read(ALLOW_ORIGIN) == Some(granted),
+                    "{name}: {shown} under {config}"
+                );
+                let vary = seen.headers.read("vary").unwrap_or_default();
+                let mut tokens = vary.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                assert!(
+                    tokens.any(|token| token.eq_ignore_ascii_case(b"origin") || token == b"*"),
+                    "{name}: {shown} under {config}"
+                );
             }
         }
         assert_right(&mut vm, &plugin, APP);
