@@ -625,7 +625,7 @@ fn streams_leave_nothing_behind() {
 }
 
 #[test]
-#[ignore = "takes half a minute"]
+#[ignore = "takes a minute; scripts/soak runs it"]
 fn a_million_streams_leave_nothing_behind() {
     send_streams(1_000_000);
 }
