@@ -28,22 +28,29 @@ fn memory_is_flat_and_the_log_silent() {
     let mut log = String::new();
     while start.elapsed() < length {
         for connection in &mut connections {
-            for request in &requests {
+            for (request, status, granted) in &requests {
                 connection.send(request).expect("Envoy to listen");
-                connection.receive(false).expect("an answer");
+                let answer = connection.receive(false).expect("an answer");
+                let origin = answer.headers.only("access-control-allow-origin");
+                assert_eq!(
+                    (answer.status, origin),
+                    (*status, granted.map(str::as_bytes)),
+                    "{}",
+                    request.escape_ascii()
+                );
                 streams += 1;
             }
         }
         let elapsed = start.elapsed();
         if elapsed > length / SAMPLES * (samples.len() as u32 + 1) {
             samples.push(envoy.resident());
-            if samples.len() == 1 {
+            if samples.len() == WARM_UP {
                 log = envoy.log();
             }
         }
     }
     // The first tenth fills pools and caches.
-    samples.remove(0);
+    samples.drain(..WARM_UP);
     let (first, last) = samples.split_at(samples.len() / 2);
     let (first, last) = (median(first), median(last));
     println!(
@@ -74,25 +81,27 @@ fn listeners() -> Vec<Listener> {
 
 type Lines<'a> = &'a [(&'a str, &'a [u8])];
 
-fn requests() -> Vec<Vec<u8>> {
+/// Each with the status and the origin that it gets, on every listener.
+fn requests() -> Vec<(Vec<u8>, u16, Option<&'static str>)> {
     let long = b"x-a,".repeat(1500);
-    let app = ("origin", &b"https://app.example"[..]);
+    let app = ("origin", APP.as_bytes());
     let evil = ("origin", &b"https://evil.invalid"[..]);
     let asks = ("access-control-request-method", &b"PUT"[..]);
     let names = ("access-control-request-headers", &long[..]);
-    let requests: [(&str, Lines); 8] = [
-        ("GET", &[]),
-        ("GET", &[app]),
-        ("POST", &[evil]),
-        ("GET", &[("origin", b"\xff\xfe")]),
-        ("GET", &[("origin", b"null")]),
-        ("OPTIONS", &[app, asks]),
-        ("OPTIONS", &[app, asks, names]),
-        ("OPTIONS", &[evil, asks]),
+    let requests: [(&str, Lines, u16, Option<&str>); 8] = [
+        ("GET", &[], 200, None),
+        ("GET", &[app], 200, Some(APP)),
+        ("POST", &[evil], 200, None),
+        ("GET", &[("origin", b"\xff\xfe")], 200, None),
+        ("GET", &[("origin", b"null")], 200, None),
+        ("OPTIONS", &[app, asks], 204, Some(APP)),
+        ("OPTIONS", &[app, asks, names], 204, Some(APP)),
+        ("OPTIONS", &[evil, asks], 403, None),
     ];
-    let request = |(method, headers): (&str, Lines)| {
+    let request = |(method, headers, status, granted): (&str, Lines, _, _)| {
         let host = [("host", &b"api.example"[..]), ("content-length", b"0")];
-        http::request(method, "/a/b", &[&host, headers].concat())
+        let request = http::request(method, "/a/b", &[&host, headers].concat());
+        (request, status, granted)
     };
     requests.into_iter().map(request).collect()
 }
@@ -103,6 +112,7 @@ fn median(samples: &[u64]) -> u64 {
     sorted[sorted.len() / 2]
 }
 
+const APP: &str = "https://app.example";
 const LISTENERS: [(&str, &str); 3] = [
     (
         "plain",
@@ -118,5 +128,7 @@ const LISTENERS: [(&str, &str); 3] = [
     ),
 ];
 const SAMPLES: u32 = 50;
+/// So many of the first samples are left out.
+const WARM_UP: usize = SAMPLES as usize / 10;
 /// In KiB. A leak of one byte a stream is more than this in a quarter of an hour.
 const ALLOWED_GROWTH: u64 = 4 * 1024;
