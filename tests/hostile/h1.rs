@@ -46,21 +46,27 @@ pub fn random(envoy: &Envoy, count: usize, random: &mut Random) {
     }
 }
 
-/// One long value, in each header in turn.
+/// One long value, in each header in turn, every second one as long as can be.
 pub fn large(envoy: &Envoy, count: usize, random: &mut Random) {
     let names = [
         "origin",
         "access-control-request-method",
         "access-control-request-headers",
+        "access-control-request-private-network",
         "sec-fetch-site",
+        "host",
         ":path",
     ];
     for index in 0..count {
-        let length = 1 + random.below(60 * 1024);
+        let length = match random.once_in(2) {
+            true => 60 * 1024,
+            false => 1 + random.below(60 * 1024),
+        };
         let (mut path, mut long) = ("/x".to_owned(), random.bytes(length, byte));
         let name = names[index % names.len()];
-        let mut lines = vec![("host", b"api.example".to_vec())];
+        let mut lines = Vec::new();
         match name {
+            "host" => long = b"a.".repeat(length / 2),
             ":path" => path = format!("/{}", "../%2e".repeat(length / 6)),
             "origin" if random.once_in(2) => {
                 long = [b"https://".to_vec(), b"a.".repeat(length / 2)].concat()
@@ -70,7 +76,11 @@ pub fn large(envoy: &Envoy, count: usize, random: &mut Random) {
             }
             _ => {}
         }
-        for (ordinary, value) in [("origin", APP), ("access-control-request-method", "PUT")] {
+        for (ordinary, value) in [
+            ("host", "api.example"),
+            ("origin", APP),
+            ("access-control-request-method", "PUT"),
+        ] {
             if name != ordinary {
                 lines.push((ordinary, value.into()));
             }

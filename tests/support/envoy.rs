@@ -179,6 +179,15 @@ impl Envoy {
         self.stats(name).get(name).copied().unwrap_or_default()
     }
 
+    /// How many VMs were lost, by the counters that every plugin has for it.
+    pub fn lost_vms(&self) -> u64 {
+        let stats = self.stats("wasm.");
+        let reloads = stats.iter().filter(|(name, _)| name.contains(".vm_reload"));
+        let reloads: Vec<_> = reloads.map(|(_, count)| count).collect();
+        assert!(!reloads.is_empty(), "Envoy counts no VMs that were lost");
+        reloads.into_iter().sum()
+    }
+
     /// Resident memory in KiB.
     pub fn resident(&self) -> u64 {
         let path = format!("/proc/{}/status", self.process.id());
