@@ -1,6 +1,8 @@
 //! The documented differences from Envoy's own filter, each as a predicate.
 
-use crate::{Facet, Situation, lines, upstream_headers};
+use std::collections::BTreeSet;
+
+use crate::{Answer, Facet, Pattern, Policy, Request, Situation, lines, upstream_headers};
 
 /// A difference that is meant.
 pub struct Class {
@@ -42,7 +44,7 @@ pub const CLASSES: [Class; 12] = [
         name: "request that no route matches",
         covers: |at, facet| {
             at.request.path == "/none"
-                && grants(at)
+                && is_granted(at, facet)
                 && (facet.theirs.is_empty() || facet.theirs == ["404"])
         },
     },
@@ -86,7 +88,7 @@ pub const CLASSES: [Class; 12] = [
         name: "upstream's CORS headers, origin allowed",
         covers: |at, facet| {
             !at.request.is_preflight()
-                && grants(at)
+                && is_granted(at, facet)
                 && facet.name != GRANT
                 && is_upstreams(at, facet)
         },
@@ -105,8 +107,7 @@ pub const CLASSES: [Class; 12] = [
         name: "any origin without credentials",
         covers: |at, facet| {
             let has_none = at.origin().is_empty();
-            at.policy.is_open()
-                && (facet.name == GRANT && facet.ours == ["*"] || has_none && grants(at))
+            at.policy.is_open() && is_granted(at, facet) && (facet.name == GRANT || has_none)
         },
     },
     Class {
@@ -122,24 +123,21 @@ pub const CLASSES: [Class; 12] = [
         name: "`expose_headers: *` with credentials",
         covers: |at, facet| {
             at.policy.credentials
+                && is_granted(at, facet)
                 && facet.name == EXPOSE
                 && facet.theirs == ["*"]
-                && !facet.ours.contains(&"*".to_owned())
         },
     },
     Class {
         name: "answered preflight",
         covers: |at, facet| {
-            let ours: Vec<&str> = facet.ours.iter().map(String::as_str).collect();
             at.request.is_preflight()
-                && grants(at)
+                && is_granted(at, facet)
                 && theirs_grants(at)
                 && match facet.name {
-                    "status" => ours == ["204"] && facet.theirs == ["200"],
-                    "access-control-allow-methods" => {
-                        ours == ["GET, HEAD, POST"] && at.policy.methods.is_none()
-                    }
-                    "access-control-max-age" => ours == ["5"] && at.policy.max_age.is_none(),
+                    "status" => facet.theirs == ["200"],
+                    "access-control-allow-methods" => at.policy.methods.is_none(),
+                    "access-control-max-age" => at.policy.max_age.is_none(),
                     _ => false,
                 }
         },
@@ -184,6 +182,41 @@ fn theirs_grants(at: &Situation) -> bool {
     !at.request.origins.is_empty() && lines(&at.theirs, GRANT) == [at.origin()]
 }
 
+/// Ours is what the policy, read plainly, gives to a request that it allows.
+fn is_granted(at: &Situation, facet: &Facet) -> bool {
+    let is_preflight = at.request.is_preflight();
+    // `*` is answered by what is asked.
+    let list = |names: &Option<Vec<&str>>, asked: Option<&str>| {
+        let names = names.as_ref()?.join(", ");
+        if names == "*" {
+            return asked.map(str::to_owned);
+        }
+        Some(names)
+    };
+    let expected = match facet.name {
+        GRANT if at.policy.is_open() => Some("*".into()),
+        GRANT => Some(at.origin()),
+        "access-control-allow-credentials" => at.policy.credentials.then(|| "true".into()),
+        EXPOSE if at.policy.credentials && at.policy.expose.as_deref() == Some(&["*"]) => {
+            // The names of the response; the answer to a preflight has none.
+            let names = !is_preflight && facet.ours != ["*"] && facet.ours != [""];
+            names.then(|| facet.ours.join(" and "))
+        }
+        EXPOSE => list(&at.policy.expose, Some("*")),
+        _ if !is_preflight => None,
+        "from" => Some("filter".into()),
+        "status" => Some("204".into()),
+        "access-control-allow-headers" => list(&at.policy.headers, at.request.asked_headers),
+        "access-control-allow-methods" => {
+            let listed = list(&at.policy.methods, at.request.asked_method);
+            listed.or(Some("GET, HEAD, POST".into()))
+        }
+        "access-control-max-age" => Some(at.policy.max_age.unwrap_or(5).to_string()),
+        _ => None,
+    };
+    grants(at) && facet.ours.iter().eq(&expected)
+}
+
 /// Ours answers 403 where theirs asks the upstream, or answers.
 fn is_refusal(at: &Situation, facet: &Facet) -> bool {
     at.request.is_preflight()
@@ -203,3 +236,233 @@ fn is_upstreams(at: &Situation, facet: &Facet) -> bool {
         .collect();
     !own.is_empty() && facet.theirs == own
 }
+
+/// For each class a difference that is right, and an answer of ours in its place that is wrong: of no
+/// class at all.
+#[test]
+fn no_class_covers_a_wrong_answer_of_ours() {
+    let plain = || Policy {
+        origins: vec![Pattern::Exact(APP)],
+        methods: None,
+        headers: Some(vec!["*"]),
+        expose: Some(vec!["x-b"]),
+        max_age: None,
+        credentials: true,
+    };
+    let open = || Policy {
+        origins: vec![Pattern::Exact("*")],
+        credentials: false,
+        ..plain()
+    };
+    let wide = || Policy {
+        origins: vec![Pattern::Regex(r"https?://.*\.wide\.example.*")],
+        ..plain()
+    };
+    let exposes_all = || Policy {
+        expose: Some(vec!["*"]),
+        ..plain()
+    };
+    let get = |origins: &[&'static str]| Request {
+        method: "GET",
+        path: "/routed",
+        origins: origins.iter().map(|origin| origin.as_bytes()).collect(),
+        asked_method: None,
+        asked_headers: None,
+        upstream: "grants",
+    };
+    let options = |origin, asked| Request {
+        method: "OPTIONS",
+        asked_method: Some(asked),
+        ..get(&[origin])
+    };
+    let no_route = Request {
+        path: "/none",
+        ..get(&[APP])
+    };
+    let upstreams = (GRANT, "https://upstream.example");
+    let filter = ("from", "filter");
+    // The class; policy and request; lines of our answer and of theirs; what differs, our value of it,
+    // and a wrong one.
+    let examples: [Example; 13] = [
+        (
+            "`Vary: Origin`",
+            plain(),
+            get(&[APP]),
+            &[],
+            &[],
+            "vary",
+            "origin",
+            "cookie",
+        ),
+        (
+            "request that no route matches",
+            plain(),
+            no_route,
+            &[(GRANT, APP)],
+            &[],
+            EXPOSE,
+            "x-b",
+            "x-c",
+        ),
+        (
+            "`null` or a malformed `Origin` that a pattern matches",
+            wide(),
+            get(&[MALFORMED]),
+            &[],
+            &[(GRANT, MALFORMED)],
+            GRANT,
+            "",
+            "*",
+        ),
+        (
+            "preflight that is malformed",
+            plain(),
+            options(APP, "not a method"),
+            &[filter],
+            &[filter, (GRANT, APP)],
+            "status",
+            "403",
+            "204",
+        ),
+        (
+            "refused preflight",
+            plain(),
+            options(EVIL, "PUT"),
+            &[filter],
+            &[],
+            "status",
+            "403",
+            "204",
+        ),
+        (
+            "upstream's CORS headers, origin not allowed",
+            plain(),
+            get(&[EVIL]),
+            &[],
+            &[upstreams],
+            GRANT,
+            "",
+            "*",
+        ),
+        (
+            "upstream's CORS headers, origin allowed",
+            plain(),
+            get(&[APP]),
+            &[(GRANT, APP)],
+            &[(MAX_AGE, "7")],
+            MAX_AGE,
+            "",
+            "8",
+        ),
+        (
+            "upstream's `Access-Control-Allow-Origin`, no `Origin`",
+            plain(),
+            get(&[]),
+            &[],
+            &[upstreams],
+            GRANT,
+            "",
+            "*",
+        ),
+        (
+            "any origin without credentials",
+            open(),
+            get(&[APP]),
+            &[],
+            &[(GRANT, APP)],
+            GRANT,
+            "*",
+            EVIL,
+        ),
+        (
+            "any origin without credentials",
+            open(),
+            get(&[]),
+            &[(GRANT, "*")],
+            &[],
+            EXPOSE,
+            "x-b",
+            "x-c",
+        ),
+        (
+            "`allow_headers: *`, nothing asked",
+            plain(),
+            options(APP, "PUT"),
+            &[(GRANT, APP)],
+            &[(HEADERS, "")],
+            HEADERS,
+            "",
+            "x-c",
+        ),
+        (
+            "`expose_headers: *` with credentials",
+            exposes_all(),
+            get(&[APP]),
+            &[(GRANT, APP)],
+            &[(EXPOSE, "*")],
+            EXPOSE,
+            "x-from",
+            "*",
+        ),
+        (
+            "answered preflight",
+            plain(),
+            options(APP, "PUT"),
+            &[(GRANT, APP)],
+            &[(GRANT, APP)],
+            MAX_AGE,
+            "5",
+            "6",
+        ),
+    ];
+    let answer = |lines: &[Line]| -> Answer {
+        let line = |(name, value): &Line| (name.to_string(), vec![value.to_string()]);
+        lines.iter().map(line).collect()
+    };
+    let mut shown = BTreeSet::new();
+    for (class, policy, request, ours, theirs, name, right, wrong) in examples {
+        let mut situation = Situation {
+            policy: &policy,
+            request,
+            ours: answer(ours),
+            theirs: answer(theirs),
+        };
+        let mut covering = |value: &str| {
+            situation.ours.remove(name);
+            if !value.is_empty() {
+                situation.ours.insert(name.into(), vec![value.into()]);
+            }
+            let facet = Facet {
+                name,
+                ours: lines(&situation.ours, name),
+                theirs: lines(&situation.theirs, name),
+            };
+            let first = CLASSES
+                .iter()
+                .find(|class| (class.covers)(&situation, &facet));
+            first.map(|class| class.name)
+        };
+        assert_eq!(covering(right), Some(class));
+        assert_eq!(covering(wrong), None, "{class}: {wrong}");
+        shown.insert(class);
+    }
+    assert_eq!(shown.len(), CLASSES.len());
+}
+
+type Line = (&'static str, &'static str);
+type Example<'a> = (
+    &'a str,
+    Policy,
+    Request,
+    &'a [Line],
+    &'a [Line],
+    &'a str,
+    &'a str,
+    &'a str,
+);
+
+const APP: &str = "https://app.example";
+const EVIL: &str = "https://evil.example";
+const MALFORMED: &str = "https://evil.example/.wide.example";
+const HEADERS: &str = "access-control-allow-headers";
+const MAX_AGE: &str = "access-control-max-age";
