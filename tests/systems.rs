@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use support::envoy::{Configuration, Envoy, Listener, Routes, filter, to_upstream};
 use support::http::{self, Head, Response};
+use support::not_checked;
 use support::upstream::{Reply, Upstream};
 
 // === kgateway ===
@@ -673,11 +674,14 @@ fn fixture(file: &str) -> String {
     fs::read_to_string(root().join("tests/import").join(file)).expect("a fixture")
 }
 
-/// The text of a document, if the documents are here.
+/// The text of a document; none, and says so, where the documents are not.
 fn document(name: &str) -> Option<String> {
     let folder = root().join("../shared/systems");
     if !folder.is_dir() {
-        eprintln!("no ../shared/systems: {name} is not compared with the copies in tests/import");
+        not_checked(&format!(
+            "the copies of {name} in tests/import, for {} is not there",
+            folder.display()
+        ));
         return None;
     }
     Some(fs::read_to_string(folder.join(name)).expect("the document"))
