@@ -126,6 +126,38 @@ fn cors_headers_that_a_route_adds_spoil_preflights_but_grant_nothing() {
     assert_eq!(allow_origin(&actual), "");
 }
 
+/// Under these two the filter answers with success what it refuses, and the route's header is alone there:
+/// a browser takes it. The response to the request itself is still kept from the script.
+#[test]
+fn cors_headers_that_a_route_adds_stand_alone_on_replies_without_any() {
+    let upstream = Upstream::start(|_| Reply::new(200, &[]));
+    let leak = json!([{"header": {"key": "access-control-allow-origin", "value": "*"}}]);
+    let listener = |name, policy| {
+        let route = json!({"match": {"prefix": "/"}, "route": {"cluster": "upstream"}, "response_headers_to_add": leak});
+        let filter = cors(name, Configuration::Text(policy));
+        Listener::new(name, vec![filter], hosts("*", route))
+    };
+    let listeners = vec![
+        listener(
+            "ignore",
+            r#"{"allowOrigins": ["https://app.example"], "unmatchedPreflights": "ignore"}"#,
+        ),
+        listener(
+            "options",
+            r#"{"allowOrigins": ["https://app.example"], "autoOptions": true}"#,
+        ),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    let evil = ("origin", EVIL);
+    let asks = ("access-control-request-method", "PUT");
+    for (listener, headers) in [("ignore", &[evil, asks][..]), ("options", &[evil])] {
+        let answer = send(&envoy, listener, "OPTIONS", "/", headers);
+        assert_eq!((answer.status, allow_origin(&answer)), (204, "*".into()));
+        let actual = send(&envoy, listener, "PUT", "/", &[evil]);
+        assert_eq!((actual.status, allow_origin(&actual)), (200, "".into()));
+    }
+}
+
 fn preflights(envoy: &Envoy, listener: &str) {
     let asks = ("access-control-request-method", "PUT");
     let allowed = send(envoy, listener, "OPTIONS", "/", &[("origin", APP), asks]);
