@@ -52,7 +52,7 @@ fn main() {
             for pair in items(&case["upstream"]["headers"]) {
                 bytes.extend(format!("\n{}: {}", text(&pair[0]), text(&pair[1])).bytes());
             }
-            seed(&["caches", "grants", "values"], &bytes);
+            seed(&["caches", "grants", "values", "work"], &bytes);
         }
     }
     for pattern in patterns {

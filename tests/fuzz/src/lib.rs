@@ -5,7 +5,7 @@ use cors::config;
 use cors::field::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
 use cors::node::Node;
 use cors::origin::OriginPattern;
-use cors::plugin::{Source, Stream};
+use cors::plugin::{Plugin, Source, Stream};
 use cors::policy::Mode;
 use cors::request::{Headers, HeadersMut};
 use regex::Regex;
@@ -39,8 +39,13 @@ impl<'a> Exchange<'a> {
     }
 
     /// `None` if the configuration is refused, or nothing is enforced.
-    pub fn run(mut self) -> Option<Outcome> {
+    pub fn run(self) -> Option<Outcome> {
         let plugin = config::read(self.configuration).0?;
+        self.run_under(&plugin)
+    }
+
+    /// The same under a configuration that is read already.
+    pub fn run_under(mut self, plugin: &Plugin) -> Option<Outcome> {
         let governed = plugin.govern(&self.request);
         let (policy, verdict) = governed.judge(&self.request)?;
         if policy.mode != Mode::Enforce {

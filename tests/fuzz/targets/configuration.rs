@@ -1,15 +1,28 @@
-//! Any bytes: the configuration is refused with an error, or printed and read again says the same.
+//! Any bytes: the configuration is refused with an error that says where, or printed and read again says
+//! the same.
 #![no_main]
 
 use cors::config;
 use cors::node::Node;
 use libfuzzer_sys::fuzz_target;
 
+/// What has no path, because it is about the configuration as a whole, or about a field without a name.
+const OF_THE_WHOLE: [&str; 6] = [
+    "is not a known field",
+    "no configuration",
+    "no policy",
+    "stands twice",
+    "the configuration ",
+    "write an object",
+];
+
 fuzz_target!(|data: &[u8]| {
     let (plugin, report) = config::read(data);
     assert_eq!(plugin.is_none(), !report.errors.is_empty());
     for error in &report.errors.shown {
         assert!(!error.text.is_empty() && error.value.chars().count() <= 101);
+        let is_of_the_whole = OF_THE_WHOLE.iter().any(|text| error.text.contains(text));
+        assert!(!error.path.is_empty() || is_of_the_whole, "{error}");
     }
     let Some(plugin) = plugin else { return };
     let text = match data {
