@@ -28,24 +28,10 @@ impl Browser {
     /// The same with more switches of Chromium.
     pub fn start_with(switches: &[&str]) -> Self {
         let folder = Folder::new();
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            // Here chromedriver makes the profile, and Chromium its files.
-            .env("TMPDIR", folder.path(""))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(fs::File::create(folder.path("chromedriver.log")).expect("the log"))
-            .spawn()
-            .unwrap_or_else(|error| panic!("no chromedriver ({error}): {INSTALL}"));
-        let said = driver.stdout.take().expect("its output");
-        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| {
-            let (_, port) = line.split_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse().ok()
-        });
+        let (driver, port) = start_driver(&folder);
         let mut browser = Self {
             driver,
-            port: port.expect("the port of chromedriver"),
+            port,
             session: "/session".into(),
             _folder: folder,
         };
@@ -132,6 +118,38 @@ impl Drop for Browser {
         let _ = self.driver.wait();
     }
 }
+
+/// Starts chromedriver on a port of its choice. It takes a free one of IPv6 and ends if the same port
+/// of IPv4 is taken, as it may well be while other tests run.
+fn start_driver(folder: &Folder) -> (Child, u16) {
+    for _ in 0..ATTEMPTS {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            // Here chromedriver makes the profile, and Chromium its files.
+            .env("TMPDIR", folder.path(""))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(folder.path("chromedriver.log")).expect("the log"))
+            .spawn()
+            .unwrap_or_else(|error| panic!("no chromedriver ({error}): {INSTALL}"));
+        let said = driver.stdout.take().expect("its output");
+        let mut lines = BufReader::new(said).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        if let Some(port) = port {
+            return (driver, port);
+        }
+        let _ = driver.wait();
+    }
+    panic!(
+        "chromedriver ended {ATTEMPTS} times without a port: {}",
+        folder.read("chromedriver.log")
+    );
+}
+
+const ATTEMPTS: usize = 5;
 
 const INSTALL: &str = "install Chromium and chromedriver of one version (on Debian: apt-get \
     install chromium chromium-driver; scripts/test does it)";
