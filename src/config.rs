@@ -17,8 +17,10 @@ use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
 };
-use crate::report::Report;
-use crate::routes::{Key, Rules, parse_hostname, parse_path, parse_route_name, prefix_key};
+use crate::report::{Report, cut};
+use crate::routes::{
+    Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
+};
 
 /// Reads the bytes of a plugin configuration: JSON, a serialized `google.protobuf.Struct`, or
 /// nothing.
@@ -348,18 +350,32 @@ impl Reader {
             );
             return;
         }
+        let errors = self.report.errors.len();
         let hosts = self.read_keys(&object, "hostnames", |text| {
             parse_hostname(text).map_err(str::to_owned)
         });
-        let mut paths = self.read_keys(&object, "exactPaths", |text| {
-            parse_path(text).map(|path| Key::Exact(path.to_owned()))
-        });
-        paths.extend(self.read_keys(&object, "pathPrefixes", |text| {
+        let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
             parse_path(text).map(prefix_key)
-        }));
+        });
+        let exact = self.read_keys(&object, "exactPaths", |text| {
+            let path = parse_path(text)?;
+            if prefixes.is_empty() || prefixes.iter().any(|prefix| is_under(path, prefix)) {
+                Ok(Key::Exact(path.to_owned()))
+            } else {
+                Err(
+                    "lies under none of pathPrefixes, and both must match; write a rule of its own"
+                        .to_owned(),
+                )
+            }
+        });
         let routes = self.read_keys(&object, "routeNames", |text| {
             parse_route_name(text).map_err(str::to_owned)
         });
+        if self.report.errors.len() > errors {
+            return;
+        }
+        // Whoever lists both means the exact ones, each of which lies under a prefix.
+        let paths = if exact.is_empty() { prefixes } else { exact };
         let or_any = |keys: Vec<Key>| {
             if keys.is_empty() {
                 vec![Key::Any]
@@ -532,7 +548,7 @@ impl Reader {
             };
             for remark in remarks {
                 let mut written = format!("{remark}; write \"{pattern}\"");
-                if remark == Remark::TrailingSlash {
+                if remark == Remark::TrailingSlash && pattern.is_exact() {
                     written.push_str(" (until then, an Origin with the slash is allowed too)");
                 }
                 self.report.warn(at(), &quote(text), written);
@@ -1203,7 +1219,7 @@ fn take_while<'t>(rest: &mut &'t str, belongs: impl Fn(char) -> bool) -> &'t str
 }
 
 /// The expression with its unescaped dots escaped, if it has some that stand for themselves most
-/// likely: not in a class, not repeated, before a letter or digit.
+/// likely: not in a class, not repeated.
 fn with_escaped_dots(source: &str) -> Option<String> {
     let mut escaped = String::with_capacity(source.len() + 4);
     let mut in_class = false;
@@ -1217,7 +1233,7 @@ fn with_escaped_dots(source: &str) -> Option<String> {
             }
             '[' => in_class = true,
             ']' => in_class = false,
-            '.' if !in_class && chars.peek().is_some_and(char::is_ascii_alphanumeric) => {
+            '.' if !in_class && !chars.peek().is_some_and(|next| "*+?{".contains(*next)) => {
                 escaped.push('\\');
             }
             _ => {}
@@ -1258,8 +1274,9 @@ fn quote(text: &str) -> String {
 }
 
 fn join(path: &str, name: &str) -> String {
+    let name = cut(name);
     if path.is_empty() {
-        name.to_owned()
+        name
     } else {
         format!("{path}.{name}")
     }

@@ -1,12 +1,12 @@
 //! Origins as requests carry them, and the patterns that a configuration lists.
 //!
-//! A pattern is a scheme and a *tail*: what follows the scheme in every origin that the pattern
-//! matches. `https://a.example:8443` has the tail `://a.example:8443`, `https://*.example` has
-//! `.example`, `https://*:8443` has `:8443`. An origin is matched by looking up its own tails, of
-//! which there are few, so that the number of patterns does not matter; no byte is copied.
+//! An exact pattern is looked up by the bytes of the header as they came. Any other is a scheme and a
+//! *tail*: what ends every origin that the pattern matches. `https://*.example` has the tail
+//! `.example`, `https://*:8443` has `:8443`, `http://localhost:*` has, before the port,
+//! `://localhost`. An origin is matched by looking up its own tails, of which there are few, so that
+//! the number of patterns does not matter; no byte is copied.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -136,6 +136,15 @@ impl OriginPattern {
         let (pattern, remarks) = TuplePattern::parse(text)?;
         Ok((Self::Tuple(pattern), remarks))
     }
+
+    /// Whether it matches one origin alone.
+    pub fn is_exact(&self) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Null => true,
+            Self::Tuple(pattern) => pattern.is_exact(),
+        }
+    }
 }
 
 impl fmt::Display for OriginPattern {
@@ -251,7 +260,11 @@ impl TuplePattern {
         self.scheme == "http" && !is_loopback(&self.host)
     }
 
-    /// What follows the scheme in every origin that matches, without the port if any matches.
+    fn is_exact(&self) -> bool {
+        !self.host.starts_with('*') && self.port != PortPattern::Any
+    }
+
+    /// What ends every origin that matches, without the port if any matches.
     fn tail(&self) -> String {
         let port = match &self.port {
             PortPattern::Exact(port) => format!(":{port}"),
@@ -350,18 +363,21 @@ impl fmt::Display for OriginPatternError {
 pub struct OriginSet {
     any: bool,
     null: bool,
-    /// Every scheme that a pattern names; a pattern's scheme is its bit in the masks.
+    /// Whole origins, also as they are listed with a slash behind.
+    exact: Texts,
+    /// Every scheme that a pattern with a tail names; it is a bit in the masks.
     schemes: Vec<String>,
     /// Tails with the port in them.
-    tails: TailMap,
+    tails: Texts,
     /// Tails of patterns that match any port.
-    any_port_tails: TailMap,
+    any_port_tails: Texts,
     depths: Depths,
     regexes: Vec<OriginRegex>,
 }
 
 impl OriginSet {
-    /// Adds a pattern. Returns `false`, and adds nothing, if it would be the 65th scheme.
+    /// Adds a pattern. Returns `false`, and adds nothing, if it would be the 65th scheme of patterns
+    /// with a wildcard.
     #[must_use]
     pub fn insert(&mut self, pattern: &OriginPattern) -> bool {
         match pattern {
@@ -383,12 +399,11 @@ impl OriginSet {
 
     /// How many patterns there are.
     pub fn len(&self) -> usize {
-        let tails = [&self.tails, &self.any_port_tails]
+        let tuples = [&self.exact, &self.tails, &self.any_port_tails]
+            .map(Texts::len)
             .iter()
-            .flat_map(|tails| tails.values())
-            .map(|mask| mask.count_ones() as usize)
             .sum::<usize>();
-        tails + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
+        tuples + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -401,13 +416,20 @@ impl OriginSet {
 
     /// Finds the pattern that allows the value of an `Origin` header.
     pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
+        if value.len() > MAX_ORIGIN_LENGTH + 1 {
+            return Err(Mismatch::Malformed);
+        }
+        // What is listed is well-formed, or has the slash with which kgateway's documentation lists
+        // and sends it.
+        if self.exact.has(value, EXACT) {
+            return Ok(Match::Exact);
+        }
         match Origin::parse(value) {
             Some(Origin::Null) if self.null => Ok(Match::Null),
             // Any origin does not mean the opaque one: every sandboxed page has it.
             Some(Origin::Null) => Err(Mismatch::Null),
             Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
             Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
-            None if self.is_listed_with_slash(value) => Ok(Match::Slash),
             None => Err(Mismatch::Malformed),
         }
     }
@@ -441,11 +463,19 @@ impl OriginSet {
                 let port = if any_port { ":*" } else { "" };
                 format!("{}{wildcard}{tail}{port}", origin.scheme())
             }
-            (Match::Slash | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
+            (Match::Exact | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
         }
     }
 
     fn insert_tuple(&mut self, pattern: &TuplePattern) -> bool {
+        if pattern.is_exact() {
+            let origin = pattern.to_string();
+            if pattern.slash {
+                self.exact.add(&format!("{origin}/"), EXACT);
+            }
+            self.exact.add(&origin, EXACT);
+            return true;
+        }
         let Some(mask) = self.scheme_mask(&pattern.scheme) else {
             return false;
         };
@@ -457,9 +487,6 @@ impl OriginSet {
             PortPattern::Any => &mut self.any_port_tails,
             PortPattern::Default | PortPattern::Exact(_) => &mut self.tails,
         };
-        if pattern.slash {
-            tails.add(&format!("{tail}/"), mask);
-        }
         tails.add(&tail, mask);
         true
     }
@@ -512,15 +539,18 @@ impl OriginSet {
     }
 
     fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
-        let any_port = if self.tails.has(origin.text.get(start..)?, mask) {
-            false
-        } else if self.any_port_tails.is_empty() {
-            return None;
-        } else {
-            let tail = origin.text.get(start..origin.host_end)?;
-            self.any_port_tails.has(tail, mask).then_some(true)?
-        };
-        Some(Match::Tail { start, any_port })
+        let tail = origin.text.as_bytes().get(start..)?;
+        if self.tails.has(tail, mask) {
+            return Some(Match::Tail {
+                start,
+                any_port: false,
+            });
+        }
+        let tail = origin.text.as_bytes().get(start..origin.host_end)?;
+        self.any_port_tails.has(tail, mask).then_some(Match::Tail {
+            start,
+            any_port: true,
+        })
     }
 
     fn mask_of(&self, scheme: &str) -> Option<u64> {
@@ -533,30 +563,16 @@ impl OriginSet {
         }
         None
     }
-
-    /// `https://example.com/`, which no browser sends but kgateway's documentation lists and sends.
-    fn is_listed_with_slash(&self, value: &[u8]) -> bool {
-        let Some(origin) = value.strip_suffix(b"/").and_then(TupleOrigin::parse) else {
-            return false;
-        };
-        let with_slash = value
-            .get(origin.scheme_end..)
-            .and_then(|tail| std::str::from_utf8(tail).ok());
-        match (with_slash, self.mask_of(origin.scheme())) {
-            (Some(tail), Some(mask)) => self.tails.has(tail, mask),
-            _ => false,
-        }
-    }
 }
 
 /// Which kind of pattern allowed an origin; [`OriginSet::describe`] writes it out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Match {
     Any,
+    Exact,
     Null,
     /// The index of the regular expression.
     Regex(usize),
-    Slash,
     /// The pattern's tail starts there in the origin.
     Tail {
         start: usize,
@@ -596,7 +612,9 @@ impl OriginRegex {
 
     /// Whether it matches an origin of a host that nobody can have: then it matches any.
     pub fn is_any(&self) -> bool {
-        self.whole.is_match("https://cors-probe.invalid")
+        ["https://cors-probe.invalid", "http://cors-probe.invalid"]
+            .iter()
+            .any(|probe| self.whole.is_match(probe))
     }
 
     fn is_match(&self, origin: &TupleOrigin) -> bool {
@@ -604,36 +622,31 @@ impl OriginRegex {
     }
 }
 
-/// Tails and the schemes that go with each, as a bit mask.
+/// Whole origins or tails, with the schemes that go with each as a bit mask.
 #[derive(Debug, Default)]
-struct TailMap(HashMap<Box<str>, u64, BuildFnv>);
+struct Texts(HashMap<Box<[u8]>, u64, BuildFnv>);
 
-impl TailMap {
-    fn add(&mut self, tail: &str, mask: u64) {
-        match self.0.entry(tail.into()) {
-            Entry::Occupied(mut entry) => *entry.get_mut() |= mask,
-            Entry::Vacant(entry) => {
-                entry.insert(mask);
-            }
-        }
+impl Texts {
+    fn add(&mut self, text: &str, mask: u64) {
+        *self.0.entry(text.as_bytes().into()).or_insert(0) |= mask;
     }
 
-    fn has(&self, tail: &str, mask: u64) -> bool {
-        self.0.get(tail).is_some_and(|schemes| schemes & mask != 0)
+    fn has(&self, text: &[u8], mask: u64) -> bool {
+        self.0.get(text).is_some_and(|schemes| schemes & mask != 0)
     }
 
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn values(&self) -> impl Iterator<Item = u64> {
-        // A tail with a slash is the second key of a pattern that is counted already.
+    /// How many patterns there are: what ends in a slash is the second key of one.
+    fn len(&self) -> usize {
         self.0
             .iter()
-            .filter(|(tail, _)| !tail.ends_with('/'))
-            .map(|(_, mask)| *mask)
+            .filter(|(text, _)| !text.ends_with(b"/"))
+            .map(|(_, mask)| mask.count_ones() as usize)
+            .sum()
     }
 }
+
+/// The mask of a whole origin, which holds its scheme.
+const EXACT: u64 = 1;
 
 /// How many dots the tails of subdomain patterns hold, so that an origin of a hundred labels is
 /// not looked up a hundred times.
@@ -787,11 +800,7 @@ fn is_loopback(host: &str) -> bool {
 
 fn read_host_pattern(host: &str, remarks: &mut Vec<Remark>) -> Result<String, OriginPatternError> {
     if host.starts_with('[') || host.contains(']') {
-        let address = bracketed(host).and_then(|inner| inner.parse::<Ipv6Addr>().ok());
-        let serialized = format!(
-            "[{}]",
-            serialize_ipv6(address.ok_or(OriginPatternError::Ipv6)?)
-        );
+        let serialized = normalize_ipv6(host).ok_or(OriginPatternError::Ipv6)?;
         if serialized != host {
             remarks.push(Remark::Ipv6Form);
         }
@@ -826,10 +835,15 @@ fn serialize_ipv6(address: Ipv6Addr) -> String {
     match address.to_ipv4_mapped() {
         Some(_) => {
             let [.., high, low] = address.segments();
-            format!("::ffff:{high:x}:{low:x}")
+            format!("[::ffff:{high:x}:{low:x}]")
         }
-        None => address.to_string(),
+        None => format!("[{address}]"),
     }
+}
+
+/// An IPv6 address in brackets as browsers write it; `None` for what is no such address.
+pub fn normalize_ipv6(host: &str) -> Option<String> {
+    bracketed(host)?.parse().ok().map(serialize_ipv6)
 }
 
 fn compile(pattern: &str) -> Result<Regex, String> {

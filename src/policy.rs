@@ -202,7 +202,9 @@ impl Policy {
                 let allow = self.allow.as_deref()?;
                 let mut headers = vec![(ALLOW, allow.as_bytes())];
                 if self.is_open() || matches!(verdict.reason, Reason::Allowed(_)) {
-                    self.grant(verdict.request.origin().unwrap_or_default(), &mut headers);
+                    let origin = verdict.request.origin().unwrap_or_default();
+                    self.grant_origin(origin, &mut headers);
+                    self.grant_exposed("allow, vary", &mut headers);
                 }
                 headers.append(&mut self.vary_on_origin());
                 Some(Reply {
@@ -328,6 +330,9 @@ impl Policy {
                 .map(|(_, value)| value.as_slice());
             answer.asked_headers =
                 read_request_header_names(lines).ok_or(Refusal::MalformedHeaders)?;
+            if self.credentials {
+                remove_wildcard(&mut answer.asked_headers);
+            }
         }
         answer.private_network = self.private_network
             && headers
@@ -337,12 +342,17 @@ impl Policy {
         Ok(answer)
     }
 
+    fn allows_method(&self, method: &[u8]) -> bool {
+        match &self.methods {
+            // With credentials no header says "*", which without them means any.
+            Methods::Any => !(self.credentials && method == b"*"),
+            Methods::Listed(list) => list.names.iter().any(|name| name.as_bytes() == method),
+        }
+    }
+
     /// What a browser will miss in the answer.
     fn blocked(&self, method: &[u8], asked_headers: &[u8]) -> Option<Blocked> {
-        if let Methods::Listed(list) = &self.methods
-            && !is_cors_safelisted_method(method)
-            && !list.names.iter().any(|name| name.as_bytes() == method)
-        {
+        if !is_cors_safelisted_method(method) && !self.allows_method(method) {
             return Some(Blocked::Method);
         }
         let RequestHeaders::Listed(list) = &self.headers else {
@@ -371,10 +381,13 @@ impl Policy {
         let mut headers = Vec::with_capacity(8);
         self.grant_origin(origin, &mut headers);
         let allow_methods = match &self.methods {
-            Methods::Any => method,
+            Methods::Any if self.allows_method(method) => method,
+            Methods::Any => b"",
             Methods::Listed(list) => list.value.as_bytes(),
         };
-        headers.push((ACCESS_CONTROL_ALLOW_METHODS, allow_methods));
+        if !allow_methods.is_empty() {
+            headers.push((ACCESS_CONTROL_ALLOW_METHODS, allow_methods));
+        }
         let allow_headers = match &self.headers {
             RequestHeaders::Any => answer.asked_headers.as_slice(),
             RequestHeaders::Listed(list) => list.value.as_bytes(),
@@ -382,7 +395,7 @@ impl Policy {
         if !allow_headers.is_empty() {
             headers.push((ACCESS_CONTROL_ALLOW_HEADERS, allow_headers));
         }
-        self.grant_exposed(&mut headers);
+        self.grant_exposed("", &mut headers);
         headers.push((ACCESS_CONTROL_MAX_AGE, self.max_age.as_bytes()));
         if answer.private_network {
             headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
@@ -412,11 +425,6 @@ impl Policy {
         }
     }
 
-    fn grant<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
-        self.grant_origin(origin, headers);
-        self.grant_exposed(headers);
-    }
-
     fn grant_origin<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
         headers.push((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)));
         if self.credentials {
@@ -424,10 +432,13 @@ impl Policy {
         }
     }
 
-    fn grant_exposed<'a>(&'a self, headers: &mut Vec<(&'static str, &'a [u8])>) {
-        if let Expose::Value(names) = &self.expose
-            && !names.is_empty()
-        {
+    /// `own` are the names of the reply's own headers.
+    fn grant_exposed<'a>(&'a self, own: &'a str, headers: &mut Vec<(&'static str, &'a [u8])>) {
+        let names = match &self.expose {
+            Expose::All => own,
+            Expose::Value(names) => names,
+        };
+        if !names.is_empty() {
             headers.push((ACCESS_CONTROL_EXPOSE_HEADERS, names.as_bytes()));
         }
     }
@@ -487,6 +498,21 @@ impl Policy {
                 Some("Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
             }
         }
+    }
+}
+
+/// Leaves `*` out of names that are joined with `,`.
+fn remove_wildcard(names: &mut Vec<u8>) {
+    let is_wildcard = |name: &&[u8]| *name == b"*";
+    if names
+        .split(|byte| *byte == b',')
+        .any(|name| is_wildcard(&name))
+    {
+        let kept: Vec<&[u8]> = names
+            .split(|byte| *byte == b',')
+            .filter(|name| !is_wildcard(name))
+            .collect();
+        *names = kept.join(&b","[..]);
     }
 }
 

@@ -37,6 +37,10 @@ impl Problems {
         self.shown.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.shown.len() + self.more
+    }
+
     fn push(&mut self, problem: Problem) {
         if self.shown.len() < MAX_SHOWN {
             self.shown.push(problem);
@@ -96,7 +100,8 @@ fn problem(path: &dyn fmt::Display, value: &str, text: &dyn fmt::Display) -> Pro
     }
 }
 
-fn cut(value: &str) -> String {
+/// At most the first 100 bytes: a line of the log stays one that a person reads.
+pub fn cut(value: &str) -> String {
     match value
         .char_indices()
         .find(|(at, char)| at + char.len_utf8() > MAX_VALUE)

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::origin::{BuildFnv, holds, is_domain, split_port};
+use crate::origin::{BuildFnv, holds, is_domain, normalize_ipv6, split_port};
 
 /// Rules by what they match; a rule is its index in the configuration.
 #[derive(Debug, Default)]
@@ -237,7 +237,8 @@ pub fn host_of(authority: &str) -> String {
         (host, None) => host,
         (host, Some(_)) => without_dot(host),
     };
-    host.to_ascii_lowercase()
+    let host = host.to_ascii_lowercase();
+    normalize_ipv6(&host).unwrap_or(host)
 }
 
 /// The path of a request target: what stands before the query and the fragment.
@@ -246,10 +247,11 @@ fn path_of(target: &str) -> &str {
     end.and_then(|end| target.get(..end)).unwrap_or(target)
 }
 
-/// The path as an upstream may read it: unreserved characters, `.`, `/` and `\` decoded, `\` turned,
-/// slashes merged, dot segments removed. Borrowed if that is the path as it stands.
+/// The path as an upstream may read it: visible characters decoded, but for those with which a
+/// second decoding or a query would begin; `\` turned, parameters of segments cut off, slashes
+/// merged, dot segments removed. Borrowed if that is the path as it stands.
 pub fn normalise_path(path: &str) -> Cow<'_, str> {
-    if !path.contains(['%', '\\']) && !holds(path, b"//") && !holds(path, b"/.") {
+    if !path.contains(['%', '\\', ';']) && !holds(path, b"//") && !holds(path, b"/.") {
         return Cow::Borrowed(path);
     }
     let decoded = decode(path);
@@ -282,22 +284,39 @@ pub fn normalise_path(path: &str) -> Cow<'_, str> {
 
 fn decode(path: &str) -> String {
     let mut decoded = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(first) = rest.chars().next() {
-        let escape = rest
-            .get(1..3)
-            .filter(|_| first == '%')
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            .map(char::from)
-            .filter(|byte| byte.is_ascii_alphanumeric() || "-._~/\\".contains(*byte));
-        let (char, length) = match escape {
-            Some(byte) => (byte, 3),
-            None => (first, first.len_utf8()),
-        };
-        decoded.push(if char == '\\' { '/' } else { char });
-        rest = rest.get(length..).unwrap_or_default();
+    let mut rest = path.chars();
+    let mut in_parameter = false;
+    while let Some(char) = rest.next() {
+        match char {
+            '/' | '\\' => {
+                in_parameter = false;
+                decoded.push('/');
+            }
+            _ if in_parameter => {}
+            ';' => in_parameter = true,
+            '%' => match rest.as_str().get(..2).and_then(read_escape) {
+                Some(byte) => {
+                    rest = rest.as_str().get(2..).unwrap_or_default().chars();
+                    match byte {
+                        b'\\' => decoded.push('/'),
+                        b'%' | b'?' | b'#' => decoded.push_str(&format!("%{byte:02X}")),
+                        _ if byte.is_ascii_graphic() => decoded.push(byte.into()),
+                        _ => decoded.push_str(&format!("%{byte:02X}")),
+                    }
+                }
+                None => decoded.push('%'),
+            },
+            _ => decoded.push(char),
+        }
     }
     decoded
+}
+
+fn read_escape(digits: &str) -> Option<u8> {
+    let is_hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| is_hexadecimal)
 }
 
 /// Reads an entry of `hostnames`; the error says what to write.
@@ -315,15 +334,9 @@ pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
         return Err("has a port; write the host name alone, rules do not look at ports");
     }
     if name.starts_with('[') {
-        let is_address = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
-        return if is_address {
-            Ok(Key::Exact(name.to_owned()))
-        } else {
-            Err("is not an IPv6 address in brackets without port")
-        };
+        return normalize_ipv6(name)
+            .map(Key::Exact)
+            .ok_or("is not an IPv6 address in brackets without port");
     }
     if domain.contains('*') {
         return Err("has a wildcard that is not the first label; write it as in *.example.com");
@@ -356,6 +369,9 @@ pub fn parse_path(text: &str) -> Result<&str, String> {
     {
         return Err("has a byte that no path holds; percent-encode it".to_owned());
     }
+    if text.len() > MAX_PATH {
+        return Err(format!("has more than {MAX_PATH} bytes"));
+    }
     if text.matches('/').count() > MAX_PARTS {
         return Err(format!("has more than {MAX_PARTS} segments"));
     }
@@ -370,6 +386,11 @@ pub fn parse_path(text: &str) -> Result<&str, String> {
 /// The key of a path prefix: `/api/` covers what `/api` covers, `/` everything.
 pub fn prefix_key(path: &str) -> Key {
     Key::Below(path.strip_suffix('/').unwrap_or(path).to_owned())
+}
+
+/// Whether the path lies under a path prefix, by whole segments.
+pub fn is_under(path: &str, prefix: &Key) -> bool {
+    matches!(prefix, Key::Below(prefix) if path_starts(path).any(|start| start == prefix))
 }
 
 /// Reads an entry of `routeNames`.
@@ -394,6 +415,7 @@ pub fn parse_route_name(text: &str) -> Result<Key, &'static str> {
 /// Labels of a host, segments of a path, parts of a route name that are looked up at most; no
 /// configured one has more.
 const MAX_PARTS: usize = 128;
+const MAX_PATH: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -482,11 +504,16 @@ mod tests {
             "/%5Cadmin",
             "/%2Fadmin",
             "/x/..%2fadmin",
+            "/admin;x",
+            "/pub/..;/admin",
+            "/;/admin",
+            "/admin;%2f/x",
         ] {
             let found = find(&rules, "", "a.example", path);
             assert!(found.is_err(), "{path}: {found:?}");
         }
         assert_eq!(find(&rules, "", "", "/adm%C3%A9in"), Ok(Some(1)));
+        assert_eq!(find(&rules, "", "", "/%2561dmin"), Ok(Some(1)));
         assert_eq!(find(&rules, "", "", "*"), Ok(None));
     }
 
@@ -501,6 +528,12 @@ mod tests {
             ("/a/../../b", "/b"),
             ("/%7Ea%41", "/~aA"),
             ("/a%20b%3F", "/a%20b%3F"),
+            ("/%c3%a9%3f%23%25", "/%C3%A9%3F%23%25"),
+            ("/users%3Aadmin", "/users:admin"),
+            ("/%40fs", "/@fs"),
+            ("/a;v=1/b;w", "/a/b"),
+            ("/a%3Bv", "/a;v"),
+            ("/%+1", "/%+1"),
             ("/%", "/%"),
             ("/%4", "/%4"),
             ("/%\u{e9}1", "/%\u{e9}1"),

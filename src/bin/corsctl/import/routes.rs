@@ -343,11 +343,16 @@ fn shared_policies<'r>(rules: &[Rule<'r>]) -> Vec<(String, &'r Policy)> {
 }
 
 impl Rule<'_> {
+    /// Whether the key fits into the rule. A rule that names exact paths and prefixes takes only what
+    /// both match.
     fn takes(&self, key: &Key, policy: Option<&Policy>) -> bool {
-        let first = self.keys.first();
+        let is_exact = |key: &Key| matches!(key.path, Path::Exact(_));
         self.policy == policy
-            && first
-                .is_some_and(|first| first.host == key.host && first.route_name == key.route_name)
+            && self.keys.first().is_some_and(|first| {
+                first.host == key.host
+                    && first.route_name == key.route_name
+                    && is_exact(first) == is_exact(key)
+            })
     }
 
     fn hosts(&self) -> Vec<String> {
