@@ -1,6 +1,5 @@
 //! Configuration bytes to a [`Plugin`], with every error at once.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::field::{
@@ -11,7 +10,7 @@ use crate::header::{
     is_token,
 };
 use crate::node::Node;
-use crate::origin::{BuildFnv, OriginPattern, OriginRegex, OriginSet, Remark};
+use crate::origin::{OriginPattern, OriginRegex, OriginSet, Remark};
 use crate::plugin::{Plugin, Rule, Settings};
 use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
@@ -21,6 +20,7 @@ use crate::report::{Report, cut};
 use crate::routes::{
     Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
 };
+use crate::text_map::{ByText, TextMap};
 
 /// Reads the bytes of a plugin configuration: JSON, a serialized `google.protobuf.Struct`, or
 /// nothing.
@@ -203,8 +203,8 @@ impl Reader {
         is_good
     }
 
-    fn read_policies(&mut self, object: &Object) -> HashMap<String, Rc<Policy>, BuildFnv> {
-        let mut policies = HashMap::default();
+    fn read_policies(&mut self, object: &Object) -> ByText<Rc<Policy>> {
+        let mut policies = ByText::default();
         let path = object.at("policies");
         let pairs = match object.get("policies") {
             None => return policies,
@@ -229,20 +229,16 @@ impl Reader {
                 );
             }
             let policy = Rc::new(self.read_policy(&path, node));
-            if policies.insert(name.clone(), policy).is_some() {
+            if policies.get(name.as_bytes()).is_some() {
                 self.report
                     .error(&path, "", "stands twice; names are unique");
             }
+            policies.get_or_insert(name.as_bytes(), policy);
         }
         policies
     }
 
-    fn read_rules(
-        &mut self,
-        object: &Object,
-        policies: &HashMap<String, Rc<Policy>, BuildFnv>,
-        plugin: &mut Plugin,
-    ) {
+    fn read_rules(&mut self, object: &Object, policies: &ByText<Rc<Policy>>, plugin: &mut Plugin) {
         let path = object.at("rules");
         let nodes = match object.get("rules") {
             None => return,
@@ -259,14 +255,16 @@ impl Reader {
         }
         let mut rules = Rules::default();
         let mut matches = 0;
-        let mut names: HashMap<&str, usize, BuildFnv> = HashMap::default();
+        let mut names = TextMap::default();
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("{path}[{index}]");
             let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
                 continue;
             };
             let name = self.read_text(&rule, "name");
-            if let Some(other) = name.and_then(|name| names.insert(name, index)) {
+            let place = index as u64;
+            let first = name.map(|name| *names.get_or_insert(name.as_bytes(), place));
+            if let Some(other) = first.filter(|first| *first != place) {
                 let text =
                     format!("is the name of rules[{other}] too; explanations could mean either");
                 self.report
@@ -282,23 +280,22 @@ impl Reader {
         plugin.set_rules(rules);
     }
 
-    fn read_rule_policy(
-        &mut self,
-        rule: &Object,
-        policies: &HashMap<String, Rc<Policy>, BuildFnv>,
-    ) -> Rc<Policy> {
+    fn read_rule_policy(&mut self, rule: &Object, policies: &ByText<Rc<Policy>>) -> Rc<Policy> {
         let name = self.read_text(rule, "policyRef");
         match (rule.get("policy"), name) {
             (Some(node), None) if !rule.has("policyRef") => {
                 return Rc::new(self.read_policy(&rule.at("policy"), node));
             }
             (None, Some(name)) => {
-                if let Some(policy) = policies.get(name) {
+                if let Some(policy) = policies.get(name.as_bytes()) {
                     return Rc::clone(policy);
                 }
                 // Each name is compared letter by letter: not with ten thousand of them, and not
                 // for an error that is only counted.
-                let known = policies.keys().map(String::as_str).take(MAX_COMPARED);
+                let known = policies
+                    .texts()
+                    .take(MAX_COMPARED)
+                    .filter_map(|name| std::str::from_utf8(name).ok());
                 let is_shown = self.report.errors.more == 0;
                 let suggestion = is_shown
                     .then(|| suggest(known, name))
@@ -500,6 +497,7 @@ impl Reader {
                 "judges, counts and logs, but changes nothing: no origin is kept out and none let in",
             );
         }
+        policy.make_ready();
         policy
     }
 

@@ -58,14 +58,10 @@ impl Counter {
         let is_preflight = matches!(verdict.request, Request::Preflight { .. });
         match verdict.reason {
             Reason::Allowed(_) if is_preflight => {
-                let mismatch = verdict
-                    .answer
-                    .blocked
-                    .as_ref()
-                    .map(|blocked| match blocked {
-                        Blocked::Header(_) => Self::PreflightMismatchHeader,
-                        Blocked::Method => Self::PreflightMismatchMethod,
-                    });
+                let mismatch = verdict.blocked().map(|blocked| match blocked {
+                    Blocked::Header(_) => Self::PreflightMismatchHeader,
+                    Blocked::Method => Self::PreflightMismatchMethod,
+                });
                 [Some(Self::PreflightAllowed), mismatch]
             }
             Reason::Allowed(_) => [Some(Self::RequestAllowed), None],

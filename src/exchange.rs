@@ -4,10 +4,11 @@
 
 use std::rc::Rc;
 
+use crate::pairs;
 use crate::plugin::{Governed, Plugin, Stream};
 use crate::policy::{Mode, Policy};
 use crate::request::{Headers, HeadersMut};
-use crate::verdict::Verdict;
+use crate::verdict::{Reply, Verdict};
 
 /// Header lines by lower-case name. A second line of a name is joined to the first with a comma, as
 /// Envoy does with the headers of CORS.
@@ -121,6 +122,15 @@ pub struct Exchange {
     pub forwarded: Option<Lines>,
 }
 
+/// The headers of a reply, as a host reads them.
+fn lines_of(reply: &Reply) -> Lines {
+    let pairs = pairs::parse(&reply.serialize_headers()).unwrap_or_default();
+    pairs
+        .into_iter()
+        .map(|(name, value)| (String::from_utf8_lossy(&name).into_owned(), value))
+        .collect()
+}
+
 /// Sends a request through the plugin to an upstream that gives this response.
 pub fn exchange(plugin: &Plugin, request: Incoming, upstream: Response) -> Exchange {
     let governed = plugin.govern(&request);
@@ -134,7 +144,7 @@ pub fn exchange(plugin: &Plugin, request: Incoming, upstream: Response) -> Excha
         if let Some(reply) = policy.reply(verdict) {
             response = Response {
                 status: reply.status,
-                headers: reply.headers.iter().cloned().collect(),
+                headers: lines_of(&reply),
             };
             return Exchange {
                 response,

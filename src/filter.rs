@@ -9,7 +9,7 @@ use proxy_wasm::types::{Action, ContextType};
 use crate::config;
 use crate::counter::Counter;
 use crate::host::{self, HeaderMap, Level, Metric};
-use crate::plugin::{Governed, Plugin, Settings, Stream};
+use crate::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
 use crate::policy::{Mode, Policy};
 use crate::report::{Problems, Report};
 use crate::verdict::{Reason, Verdict};
@@ -80,7 +80,7 @@ impl HttpContext for Http {
             "told to"
         );
         let governed = self.shared.plugin.govern(&headers);
-        self.shared.tell_trouble(&governed);
+        self.shared.tell(governed.remark.as_ref());
         let Some((policy, verdict)) = governed.judge(&headers) else {
             return Action::Continue;
         };
@@ -161,12 +161,17 @@ impl Shared {
         }
     }
 
-    fn tell_trouble(&self, governed: &Governed) {
-        if let Some(trouble) = &governed.trouble {
-            self.counters.increment(Counter::MetadataInvalid);
-            if let Some(text) = &trouble.log {
-                host::log(Level::Error, &format!("cors: {text}"));
+    fn tell(&self, remark: Option<&MetadataRemark>) {
+        let (level, text) = match remark {
+            None => return,
+            Some(MetadataRemark::Invalid(text)) => {
+                self.counters.increment(Counter::MetadataInvalid);
+                (Level::Error, text.as_ref())
             }
+            Some(MetadataRemark::Warned(text)) => (Level::Warn, Some(text)),
+        };
+        if let Some(text) = text {
+            host::log(level, &format!("cors: {text}"));
         }
     }
 

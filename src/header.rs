@@ -57,10 +57,7 @@ pub const CORS_REQUEST_HEADERS: [&str; 9] = [
 /// Whether the bytes are a [token](https://www.rfc-editor.org/rfc/rfc9110#name-tokens): the form of
 /// a method and of a header name.
 pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty()
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+    !bytes.is_empty() && bytes.iter().all(|byte| is_in(*byte, Class::TOKEN))
 }
 
 /// A [CORS-safelisted method](https://fetch.spec.whatwg.org/#cors-safelisted-method) needs no
@@ -168,6 +165,65 @@ pub fn read_request_header_names<'a>(lines: impl Iterator<Item = &'a [u8]>) -> O
     }
     Some(names)
 }
+
+/// A set of bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Class(u8);
+
+impl Class {
+    /// Of a label of a host name.
+    pub const LABEL: Self = Self(1);
+    /// Of a scheme, lower case.
+    pub const SCHEME: Self = Self(2);
+    /// Of a [token](https://www.rfc-editor.org/rfc/rfc9110#name-tokens).
+    pub const TOKEN: Self = Self(4);
+}
+
+/// Whether the byte is in the set: one look-up, where a comparison with each range would cost three
+/// times as much in a module optimised for size.
+pub fn is_in(byte: u8, class: Class) -> bool {
+    CLASSES
+        .get(usize::from(byte))
+        .is_some_and(|classes| classes & class.0 != 0)
+}
+
+/// The sets that each byte is in.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "at compile time")]
+        let found = &mut classes[byte as usize];
+        if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') {
+            *found |= Class::LABEL.0;
+        }
+        if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.') {
+            *found |= Class::SCHEME.0;
+        }
+        let is_symbol = matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        );
+        if byte.is_ascii_alphanumeric() || is_symbol {
+            *found |= Class::TOKEN.0;
+        }
+        byte += 1;
+    }
+    classes
+};
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|one| name.eq_ignore_ascii_case(one))

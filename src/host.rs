@@ -9,6 +9,7 @@
     reason = "the host is reached through extern functions only"
 )]
 
+use crate::pairs;
 use crate::request::{Headers, HeadersMut};
 use crate::verdict::Reply;
 
@@ -29,7 +30,7 @@ impl Headers for HeaderMap {
     fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let map =
             returned(|data, size| unsafe { proxy_get_header_map_pairs(*self as u32, data, size) });
-        map.and_then(|map| parse_pairs(&map)).unwrap_or_default()
+        map.and_then(|map| pairs::parse(&map)).unwrap_or_default()
     }
 }
 
@@ -134,7 +135,7 @@ pub fn seconds() -> Option<u64> {
 
 /// Answers the request instead of an upstream.
 pub fn send(reply: &Reply) {
-    let headers = serialize_pairs(&reply.headers);
+    let headers = reply.serialize_headers();
     unsafe {
         proxy_send_local_response(
             u32::from(reply.status),
@@ -161,48 +162,6 @@ fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8
         return Some(Vec::new());
     }
     Some(unsafe { Vec::from_raw_parts(data, size, size) })
-}
-
-/// The ABI's form of a header map: the number of pairs, the lengths, then names and values, each
-/// followed by a zero.
-fn serialize_pairs(pairs: &[(&str, &[u8])]) -> Vec<u8> {
-    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
-    let size = pairs
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 10)
-        .sum::<usize>();
-    let mut map = Vec::with_capacity(size + 4);
-    map.extend_from_slice(&number(pairs.len()));
-    for (name, value) in pairs {
-        map.extend_from_slice(&number(name.len()));
-        map.extend_from_slice(&number(value.len()));
-    }
-    for (name, value) in pairs {
-        for part in [name.as_bytes(), *value] {
-            map.extend_from_slice(part);
-            map.push(0);
-        }
-    }
-    map
-}
-
-fn parse_pairs(map: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let (count, rest) = map.split_at_checked(4)?;
-    let count = usize::try_from(u32::from_le_bytes(count.try_into().ok()?)).ok()?;
-    let (lengths, mut rest) = rest.split_at_checked(count.checked_mul(8)?)?;
-    let mut take = |length: &[u8]| {
-        let length = usize::try_from(u32::from_le_bytes(length.try_into().ok()?)).ok()?;
-        let (taken, after) = rest.split_at_checked(length)?;
-        rest = after.get(1..)?;
-        Some(taken.to_vec())
-    };
-    lengths
-        .chunks_exact(8)
-        .map(|lengths| {
-            let (name, value) = lengths.split_at_checked(4)?;
-            Some((take(name)?, take(value)?))
-        })
-        .collect()
 }
 
 const COUNTER: u32 = 0;
@@ -268,27 +227,4 @@ unsafe extern "C" {
         value: *const u8,
         value_size: usize,
     ) -> u32;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_survive_the_abi() {
-        let map = serialize_pairs(&[("a", &b"1"[..]), ("long-name", b""), ("", b"\xff")]);
-        let pairs = parse_pairs(&map).unwrap();
-        assert_eq!(
-            pairs,
-            [
-                (b"a".to_vec(), b"1".to_vec()),
-                (b"long-name".to_vec(), b"".to_vec()),
-                (b"".to_vec(), b"\xff".to_vec()),
-            ]
-        );
-        for end in 0..map.len() {
-            assert_eq!(parse_pairs(&map[..end]), None, "{end}");
-        }
-        assert_eq!(parse_pairs(&[0xff; 64]), None);
-    }
 }

@@ -6,12 +6,13 @@
 //! `://localhost`. An origin is matched by looking up its own tails, of which there are few, so that
 //! the number of patterns does not matter; no byte is copied.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use regex_lite::Regex;
+
+use crate::header::{Class, is_in};
+use crate::text_map::TextMap;
 
 /// The longest origin that can be legal: a scheme of 64 bytes, `://`, a host of 253 bytes and `:65535`.
 pub const MAX_ORIGIN_LENGTH: usize = 64 + 3 + 253 + 6;
@@ -38,61 +39,73 @@ impl<'a> Origin<'a> {
 /// A [tuple origin](https://html.spec.whatwg.org/#concept-origin-tuple): scheme, host, port.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TupleOrigin<'a> {
-    text: &'a str,
+    text: &'a [u8],
     /// The index of `://` in the text.
     scheme_end: usize,
     /// The index of `:` before the port, or the length of the text.
     host_end: usize,
+    /// How many dots the host has; none if it is an IPv6 address.
+    dots: usize,
 }
 
 impl<'a> TupleOrigin<'a> {
-    fn parse(value: &'a [u8]) -> Option<Self> {
-        if value.len() > MAX_ORIGIN_LENGTH {
+    /// Looks at each byte once: this runs for every request from an origin that is not listed.
+    fn parse(text: &'a [u8]) -> Option<Self> {
+        if text.len() > MAX_ORIGIN_LENGTH {
             return None;
         }
-        let text = std::str::from_utf8(value).ok()?;
-        // By the first colon, not by "://": the search for a text costs more than all the rest.
-        let scheme_end = value.iter().position(|byte| *byte == b':')?;
-        let (scheme, rest) = text.split_at_checked(scheme_end)?;
-        let (host, port) = split_port(rest.strip_prefix("://")?);
-        if !is_scheme(scheme) || !is_host(host) || !port.is_none_or(is_port) {
-            return None;
-        }
-        Some(Self {
+        let scheme_end = scheme_length(text)?;
+        let rest = text.get(scheme_end..)?.strip_prefix(b"://")?;
+        let (host_length, dots) = match rest.first()? {
+            b'[' => (ipv6_length(rest)?, 0),
+            _ => domain_length(rest)?,
+        };
+        let is_end = match rest.get(host_length..)? {
+            [] => true,
+            [b':', port @ ..] => is_port(port),
+            _ => false,
+        };
+        is_end.then_some(Self {
             text,
             scheme_end,
-            host_end: scheme_end + 3 + host.len(),
+            host_end: scheme_end + 3 + host_length,
+            dots,
         })
     }
 
-    pub fn scheme(&self) -> &'a str {
+    pub fn scheme(&self) -> &'a [u8] {
         self.text.get(..self.scheme_end).unwrap_or_default()
     }
 
-    pub fn host(&self) -> &'a str {
+    pub fn host(&self) -> &'a [u8] {
         self.text
             .get(self.scheme_end + 3..self.host_end)
             .unwrap_or_default()
     }
 
     /// The port as written; a browser leaves the scheme's default port out.
-    pub fn port(&self) -> Option<&'a str> {
+    pub fn port(&self) -> Option<&'a [u8]> {
         self.text.get(self.host_end + 1..)
     }
 
     /// The port, with the scheme's default port taken for none.
-    pub fn port_unless_default(&self) -> Option<&'a str> {
+    pub fn port_unless_default(&self) -> Option<&'a [u8]> {
         self.port().filter(|port| !self.is_default_port(port))
     }
 
-    pub fn is_default_port(&self, port: &str) -> bool {
-        default_port(self.scheme()) == Some(port)
+    pub fn is_default_port(&self, port: &[u8]) -> bool {
+        default_port(self.scheme()).is_some_and(|default| default.as_bytes() == port)
+    }
+
+    /// The whole of it. A parsed origin is ASCII.
+    fn as_str(&self) -> &'a str {
+        std::str::from_utf8(self.text).unwrap_or_default()
     }
 }
 
 impl fmt::Display for TupleOrigin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text)
+        f.write_str(self.as_str())
     }
 }
 
@@ -223,8 +236,8 @@ impl TuplePattern {
         let port = match port {
             None => PortPattern::Default,
             Some("*") => PortPattern::Any,
-            Some(port) if !is_port(port) || port == "0" => return Err(E::Port),
-            Some(port) if default_port(scheme) == Some(port) => {
+            Some(port) if !is_port(port.as_bytes()) || port == "0" => return Err(E::Port),
+            Some(port) if default_port(scheme.as_bytes()) == Some(port) => {
                 remarks.push(Remark::DefaultPort);
                 PortPattern::Default
             }
@@ -364,13 +377,13 @@ pub struct OriginSet {
     any: bool,
     null: bool,
     /// Whole origins, also as they are listed with a slash behind.
-    exact: Texts,
+    exact: TextMap,
     /// Every scheme that a pattern with a tail names; it is a bit in the masks.
     schemes: Vec<String>,
     /// Tails with the port in them.
-    tails: Texts,
+    tails: TextMap,
     /// Tails of patterns that match any port.
-    any_port_tails: Texts,
+    any_port_tails: TextMap,
     depths: Depths,
     regexes: Vec<OriginRegex>,
 }
@@ -400,7 +413,7 @@ impl OriginSet {
     /// How many patterns there are.
     pub fn len(&self) -> usize {
         let tuples = [&self.exact, &self.tails, &self.any_port_tails]
-            .map(Texts::len)
+            .map(count)
             .iter()
             .sum::<usize>();
         tuples + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
@@ -421,7 +434,7 @@ impl OriginSet {
         }
         // What is listed is well-formed, or has the slash with which kgateway's documentation lists
         // and sends it.
-        if self.exact.has(value, EXACT) {
+        if has(&self.exact, value, EXACT) {
             return Ok(Match::Exact);
         }
         match Origin::parse(value) {
@@ -454,14 +467,15 @@ impl OriginSet {
                 } else {
                     origin.text.len()
                 };
-                let tail = origin.text.get(start..end).unwrap_or_default();
+                let tail = origin.as_str().get(start..end).unwrap_or_default();
                 let wildcard = if start == origin.scheme_end {
                     ""
                 } else {
                     "://*"
                 };
                 let port = if any_port { ":*" } else { "" };
-                format!("{}{wildcard}{tail}{port}", origin.scheme())
+                let scheme = String::from_utf8_lossy(origin.scheme());
+                format!("{scheme}{wildcard}{tail}{port}")
             }
             (Match::Exact | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
         }
@@ -471,9 +485,9 @@ impl OriginSet {
         if pattern.is_exact() {
             let origin = pattern.to_string();
             if pattern.slash {
-                self.exact.add(&format!("{origin}/"), EXACT);
+                add(&mut self.exact, &format!("{origin}/"), EXACT);
             }
-            self.exact.add(&origin, EXACT);
+            add(&mut self.exact, &origin, EXACT);
             return true;
         }
         let Some(mask) = self.scheme_mask(&pattern.scheme) else {
@@ -487,7 +501,7 @@ impl OriginSet {
             PortPattern::Any => &mut self.any_port_tails,
             PortPattern::Default | PortPattern::Exact(_) => &mut self.tails,
         };
-        tails.add(&tail, mask);
+        add(tails, &tail, mask);
         true
     }
 
@@ -515,14 +529,14 @@ impl OriginSet {
     /// the host. Plain loops: in a module optimised for size, chained iterators cost twice as much.
     fn find_tail(&self, origin: &TupleOrigin) -> Option<Match> {
         let mask = self.mask_of(origin.scheme())?;
-        let found = self.find_tail_at(origin, origin.scheme_end, mask);
+        // A whole host without its port: with one it would be exact.
+        let found = self.find_any_port_at(origin, origin.scheme_end, mask);
         if found.is_some() {
             return found;
         }
         if self.depths.most > 0 {
-            let host = origin.host().as_bytes();
-            let mut dots = count_dots(host);
-            for (at, byte) in host.iter().enumerate() {
+            let mut dots = origin.dots;
+            for (at, byte) in origin.host().iter().enumerate() {
                 if *byte != b'.' {
                     continue;
                 }
@@ -539,24 +553,27 @@ impl OriginSet {
     }
 
     fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
-        let tail = origin.text.as_bytes().get(start..)?;
-        if self.tails.has(tail, mask) {
+        if has(&self.tails, origin.text.get(start..)?, mask) {
             return Some(Match::Tail {
                 start,
                 any_port: false,
             });
         }
-        let tail = origin.text.as_bytes().get(start..origin.host_end)?;
-        self.any_port_tails.has(tail, mask).then_some(Match::Tail {
+        self.find_any_port_at(origin, start, mask)
+    }
+
+    fn find_any_port_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
+        let tail = origin.text.get(start..origin.host_end)?;
+        has(&self.any_port_tails, tail, mask).then_some(Match::Tail {
             start,
             any_port: true,
         })
     }
 
-    fn mask_of(&self, scheme: &str) -> Option<u64> {
+    fn mask_of(&self, scheme: &[u8]) -> Option<u64> {
         let mut mask = 1;
         for known in &self.schemes {
-            if known == scheme {
+            if known.as_bytes() == scheme {
                 return Some(mask);
             }
             mask <<= 1;
@@ -618,31 +635,26 @@ impl OriginRegex {
     }
 
     fn is_match(&self, origin: &TupleOrigin) -> bool {
-        self.whole.is_match(origin.text)
+        self.whole.is_match(origin.as_str())
     }
 }
 
-/// Whole origins or tails, with the schemes that go with each as a bit mask.
-#[derive(Debug, Default)]
-struct Texts(HashMap<Box<[u8]>, u64, BuildFnv>);
+/// Adds a whole origin or a tail, with the mask of a scheme.
+fn add(texts: &mut TextMap, text: &str, mask: u64) {
+    *texts.get_or_insert(text.as_bytes(), 0) |= mask;
+}
 
-impl Texts {
-    fn add(&mut self, text: &str, mask: u64) {
-        *self.0.entry(text.as_bytes().into()).or_insert(0) |= mask;
-    }
+fn has(texts: &TextMap, text: &[u8], mask: u64) -> bool {
+    texts.get(text).is_some_and(|schemes| schemes & mask != 0)
+}
 
-    fn has(&self, text: &[u8], mask: u64) -> bool {
-        self.0.get(text).is_some_and(|schemes| schemes & mask != 0)
-    }
-
-    /// How many patterns there are: what ends in a slash is the second key of one.
-    fn len(&self) -> usize {
-        self.0
-            .iter()
-            .filter(|(text, _)| !text.ends_with(b"/"))
-            .map(|(_, mask)| mask.count_ones() as usize)
-            .sum()
-    }
+/// How many patterns there are: what ends in a slash is the second key of one.
+fn count(texts: &TextMap) -> usize {
+    texts
+        .iter()
+        .filter(|(text, _)| !text.ends_with(b"/"))
+        .map(|(_, mask)| mask.count_ones() as usize)
+        .sum()
 }
 
 /// The mask of a whole origin, which holds its scheme.
@@ -658,7 +670,7 @@ struct Depths {
 
 impl Depths {
     fn include(&mut self, tail: &str) {
-        let dots = count_dots(tail.as_bytes());
+        let dots = tail.matches('.').count();
         self.least = self.least.min(dots);
         self.most = self.most.max(dots);
     }
@@ -673,40 +685,13 @@ impl Default for Depths {
     }
 }
 
-/// Builds the hasher of every map here.
-pub type BuildFnv = BuildHasherDefault<Fnv>;
-
-/// [FNV-1a](https://www.rfc-editor.org/rfc/rfc9923): short keys, and only configuration inserts
-/// them, so that no sender can make them collide. It needs no random numbers from the host.
-pub struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        let mut hash = self.0;
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// The port that the scheme implies, for the schemes that have one in the
 /// [URL standard](https://url.spec.whatwg.org/#default-port).
-fn default_port(scheme: &str) -> Option<&'static str> {
+fn default_port(scheme: &[u8]) -> Option<&'static str> {
     match scheme {
-        "ftp" => Some("21"),
-        "http" | "ws" => Some("80"),
-        "https" | "wss" => Some("443"),
+        b"ftp" => Some("21"),
+        b"http" | b"ws" => Some("80"),
+        b"https" | b"wss" => Some("443"),
         _ => None,
     }
 }
@@ -731,44 +716,66 @@ pub fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-3.1), lower case, at most 64 bytes.
+/// The length of the scheme at the start: [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-3.1),
+/// lower case, at most 64 bytes.
+fn scheme_length(text: &[u8]) -> Option<usize> {
+    if !text.first()?.is_ascii_lowercase() {
+        return None;
+    }
+    let length = text
+        .iter()
+        .position(|byte| !is_in(*byte, Class::SCHEME))
+        .unwrap_or(text.len());
+    (length <= 64).then_some(length)
+}
+
 fn is_scheme(scheme: &str) -> bool {
-    scheme.len() <= 64
-        && scheme
-            .as_bytes()
-            .first()
-            .is_some_and(u8::is_ascii_lowercase)
-        && scheme
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
+    scheme_length(scheme.as_bytes()) == Some(scheme.len())
 }
 
-fn is_port(port: &str) -> bool {
-    let canonical = port == "0" || !port.starts_with('0');
-    canonical && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
-}
-
-fn is_host(host: &str) -> bool {
-    match bracketed(host) {
-        Some(address) => {
-            !address.bytes().any(|byte| byte.is_ascii_uppercase())
-                && address.parse::<Ipv6Addr>().is_ok()
+fn is_port(port: &[u8]) -> bool {
+    let is_canonical = port == b"0" || !port.starts_with(b"0");
+    let mut number = 0;
+    for byte in port {
+        if !byte.is_ascii_digit() || number > u32::from(u16::MAX) {
+            return false;
         }
-        None => is_domain(host.strip_suffix('.').unwrap_or(host)),
+        number = number * 10 + u32::from(byte - b'0');
     }
+    is_canonical && !port.is_empty() && number <= u32::from(u16::MAX)
 }
 
-/// Labels of letters, digits, `-` and `_`: what DNS knows, less than what a URL can hold.
+/// The length of an IPv6 address in brackets at the start, lower case.
+fn ipv6_length(text: &[u8]) -> Option<usize> {
+    let end = text.iter().position(|byte| *byte == b']')?;
+    let address = std::str::from_utf8(text.get(1..end)?).ok()?;
+    let is_lower_case = !address.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_lower_case && address.parse::<Ipv6Addr>().is_ok()).then_some(end + 1)
+}
+
+/// The length of the domain at the start, with one trailing dot if it has one, and the number of its
+/// dots. Labels are what DNS knows, less than what a URL can hold.
+fn domain_length(text: &[u8]) -> Option<(usize, usize)> {
+    let (mut length, mut label, mut dots) = (0, 0, 0);
+    for byte in text {
+        if is_in(*byte, Class::LABEL) && label < 63 {
+            label += 1;
+        } else if *byte == b'.' && label > 0 {
+            label = 0;
+            dots += 1;
+        } else {
+            break;
+        }
+        length += 1;
+    }
+    let without_dot = length - usize::from(label == 0 && length > 0);
+    (1..=253).contains(&without_dot).then_some((length, dots))
+}
+
+/// Labels of letters, digits, `-` and `_`, with dots between them.
 pub fn is_domain(domain: &str) -> bool {
-    let mut label_length = 0;
-    for byte in domain.bytes() {
-        match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' if label_length < 63 => label_length += 1,
-            b'.' if label_length > 0 => label_length = 0,
-            _ => return false,
-        }
-    }
-    label_length > 0 && domain.len() <= 253
+    let length = domain_length(domain.as_bytes()).map(|(length, _)| length);
+    length == Some(domain.len()) && !domain.ends_with('.')
 }
 
 /// Whether the text holds the part. A plain loop: the standard library's search is a kilobyte of module.
@@ -776,14 +783,6 @@ pub fn holds(text: &str, part: &[u8]) -> bool {
     text.as_bytes()
         .windows(part.len())
         .any(|window| window == part)
-}
-
-fn count_dots(text: &[u8]) -> usize {
-    let mut dots = 0;
-    for byte in text {
-        dots += usize::from(*byte == b'.');
-    }
-    dots
 }
 
 fn bracketed(host: &str) -> Option<&str> {

@@ -2,17 +2,16 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
 use crate::config::read_policy;
 use crate::header::{AUTHORITY, PATH};
-use crate::origin::BuildFnv;
 use crate::policy::{Mode, Policy, UnmatchedRequests};
-use crate::report::Report;
+use crate::report::Problems;
 use crate::request::Headers;
-use crate::routes::{Ambiguous, Rules, Target};
+use crate::routes::{Ambiguous, Reads, Rules, Target};
+use crate::text_map::ByText;
 use crate::verdict::{Escaped, Refusal, Verdict};
 
 /// A request as the host lends it: its headers, and what the host knows of its route.
@@ -28,7 +27,7 @@ pub struct Plugin {
     top_level: Option<Rc<Policy>>,
     rule_list: Vec<Rule>,
     rules: Rules,
-    policies: HashMap<String, Rc<Policy>, BuildFnv>,
+    policies: ByText<Rc<Policy>>,
     route_metadata: Option<RouteMetadata>,
 }
 
@@ -54,7 +53,7 @@ impl Plugin {
             top_level,
             rule_list: Vec::new(),
             rules: Rules::default(),
-            policies: HashMap::default(),
+            policies: ByText::default(),
             route_metadata: None,
         }
     }
@@ -69,7 +68,7 @@ impl Plugin {
     }
 
     /// Sets the policies that route metadata may name.
-    pub fn set_policies(&mut self, policies: HashMap<String, Rc<Policy>, BuildFnv>) {
+    pub fn set_policies(&mut self, policies: ByText<Rc<Policy>>) {
         self.policies = policies;
     }
 
@@ -99,6 +98,9 @@ impl Plugin {
             return governed;
         }
         let reads = self.rules.reads();
+        if reads == Reads::default() {
+            return self.governed_by(None);
+        }
         let read = |wanted: bool, name: &str| wanted.then(|| stream.value(name)).flatten();
         let target = Target {
             route_name: reads
@@ -148,7 +150,7 @@ impl Plugin {
                 policy: self.top_level.clone(),
                 source: Source::TopLevel,
                 refusal: None,
-                trouble: None,
+                remark: None,
             },
         }
     }
@@ -188,7 +190,7 @@ impl Plugin {
             policy: Some(Rc::new(closed)),
             source: Source::Ambiguous,
             refusal: Some(Refusal::Path),
-            trouble: None,
+            remark: None,
         }
     }
 }
@@ -201,8 +203,7 @@ pub struct Governed {
     pub source: Source,
     /// What refuses every origin, whatever the policy allows.
     refusal: Option<Refusal>,
-    /// What is wrong with the route's metadata.
-    pub trouble: Option<MetadataTrouble>,
+    pub remark: Option<MetadataRemark>,
 }
 
 impl Governed {
@@ -211,7 +212,7 @@ impl Governed {
             policy: Some(policy),
             source,
             refusal: None,
-            trouble: None,
+            remark: None,
         }
     }
 
@@ -278,11 +279,13 @@ impl fmt::Display for Source {
     }
 }
 
-/// A route's metadata that names no policy and is none.
+/// What there is to say about the metadata of a route, and to log the first time that a text is seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct MetadataTrouble {
-    /// What to log: only the first time for each text.
-    pub log: Option<String>,
+pub enum MetadataRemark {
+    /// It names no policy and is none.
+    Invalid(Option<String>),
+    /// It is a policy that does what few people want.
+    Warned(String),
 }
 
 /// Policies that routes carry in their metadata, each distinct text parsed once.
@@ -295,7 +298,7 @@ struct RouteMetadata {
 #[derive(Debug, Default)]
 struct Cache {
     /// `None` for a text that is bad, or brings too many regular expressions.
-    policies: HashMap<Box<[u8]>, Option<Rc<Policy>>, BuildFnv>,
+    policies: ByText<Option<Rc<Policy>>>,
     /// How many regular expressions they have, which cost more memory than their texts.
     regexes: usize,
     full_is_logged: bool,
@@ -313,7 +316,7 @@ impl RouteMetadata {
     fn govern(
         &self,
         stream: &impl Stream,
-        named: &HashMap<String, Rc<Policy>, BuildFnv>,
+        named: &ByText<Rc<Policy>>,
         settings: &Settings,
     ) -> Option<Governed> {
         let text = |level: &str| {
@@ -323,81 +326,91 @@ impl RouteMetadata {
             Some(text) => (text, Source::RouteMetadata),
             None => (text("virtual_host_metadata")?, Source::VirtualHostMetadata),
         };
-        let named = std::str::from_utf8(&text)
-            .ok()
-            .and_then(|name| named.get(name));
-        if let Some(policy) = named {
+        if let Some(policy) = named.get(&text) {
             return Some(Governed::by(Rc::clone(policy), source));
         }
         // Nothing below borrows it again.
         let mut cache = self.cache.try_borrow_mut().ok()?;
-        Some(match cache.policy(&text, settings) {
-            Ok(policy) => Governed::by(policy, source),
-            Err(trouble) => Governed {
-                policy: Some(Rc::new(Policy {
-                    debug: settings.debug,
-                    ..Policy::default()
-                })),
-                source,
-                refusal: None,
-                trouble: Some(trouble),
-            },
+        let (policy, remark) = cache.policy(&text, settings);
+        let closed = || {
+            Rc::new(Policy {
+                debug: settings.debug,
+                ..Policy::default()
+            })
+        };
+        Some(Governed {
+            policy: Some(policy.unwrap_or_else(closed)),
+            source,
+            refusal: None,
+            remark,
         })
     }
 }
 
 impl Cache {
-    fn policy(&mut self, text: &[u8], settings: &Settings) -> Result<Rc<Policy>, MetadataTrouble> {
+    /// The policy of a text, unless it is bad.
+    fn policy(
+        &mut self,
+        text: &[u8],
+        settings: &Settings,
+    ) -> (Option<Rc<Policy>>, Option<MetadataRemark>) {
         if let Some(policy) = self.policies.get(text) {
-            return policy.clone().ok_or(MetadataTrouble { log: None });
+            let remark = policy.is_none().then_some(MetadataRemark::Invalid(None));
+            return (policy.clone(), remark);
         }
-        let once = |is_logged: &mut bool, log: String| MetadataTrouble {
-            log: (!std::mem::replace(is_logged, true)).then_some(log),
+        let refuse_once = |is_logged: &mut bool, log: String| {
+            let log = (!std::mem::replace(is_logged, true)).then_some(log);
+            (None, Some(MetadataRemark::Invalid(log)))
         };
         if text.len() > MAX_TEXT {
             let log = format!(
                 "a policy in route metadata has {} bytes; the limit is {MAX_TEXT}: its routes allow no origin",
                 text.len()
             );
-            return Err(once(&mut self.long_is_logged, log));
+            return refuse_once(&mut self.long_is_logged, log);
         }
         if self.policies.len() >= MAX_TEXTS {
             let log = format!(
                 "over {MAX_TEXTS} different policies in route metadata: the routes of any further one allow no origin; name policies instead"
             );
-            return Err(once(&mut self.full_is_logged, log));
+            return refuse_once(&mut self.full_is_logged, log);
         }
+        let (policy, remark) = self.read(text, settings);
+        let policy = policy.map(Rc::new);
+        self.policies.get_or_insert(text, policy.clone());
+        (policy, remark)
+    }
+
+    fn read(
+        &mut self,
+        text: &[u8],
+        settings: &Settings,
+    ) -> (Option<Policy>, Option<MetadataRemark>) {
         let (policy, report) = read_policy(text, settings);
-        let regexes = self.regexes
-            + policy
-                .as_ref()
-                .map_or(0, |policy| policy.origins.regex_count());
-        let policy = match policy {
-            Some(_) if regexes > MAX_REGEXES => Err(format!(
-                "over {MAX_REGEXES} regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead"
-            )),
-            Some(policy) => {
-                self.regexes = regexes;
-                Ok(Rc::new(policy))
-            }
-            None => Err(describe(&report)),
+        let Some(policy) = policy else {
+            let log = format!(
+                "a policy in route metadata is wrong, its routes allow no origin: {}",
+                join(&report.errors)
+            );
+            return (None, Some(MetadataRemark::Invalid(Some(log))));
         };
-        self.policies.insert(text.into(), policy.clone().ok());
-        policy.map_err(|log| MetadataTrouble { log: Some(log) })
+        let regexes = policy.origins.regex_count();
+        if regexes > 0 && self.regexes + regexes > MAX_REGEXES {
+            let log = format!(
+                "over {MAX_REGEXES} regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead"
+            );
+            return (None, Some(MetadataRemark::Invalid(Some(log))));
+        }
+        self.regexes += regexes;
+        let warned = (!report.warnings.is_empty())
+            .then(|| format!("a policy in route metadata: {}", join(&report.warnings)));
+        (Some(policy), warned.map(MetadataRemark::Warned))
     }
 }
 
-fn describe(report: &Report) -> String {
-    let errors: Vec<String> = report
-        .errors
-        .shown
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    format!(
-        "a policy in route metadata is wrong, its routes allow no origin: {}",
-        errors.join("; ")
-    )
+fn join(problems: &Problems) -> String {
+    let texts: Vec<String> = problems.shown.iter().map(ToString::to_string).collect();
+    texts.join("; ")
 }
 
 const MAX_REGEXES: usize = 1_000;

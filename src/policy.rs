@@ -12,6 +12,7 @@ use crate::header::{
     is_cors_safelisted_method, is_exposable, is_token, read_request_header_names,
 };
 use crate::origin::{Match, Origin, OriginSet, split_port};
+use crate::pairs::Pairs;
 use crate::request::{Headers, HeadersMut, Request, is_options};
 use crate::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Reply, Verdict};
 
@@ -36,6 +37,8 @@ pub struct Policy {
     pub(crate) allow: Option<String>,
     /// Read what only an explanation needs, and give the reason in a refusal's body.
     pub(crate) debug: bool,
+    /// What the answers to all preflights have in common; [`Policy::make_ready`] writes it.
+    pub(crate) ready: Pairs,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -134,6 +137,31 @@ pub(crate) enum UpstreamCors {
 }
 
 impl Policy {
+    /// Writes what no request changes. To be called when all else is set.
+    pub(crate) fn make_ready(&mut self) {
+        let mut ready = Pairs::new();
+        let mut push = |name, value: &str| {
+            if !value.is_empty() {
+                ready.push(name, value.as_bytes());
+            }
+        };
+        if self.credentials {
+            push(ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+        }
+        if let Methods::Listed(list) = &self.methods {
+            push(ACCESS_CONTROL_ALLOW_METHODS, &list.value);
+        }
+        if let RequestHeaders::Listed(list) = &self.headers {
+            push(ACCESS_CONTROL_ALLOW_HEADERS, &list.value);
+        }
+        if let Expose::Value(names) = &self.expose {
+            push(ACCESS_CONTROL_EXPOSE_HEADERS, names);
+        }
+        push(ACCESS_CONTROL_MAX_AGE, &self.max_age);
+        push(VARY, self.preflight_vary().unwrap_or_default());
+        self.ready = ready;
+    }
+
     /// Judges a request by its headers, reading no more of them than the policy needs.
     pub fn judge(&self, headers: &impl Headers) -> Verdict {
         let request = Request::read(headers);
@@ -152,7 +180,10 @@ impl Policy {
                     ),
                     request: Request::Preflight { origin, method },
                     is_plain_options: false,
-                    answer: answer.unwrap_or_default(),
+                    answer: answer
+                        .ok()
+                        .filter(|answer| *answer != PreflightAnswer::default())
+                        .map(Box::new),
                 }
             }
             (Ok(found), request) => self.actual(request, Reason::Allowed(found), headers),
@@ -172,7 +203,7 @@ impl Policy {
     pub fn reply<'a>(&'a self, verdict: &'a Verdict) -> Option<Reply<'a>> {
         match (&verdict.request, verdict.reason) {
             (Request::Preflight { origin, method }, Reason::Allowed(_)) => {
-                Some(self.preflight_reply(origin, method, &verdict.answer))
+                Some(self.preflight_reply(origin, method, verdict.answer.as_deref()))
             }
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
                 match self.unmatched_preflights {
@@ -181,6 +212,7 @@ impl Policy {
                     UnmatchedPreflights::Ignore => Some(Reply {
                         status: self.preflight_status as u16,
                         headers: self.vary_on_origin(),
+                        ready: &NOTHING_READY,
                         body: String::new(),
                     }),
                     UnmatchedPreflights::Reject => Some(self.preflight_refusal(verdict)),
@@ -195,6 +227,7 @@ impl Policy {
                 Some(Reply {
                     status: 403,
                     headers,
+                    ready: &NOTHING_READY,
                     body: String::new(),
                 })
             }
@@ -203,13 +236,13 @@ impl Policy {
                 let mut headers = vec![(ALLOW, allow.as_bytes())];
                 if self.is_open() || matches!(verdict.reason, Reason::Allowed(_)) {
                     let origin = verdict.request.origin().unwrap_or_default();
-                    self.grant_origin(origin, &mut headers);
-                    self.grant_exposed("allow, vary", &mut headers);
+                    self.grant(origin, &mut headers);
                 }
                 headers.append(&mut self.vary_on_origin());
                 Some(Reply {
                     status: 204,
                     headers,
+                    ready: &NOTHING_READY,
                     body: String::new(),
                 })
             }
@@ -243,7 +276,10 @@ impl Policy {
             // A cache that ignores Vary would serve the value to every origin.
             (None, _) => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
             (Some(_), _) => {
-                for name in GRANT_HEADERS.into_iter().chain(PREFLIGHT_HEADERS) {
+                for name in GRANT_HEADERS {
+                    headers.remove(name);
+                }
+                for name in PREFLIGHT_HEADERS {
                     headers.remove(name);
                 }
             }
@@ -297,7 +333,7 @@ impl Policy {
                 request,
                 reason,
                 is_plain_options: false,
-                answer: PreflightAnswer::default(),
+                answer: None,
             },
             request => self.actual(request, reason, headers),
         }
@@ -308,7 +344,7 @@ impl Policy {
             request,
             reason,
             is_plain_options: self.allow.is_some() && is_options(headers),
-            answer: PreflightAnswer::default(),
+            answer: None,
         }
     }
 
@@ -376,36 +412,24 @@ impl Policy {
         &'a self,
         origin: &'a [u8],
         method: &'a [u8],
-        answer: &'a PreflightAnswer,
+        answer: Option<&'a PreflightAnswer>,
     ) -> Reply<'a> {
-        let mut headers = Vec::with_capacity(8);
-        self.grant_origin(origin, &mut headers);
-        let allow_methods = match &self.methods {
-            Methods::Any if self.allows_method(method) => method,
-            Methods::Any => b"",
-            Methods::Listed(list) => list.value.as_bytes(),
-        };
-        if !allow_methods.is_empty() {
-            headers.push((ACCESS_CONTROL_ALLOW_METHODS, allow_methods));
+        let mut headers = vec![(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin))];
+        if matches!(self.methods, Methods::Any) && self.allows_method(method) {
+            headers.push((ACCESS_CONTROL_ALLOW_METHODS, method));
         }
-        let allow_headers = match &self.headers {
-            RequestHeaders::Any => answer.asked_headers.as_slice(),
-            RequestHeaders::Listed(list) => list.value.as_bytes(),
-        };
-        if !allow_headers.is_empty() {
-            headers.push((ACCESS_CONTROL_ALLOW_HEADERS, allow_headers));
-        }
-        self.grant_exposed("", &mut headers);
-        headers.push((ACCESS_CONTROL_MAX_AGE, self.max_age.as_bytes()));
-        if answer.private_network {
-            headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
-        }
-        if let Some(vary) = self.preflight_vary() {
-            headers.push((VARY, vary.as_bytes()));
+        if let Some(answer) = answer {
+            if matches!(self.headers, RequestHeaders::Any) && !answer.asked_headers.is_empty() {
+                headers.push((ACCESS_CONTROL_ALLOW_HEADERS, &answer.asked_headers));
+            }
+            if answer.private_network {
+                headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
+            }
         }
         Reply {
             status: self.preflight_status as u16,
             headers,
+            ready: &self.ready,
             body: String::new(),
         }
     }
@@ -421,25 +445,23 @@ impl Policy {
         Reply {
             status: 403,
             headers,
+            ready: &NOTHING_READY,
             body,
         }
     }
 
-    fn grant_origin<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
+    fn grant<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
         headers.push((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)));
         if self.credentials {
             headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true"));
         }
-    }
-
-    /// `own` are the names of the reply's own headers.
-    fn grant_exposed<'a>(&'a self, own: &'a str, headers: &mut Vec<(&'static str, &'a [u8])>) {
-        let names = match &self.expose {
-            Expose::All => own,
+        let exposed = match &self.expose {
+            // The names of the reply's own headers.
+            Expose::All => "allow, vary",
             Expose::Value(names) => names,
         };
-        if !names.is_empty() {
-            headers.push((ACCESS_CONTROL_EXPOSE_HEADERS, names.as_bytes()));
+        if !exposed.is_empty() {
+            headers.push((ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()));
         }
     }
 
@@ -567,19 +589,23 @@ fn is_same_origin(request: &Request, headers: &impl Headers) -> bool {
         return false;
     };
     let (host, port) = split_port(authority);
-    host.eq_ignore_ascii_case(origin.host())
+    let port = port.map(str::as_bytes);
+    host.as_bytes().eq_ignore_ascii_case(origin.host())
         && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
 }
 
+/// For replies that depend on the request altogether.
+static NOTHING_READY: Pairs = Pairs::new();
+
 /// The headers that every granted response may carry.
-const GRANT_HEADERS: [&str; 3] = [
+static GRANT_HEADERS: &[&str] = &[
     ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_ALLOW_CREDENTIALS,
     ACCESS_CONTROL_EXPOSE_HEADERS,
 ];
 
 /// The headers that mean something on the answer to a preflight only.
-const PREFLIGHT_HEADERS: [&str; 4] = [
+static PREFLIGHT_HEADERS: &[&str] = &[
     ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_HEADERS,
     ACCESS_CONTROL_MAX_AGE,

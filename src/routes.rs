@@ -4,9 +4,9 @@
 //! to a rule wins, in this order, whatever the order of the rules in the configuration.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use crate::origin::{BuildFnv, holds, is_domain, normalize_ipv6, split_port};
+use crate::origin::{holds, is_domain, normalize_ipv6, split_port};
+use crate::text_map::ByText;
 
 /// Rules by what they match; a rule is its index in the configuration.
 #[derive(Debug, Default)]
@@ -78,9 +78,6 @@ impl Rules {
     /// Finds the rule for a request. `Err` if the path as sent and the path as normalised lead to
     /// different rules: then somebody tries to get around one of them.
     pub fn find(&self, target: &Target) -> Result<Option<usize>, Ambiguous> {
-        if self.reads == Reads::default() {
-            return Ok(None);
-        }
         let route_name = target.route_name.as_deref().map(String::from_utf8_lossy);
         let authority = target.authority.as_deref().map(String::from_utf8_lossy);
         let host = authority.as_deref().map(host_of);
@@ -133,8 +130,8 @@ pub struct Ambiguous {
 #[derive(Debug)]
 struct Level<T> {
     any: Option<T>,
-    exact: HashMap<Box<str>, T, BuildFnv>,
-    below: HashMap<Box<str>, T, BuildFnv>,
+    exact: ByText<T>,
+    below: ByText<T>,
     /// The length of the longest key: what is longer is not looked up, so that a path of 60 KiB does
     /// not cost a hundred times its length.
     longest: usize,
@@ -144,8 +141,8 @@ impl<T> Default for Level<T> {
     fn default() -> Self {
         Self {
             any: None,
-            exact: HashMap::default(),
-            below: HashMap::default(),
+            exact: ByText::default(),
+            below: ByText::default(),
             longest: 0,
         }
     }
@@ -165,8 +162,8 @@ impl<T> Level<T> {
         }
         match key {
             Key::Any => self.any.get_or_insert(default),
-            Key::Exact(text) => self.exact.entry(text.as_str().into()).or_insert(default),
-            Key::Below(text) => self.below.entry(text.as_str().into()).or_insert(default),
+            Key::Exact(text) => self.exact.get_or_insert(text.as_bytes(), default),
+            Key::Below(text) => self.below.get_or_insert(text.as_bytes(), default),
         }
     }
 
@@ -178,14 +175,18 @@ impl<T> Level<T> {
         found: impl Fn(&T) -> Option<usize>,
     ) -> Option<usize> {
         let fits = |part: &&str| part.len() <= self.longest;
-        let exact = || self.exact.get(text.filter(fits)?).and_then(&found);
+        let exact = || {
+            self.exact
+                .get(text.filter(fits)?.as_bytes())
+                .and_then(&found)
+        };
         let within = || {
             if self.below.is_empty() {
                 return None;
             }
             below(text?)
                 .filter(fits)
-                .find_map(|part| self.below.get(part).and_then(&found))
+                .find_map(|part| self.below.get(part.as_bytes()).and_then(&found))
         };
         let any = || self.any.as_ref().and_then(&found);
         exact().or_else(within).or_else(any)

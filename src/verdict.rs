@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::origin::{Match, Mismatch};
+use crate::pairs::Pairs;
 use crate::request::Request;
 
 /// The decision about one request, made once, in the request phase: a later filter may change
@@ -13,8 +14,15 @@ pub struct Verdict {
     pub reason: Reason,
     /// `OPTIONS` that is no preflight, under `autoOptions`.
     pub is_plain_options: bool,
-    /// What only an answered preflight has.
-    pub answer: PreflightAnswer,
+    /// What some answered preflights have. Behind a pointer: all other verdicts are moved about.
+    pub answer: Option<Box<PreflightAnswer>>,
+}
+
+impl Verdict {
+    /// Why the browser will not send the actual request although its origin is allowed.
+    pub fn blocked(&self) -> Option<&Blocked> {
+        self.answer.as_ref()?.blocked.as_ref()
+    }
 }
 
 /// What an answered preflight says beyond the policy's own lists.
@@ -24,7 +32,6 @@ pub struct PreflightAnswer {
     pub asked_headers: Vec<u8>,
     /// Whether access to a private network was asked for and is granted.
     pub private_network: bool,
-    /// Why the browser will not send the actual request although its origin is allowed.
     pub blocked: Option<Blocked>,
 }
 
@@ -101,11 +108,21 @@ pub enum Blocked {
 }
 
 /// A whole response that the filter gives itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub struct Reply<'a> {
     pub status: u16,
+    /// The headers that depend on the request.
     pub headers: Vec<(&'static str, &'a [u8])>,
+    /// Those that do not.
+    pub ready: &'a Pairs,
     pub body: String,
+}
+
+impl Reply<'_> {
+    /// All headers, in the form of the ABI.
+    pub fn serialize_headers(&self) -> Vec<u8> {
+        self.ready.serialize_behind(&self.headers)
+    }
 }
 
 /// The one text of a verdict: for the debug log, the command line and the page. It holds the
@@ -130,7 +147,7 @@ impl fmt::Display for Verdict {
             Reason::Refused(refusal) => write!(f, " refused: {refusal}")?,
             Reason::SameOrigin(_) => f.write_str(" passed: it is of the same origin")?,
         }
-        match &self.answer.blocked {
+        match self.blocked() {
             Some(Blocked::Header(name)) => {
                 write!(
                     f,

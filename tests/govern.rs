@@ -2,7 +2,7 @@
 
 use cors::config;
 use cors::counter::Counter;
-use cors::plugin::{Plugin, Stream};
+use cors::plugin::{MetadataRemark, Plugin, Stream};
 use cors::request::Headers;
 
 #[test]
@@ -37,7 +37,10 @@ fn bad_metadata_allows_no_origin_and_is_told_once() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let log = |text: &str| {
         let governed = plugin.govern(&Request::new(text));
-        governed.trouble.map(|trouble| trouble.log)
+        governed.remark.map(|remark| match remark {
+            MetadataRemark::Invalid(log) => log,
+            MetadataRemark::Warned(log) => panic!("warned: {log}"),
+        })
     };
     let bad = log("nonsense").expect("trouble").expect("a line");
     assert!(
@@ -170,4 +173,17 @@ impl Stream for Request {
             .then(|| self.metadata.clone())
             .flatten()
     }
+}
+
+#[test]
+fn dubious_metadata_is_told_once_and_governs() {
+    let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
+    let text = r#"{"allowOrigins": ["*"], "allowCredentials": true}"#;
+    let remark = || plugin.govern(&Request::new(text)).remark;
+    let Some(MetadataRemark::Warned(log)) = remark() else {
+        panic!("no warning");
+    };
+    assert!(log.contains("every site can act as your users"), "{log}");
+    assert_eq!(remark(), None);
+    assert!(explain(&plugin, text).contains("allowed"));
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cors::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use cors::header::{METHOD, is_token};
-use cors::plugin::Plugin;
+use cors::plugin::{MetadataRemark, Plugin};
 use cors::policy::Mode;
 use cors::verdict::{Reason, Refusal};
 use serde::Serialize;
@@ -228,11 +228,8 @@ impl Told {
             None if exchange.governed.policy.is_some() => format!("mode off ({source})"),
             None => "no policy governs it".to_owned(),
         };
-        if let Some(log) = exchange
-            .governed
-            .trouble
-            .as_ref()
-            .and_then(|trouble| trouble.log.as_ref())
+        if let Some(MetadataRemark::Invalid(Some(log)) | MetadataRemark::Warned(log)) =
+            &exchange.governed.remark
         {
             let _ = write!(verdict, "; {log}");
         }
