@@ -3,8 +3,9 @@
 /**
  * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is not
  * there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
+ * `form` is how a key stands in a path.
  */
-export function locate(text, paths) {
+export function locate(text, paths, form = (key) => key) {
   const wanted = new Set(paths.flatMap(ancestors));
   const found = {};
   let at = 0;
@@ -29,7 +30,8 @@ export function locate(text, paths) {
           const key = string();
           space();
           at++; // the colon
-          const name = canonical(JSON.parse(text.slice(key.start, key.end)));
+          const written = JSON.parse(text.slice(key.start, key.end));
+          const name = form(path === form("policies") ? written : canonical(written));
           value(path ? `${path}.${name}` : name, key);
         }
         space();
@@ -62,34 +64,42 @@ export function positionOf(text, offset) {
 
 /**
  * The text with a list in one of its objects made longer, or with a field set; the rest of it stays as it is.
- * `edit` is {object: path, field, add: [...]}, or {object, field, value}; `base` is what a list starts with if it is missing.
+ * `edit` is {object, field, add: [...]}, or {object, field, value}; `object` is its path as a list, such as
+ * ["policies", "a.b"]; `base` is what a list starts with if it is missing.
  */
 export function edited(text, { object, field, add, value, base = [] }) {
   if (!text.trim()) text = "{}";
-  const path = object ? `${object}.${field}` : field;
-  const root = JSON.parse(text);
-  const holder = object.split(/\.|\[(\d+)\]/).filter(Boolean).reduce((node, part) => node[part], root);
+  const place = (...below) => {
+    const path = exact([...object, ...below]);
+    return locate(text, [path], JSON.stringify)[path];
+  };
+  const holder = object.reduce((node, part) => node[part], JSON.parse(text));
   const name = Object.keys(holder).find((key) => canonical(key) === field);
   const old = name === undefined ? undefined : holder[name];
   const wanted = value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
   const written = Array.isArray(wanted) ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(wanted);
   if (old !== undefined) {
-    const { start, end } = locate(text, [path])[path];
+    const { start, end } = place(field);
     const isOneLine = !text.slice(start, end).includes("\n");
     if (value !== undefined || isOneLine || !old.length) return text.slice(0, start) + written + text.slice(end);
     // A list over several lines gets its new lines in the same way.
-    const last = locate(text, [`${path}[${old.length - 1}]`])[`${path}[${old.length - 1}]`];
+    const last = place(field, old.length - 1);
     const indent = /\n[ \t]*$/.exec(text.slice(0, last.start))?.[0] ?? " ";
     const more = wanted.slice(old.length).map((item) => `,${indent}${JSON.stringify(item)}`);
     return text.slice(0, last.end) + more.join("") + text.slice(last.end);
   }
-  const { start, end } = locate(text, [object])[object];
+  const { start, end } = place();
   const inside = text.slice(start + 1, end - 1);
   const rest = inside.trimEnd();
   const indent = /\n[ \t]*(?=")/.exec(inside)?.[0] ?? (inside.includes("\n") || !rest ? "\n  " : " ");
   const close = rest && /\s*$/.exec(inside)[0];
   const line = `${rest ? "," : ""}${indent}${JSON.stringify(field)}: ${written}`;
   return text.slice(0, start + 1) + rest + line + (rest ? close : "\n") + text.slice(end - 1);
+}
+
+/** A path given as a list, in words that cannot be mistaken: keys in quotes. */
+function exact(parts) {
+  return parts.map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`)).join("").slice(parts.length ? 1 : 0);
 }
 
 /** A path, and all paths above it. */

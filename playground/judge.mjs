@@ -18,7 +18,7 @@ export class Judge {
   /** Offers a configuration as it was typed: {ok, problems: [{level, path, text}]}. */
   configure(text) {
     const { ok, log } = this.#exact.configure(text);
-    if (ok) this.#talking.configure(JSON.stringify(withDebug(JSON.parse(text.trim() || "{}"))));
+    if (ok) this.#talking.configure(withDebug(JSON.parse(text.trim() || "{}")));
     const problems = log.map((line) => readProblem(line.text)).filter(Boolean);
     return { ok, problems };
   }
@@ -36,10 +36,18 @@ export class Judge {
   }
 }
 
-/** `{}` alone is the preset `open`; with `debug` it would be no policy at all. */
+/**
+ * `{}` alone is the preset `open`; with `debug` it would be no policy at all. A policy that is off would not say that it
+ * governs: in its place stands one that watches.
+ */
 function withDebug(configuration) {
   const isEmpty = Object.keys(configuration).length === 0;
-  return { ...(isEmpty ? { presets: ["open"] } : configuration), debug: true };
+  const talking = { ...(isEmpty ? { presets: ["open"] } : configuration), debug: true };
+  return JSON.stringify(talking, (_, value) => {
+    if (!/^off$/i.test(value?.mode)) return value;
+    const { policies, rules, debug } = value;
+    return { policies, rules, debug, allowOrigins: ["null"], mode: "shadow" };
+  });
 }
 
 /** A line of the module's log, unless it only greets. */

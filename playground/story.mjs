@@ -8,9 +8,9 @@ import { plan, run } from "./browser.mjs";
  */
 export function tell(judge, policy, { origin, url, method, headers, credentials, upstream }) {
   const call = plan({ origin, url, method, headers, credentials });
-  const result = run(call, (request) => judge.send(request, upstream));
+  const result = run(call, (request) => governed(judge.send(request, upstream), policy));
   const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(call, result)];
-  return { verdict: verdict(call, result), steps: steps.filter(Boolean), fixes: fixes(call, result, policy) };
+  return { verdict: verdict(call, result), steps: steps.filter(Boolean), fixes: fixes(call, result) };
 }
 
 function verdict(call, { blocked, actual, readable }) {
@@ -86,6 +86,7 @@ function actualStep(call, { blocked, actual }) {
     if (call.credentials) points.push(good("Access-Control-Allow-Credentials is true"));
   }
   if (!actual.source) points.push(info("No policy governs this request: it passes untouched"));
+  if (actual.mode === "off") points.push(info(`The ${actual.source} is off: the request passes untouched`));
   const location = value(actual, "location");
   if (/^30[12378]$/.test(actual.status) && location && !failed) {
     points.push(info(`The browser follows the redirect to ${location}, and all of this begins anew there`));
@@ -116,86 +117,96 @@ function scriptStep(call, { blocked, actual, readable, hidden }) {
 }
 
 /** What to change so that it works. `edits` are for `edited` of json.mjs. */
-function fixes(call, { blocked, preflight, actual, hidden }, policy) {
-  const decided = preflight ?? actual;
-  const object = objectOf(decided?.source, policy);
-  if (!blocked) return exposeFix(hidden, actual, object);
-  const here = decided?.source && decided.source !== "top-level policy" ? ` of ${decided.source}` : "";
-  const edit = (fields) => (object === undefined ? undefined : [{ object, ...fields }]);
-  const governing = object === undefined ? undefined : at(policy, object);
+function fixes(call, { blocked, preflight, actual, hidden }) {
+  if (!blocked) return exposeFix(hidden, actual);
   if (blocked.kind === "call") {
     return [{ text: call.blocked.includes("mixed") ? "Serve the API over https." : "Change the call: no policy can allow it." }];
   }
+  const decided = preflight ?? actual;
+  const { object, mode } = decided;
+  const [of, within] = !object?.length ? ["", ""] : [` of ${decided.source}`, ` in ${decided.source}`];
+  const edits = (...fields) => object && fields.map((field) => ({ object, ...field }));
   if (!decided.source) {
     const text = "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow the origin at the top level.";
-    return [{ text, edits: [{ object: "", field: "allowOrigins", add: [call.origin] }] }];
+    return [{ text, edits: [{ object: [], field: "allowOrigins", add: [call.origin] }] }];
   }
-  if (String(governing?.mode).toLowerCase() === "shadow") {
+  if (mode === "off") {
+    return [{ text: `The ${decided.source} is off: the upstream alone decides, and has to allow it; or change the mode.` }];
+  }
+  if (mode === "shadow") {
     const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
-    return [{ text, edits: [{ object, field: "mode", value: "enforce" }] }];
+    return [{ text, edits: edits({ field: "mode", value: "enforce" }) }];
   }
   switch (blocked.kind) {
     case "method":
+      if (call.method === "patch") {
+        return [{ text: "Write PATCH in upper case in the script: browsers leave it as it is, and methods are compared exactly." }];
+      }
       return [{
-        text: `Add "${call.method}" to allowMethods${here}.`,
-        edits: edit({ field: "allowMethods", add: [call.method], base: ["GET", "HEAD", "POST"] }),
+        text: `Add "${call.method}" to allowMethods${of}.`,
+        edits: edits({ field: "allowMethods", add: [call.method], base: ["GET", "HEAD", "POST"] }),
       }];
-    case "header":
-      return [{ text: `Add ${names(blocked.names)} to allowHeaders${here}.`, edits: edit({ field: "allowHeaders", add: blocked.names }) }];
+    case "header": {
+      const list = blocked.names.map((name) => `"${name}"`).join(", ");
+      return [{ text: `Add ${list} to allowHeaders${of}.`, edits: edits({ field: "allowHeaders", add: blocked.names }) }];
+    }
     case "credentials":
       return [
-        { text: `Allow credentials${here}, if the API needs cookies.`, edits: edit({ field: "allowCredentials", value: true }) },
+        { text: `Set allowCredentials to true${within}, if the API needs cookies.`, edits: edits({ field: "allowCredentials", value: true }) },
         { text: "Or call fetch() without credentials." },
       ];
     case "wildcard":
       return [
         {
-          text: `List the origin instead of *, and allow credentials${here}.`,
-          edits: object === undefined ? undefined : [
-            { object, field: "allowOrigins", value: [call.origin] },
-            { object, field: "allowCredentials", value: true },
-          ],
+          text: `List "${call.origin}" in allowOrigins${of} instead of "*", and set allowCredentials to true.`,
+          edits: edits({ field: "allowOrigins", value: [call.origin] }, { field: "allowCredentials", value: true }),
         },
         { text: "Or call fetch() without credentials: for that, * is enough." },
       ];
     default:
-      return originFixes(call, decided, object, here);
+      return originFixes(call, decided, of, edits);
   }
 }
 
-function originFixes(call, decided, object, here) {
+function originFixes(call, decided, of, edits) {
   if (decided.source === "conflicting rules") {
-    return [{ text: "Send the path as a browser normalises it: as sent, and as an upstream may read it, it leads to two rules." }];
+    return [{ text: "Write the path of the URL plainly: as sent, and as an upstream may read it, it leads to two rules." }];
   }
-  if (/refused: malformed/.test(decided.says)) return [{ text: "Check the origin: no browser sends it in this form." }];
+  if (/refused: malformed/.test(decided.says)) {
+    return [{ text: "Write the origin as a browser does: scheme://host[:port], in lower case." }];
+  }
   if (call.origin === "null") {
-    const text = 'Give the page an origin: allow-same-origin on its sandboxed frame, or a server for its file. Listing "null" would allow any site that sandboxes a frame.';
+    const text = 'Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. Listing "null" would allow any site that sandboxes a frame.';
     return [{ text }];
   }
   return [{
-    text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${here}.`,
-    edits: object === undefined ? undefined : [{ object, field: "allowOrigins", add: [call.origin] }],
+    text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${of}.`,
+    edits: edits({ field: "allowOrigins", add: [call.origin] }),
   }];
 }
 
 /** Hidden headers are no error; it is offered to show those that an application may want. */
-function exposeFix(hidden, actual, object) {
+function exposeFix(hidden, { object, mode }) {
   const wanted = hidden.filter((name) => !/^(set-cookie2?|vary|allow|date|server|connection|access-control-.*)$/.test(name));
-  if (!wanted.length || object === undefined || !actual.source) return [];
+  if (!wanted.length || !object || mode !== "enforce") return [];
   const text = `To let the script read ${names(wanted)}, add ${wanted.length > 1 ? "them" : "it"} to exposeHeaders.`;
   return [{ text, optional: true, edits: [{ object, field: "exposeHeaders", add: wanted }] }];
 }
 
-/** The path of the policy object that decided. */
+/** An answer, with the `object` of the policy that decided, as a path for `edited`, and its `mode`. */
+function governed(answer, policy) {
+  const object = objectOf(answer.source, policy);
+  const mode = String(object?.reduce((node, part) => node?.[part], policy)?.mode ?? "enforce").toLowerCase();
+  return { ...answer, object, mode, says: mode === "off" ? "" : answer.says };
+}
+
 function objectOf(source, policy) {
-  if (source === "top-level policy") return "";
+  if (source === "top-level policy") return [];
   const [, index] = /^rules\[(\d+)\]/.exec(source ?? "") ?? [];
   if (index === undefined) return undefined;
   const { policyRef, policy_ref: ref = policyRef } = policy.rules?.[index] ?? {};
-  return ref === undefined ? `rules[${index}].policy` : `policies.${ref}`;
+  return ref === undefined ? ["rules", Number(index), "policy"] : ["policies", ref];
 }
-
-const at = (policy, path) => path.split(/\.|\[(\d+)\]/).filter(Boolean).reduce((node, part) => node?.[part], policy);
 
 function keeps(maxAge) {
   const seconds = Number(maxAge ?? 5);
