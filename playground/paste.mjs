@@ -29,17 +29,11 @@ function readCurl(text) {
   };
   let body = false;
   for (let i = 0; i < words.length; i++) {
-    let word = words[i];
     const take = () => words[++i] ?? "";
-    // -XPUT, -H"…" and --header=… carry their values.
-    const joined = /^(-[A-Za-z])(?=.)([^]*)$/.exec(word);
-    if (joined && !word.startsWith("--") && TAKES_VALUE.has(joined[1])) {
-      word = joined[1];
-      words.splice(i + 1, 0, joined[2]);
-    } else if (/^--[\w-]+=/.test(word)) {
-      words.splice(i + 1, 0, word.slice(word.indexOf("=") + 1));
-      word = word.slice(0, word.indexOf("="));
-    }
+    // -sXPUT and --header=… carry more than an option: what follows it becomes a word of its own.
+    const [, option, rest] = /^(--[\w-]+)=([^]*)$/.exec(words[i]) ?? /^(-[A-Za-z#0-9])([^]+)$/.exec(words[i]) ?? [];
+    if (option) words.splice(i, 1, option, option.startsWith("--") || TAKES_VALUE.has(option) ? rest : `-${rest}`);
+    const word = words[i];
     if (/^(-X|--request)$/.test(word)) request.method = take();
     else if (/^(-H|--header)$/.test(word)) header(take());
     else if (/^(-A|--user-agent|-e|--referer)$/.test(word)) take();
@@ -49,12 +43,13 @@ function readCurl(text) {
     else if (word === "--url") request.url = take();
     else if (/^(-I|--head)$/.test(word)) request.method ??= "HEAD";
     else if (/^(-G|--get)$/.test(word)) request.method ??= "GET";
+    else if (/^(-T|--upload-file)$/.test(word)) take(), (request.method ??= "PUT");
     else if (TAKES_VALUE.has(word)) take();
     else if (!word.startsWith("-")) request.url ??= word;
-    else if (/^-[a-zA-Z]*I/.test(word)) request.method ??= "HEAD";
   }
   if (!request.url) throw new Error("This curl command has no URL.");
-  if (!/^[a-z]+:\/\//i.test(request.url)) request.url = `http://${request.url}`;
+  // curl adds the scheme; here only to what looks like a host.
+  if (/^(localhost|[^/?#]+[.:][^/?#]+)([/?#]|$)/i.test(request.url)) request.url = `http://${request.url}`;
   request.method ??= body ? "POST" : "GET";
   const has = (name) => request.headers.some(([own]) => own.toLowerCase() === name);
   if (body && !has("content-type") && request.method !== "GET") {
@@ -70,7 +65,7 @@ function readFetch(text) {
   if (!quoted) throw new Error("This fetch(…) call could not be read: its URL has to be a text in quotes.");
   let options = {};
   try {
-    if (rest?.trim()) options = JSON.parse(rest.trim().replace(/,\s*$/, ""));
+    if (rest?.trim()) options = JSON.parse(rest.trim().replace(/,\s*$/, "")) ?? {};
   } catch {
     throw new Error('The second argument of this fetch(…) call is not JSON; use the browser\'s "Copy as fetch".');
   }
@@ -78,7 +73,7 @@ function readFetch(text) {
   const request = {
     url: quoted.slice(1, -1),
     method: String(options.method ?? "GET"),
-    headers: Object.entries(options.headers ?? {}).map(([name, value]) => [name, String(value)]),
+    headers: Object.entries(Object(options.headers)).map(([name, value]) => [name, String(value)]),
     credentials: options.credentials === "include",
   };
   if (options.referrer && !request.headers.some(([name]) => name.toLowerCase() === "origin") && URL.canParse(options.referrer)) {
@@ -89,6 +84,9 @@ function readFetch(text) {
 
 /** A request as it is on the wire, turned into what the script asked for. */
 function asScript({ url, method, headers, credentials = false }, notes) {
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#]/i.test(url)) {
+    throw new Error(`${JSON.stringify(url)} is no URL with a host; write it whole, as in https://api.example.com/orders`);
+  }
   const take = (name) => headers.find(([own]) => own.toLowerCase() === name)?.[1];
   const found = { url, method, credentials };
   if (take("origin")) found.origin = take("origin");
@@ -117,14 +115,17 @@ function readConsole(text) {
   const firefox = /Cross-Origin Request Blocked: .*? at (\S+?)\.? \(Reason: (.*?)\)\./s.exec(text);
   const safari = take(/(?:Fetch API|XMLHttpRequest) cannot load (\S+?)\.? due to access control checks/);
   const safariOrigin = take(/Origin (\S+) is not allowed by Access-Control-Allow-Origin/);
+  const unsafeHeader = take(/Refused to get unsafe header "(.+?)"/);
+  const webSocket = take(/WebSocket connection to 'ws(s?:[^']+)' failed/);
+  const isLocal = /Permission was denied for this request to access the `?\w+`? address space/.test(text);
   // A line out of the middle of a message says something, too.
-  const isPart = /Access-Control-(Allow|Request)-[A-Z]/.test(text);
-  if (!chromium && !firefox && !safari && !safariOrigin && !isPart) return undefined;
+  const isPart = /Access-Control-(Allow|Request)-[A-Z]|does not have HTTP ok status|Redirect is not allowed for a preflight/.test(text);
+  if (![chromium, firefox, safari, safariOrigin, unsafeHeader, webSocket, isLocal, isPart].some(Boolean)) return undefined;
 
   const found = {};
   const notes = [];
   const origin = chromium?.[3] ?? safariOrigin;
-  const url = chromium?.[2] ?? firefox?.[1] ?? safari;
+  const url = chromium?.[2] ?? firefox?.[1] ?? safari ?? (webSocket && `http${webSocket}`);
   if (origin) found.origin = origin;
   else notes.push("The message does not say the origin: enter the page that the script runs on.");
   if (url) found.url = url;
@@ -136,10 +137,13 @@ function readConsole(text) {
   if (/Did not find method/.test(text)) notes.push("Firefox does not say which method; PUT stands for it.");
   if (header) found.headers = [[header, header.toLowerCase() === "content-type" ? "application/json" : "…"]];
   if (/credentials mode is 'include'|Allow-Credentials|Credential is not supported/.test(text)) found.credentials = true;
-  if (/preflight/.test(text) && !method && !header) {
+  if (/preflight|HTTP ok status/.test(text) && !method && !header) {
     found.headers = [["content-type", "application/json"]];
     notes.push("There was a preflight, the message does not say why; a JSON body stands for the reason.");
   }
+  if (unsafeHeader) notes.push(`To let the script read ${unsafeHeader}, add it to exposeHeaders.`);
+  if (webSocket) notes.push('Browsers check no CORS on a WebSocket: the handshake is judged like this GET, and "unmatchedRequests": "reject" alone refuses it.');
+  if (isLocal) notes.push("The browser's user or administrator said no; nothing at the gateway changes that.");
   if (/redirected from/.test(text)) notes.push("The answer that was blocked came after a redirect; this is the URL it led to.");
   return { kind: "console error", found, notes };
 }
@@ -163,6 +167,15 @@ function split(text) {
 }
 
 // Options of curl whose value must not be taken for the URL.
-const TAKES_VALUE = new Set(
-  "-X -H -A -e -b -u -d -F -o -x -m -c -w -T -r -K -E --output --proxy --max-time --connect-timeout --cookie-jar --write-out --upload-file --range --config --cert --key --cacert --resolve --connect-to --retry --interface --limit-rate --unix-socket --aws-sigv4".split(" "),
-);
+const TAKES_VALUE = new Set(`
+  -A -b -c -C -d -D -e -E -F -H -K -m -o -P -Q -r -t -T -u -U -w -x -X -y -Y -z
+  --abstract-unix-socket --alt-svc --aws-sigv4 --cacert --capath --cert --cert-type --ciphers --config --connect-timeout
+  --connect-to --continue-at --cookie-jar --create-file-mode --crlfile --curves --delegation --dns-interface --dns-ipv4-addr
+  --dns-ipv6-addr --dns-servers --doh-url --dump-header --engine --etag-compare --etag-save --expect100-timeout --form-string
+  --ftp-port --happy-eyeballs-timeout-ms --haproxy-clientip --hsts --interface --keepalive-time --key --key-type --libcurl
+  --limit-rate --local-port --login-options --max-filesize --max-redirs --max-time --netrc-file --noproxy --output
+  --output-dir --parallel-max --pass --pinnedpubkey --preproxy --proto --proto-default --proto-redir --proxy --proxy-cacert
+  --proxy-header --proxy-user --proxy1.0 --quote --range --rate --request-target --resolve --retry --retry-delay
+  --retry-max-time --service-name --socks4 --socks4a --socks5 --socks5-hostname --speed-limit --speed-time --stderr
+  --time-cond --tls-max --tls13-ciphers --trace --trace-ascii --unix-socket --variable --write-out
+`.trim().split(/\s+/));

@@ -189,6 +189,12 @@ for (const [text, expected] of [
     url: "https://api.example/x", method: "PUT", origin: "https://app.example", credentials: true, headers: [["X-A", "it's"]],
   }],
   ["curl https://api.example/ -d '{}' -o out", { method: "POST", headers: [["content-type", "application/x-www-form-urlencoded"]] }],
+  ["curl -iX OPTIONS -vH 'Origin: https://app.example' -so /dev/null api.example/x", { url: "http://api.example/x", method: "OPTIONS", origin: "https://app.example" }],
+  ["curl -sX POST -# --max-filesize 100 -kLu a:b localhost:8080", { url: "http://localhost:8080", method: "POST", headers: [["authorization", "…"]] }],
+  ["curl -sIL --retry 3 [::1]:80/x", { url: "http://[::1]:80/x", method: "HEAD" }],
+  ["curl -T file https://api.example/", { method: "PUT" }],
+  ['fetch("https://api.example/", null)', { url: "https://api.example/", method: "GET", headers: [] }],
+  ['fetch("https://api.example/", {"headers": null})', { headers: [] }],
   ["curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H 'Access-Control-Request-Headers: x-a, x-b'",
     { method: "DELETE", origin: "null", headers: [["x-a", "…"], ["x-b", "…"]] }],
   ['fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
@@ -199,21 +205,25 @@ for (const [text, expected] of [
     { origin: "null", credentials: true }],
   ["Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
     { url: "https://api.example/", headers: [["x-a", "…"]] }],
+  ["WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response code: 403", { url: "https://api.example/chat", method: undefined }],
   ["Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200", { origin: "https://app.example" }],
 ]) {
   const { found } = readPaste(text);
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
   checked++;
 }
-// Every line of the README's table of CORS errors is read.
+// Every line of the README's table of what browsers say is read.
 const readme = readFileSync(new URL("../README.md", here), "utf8");
-const lines = [...readme.matchAll(/^\| `([^`]*Access-Control-[^`]*)` \|/gm)].map(([, line]) => line);
-assert(lines.length > 7, "the README's table of what browsers say");
+const [, table] = /^\| what the browser says \|.*\n\|.*\n((?:\|.*\n)+)/m.exec(readme);
+const lines = [...table.matchAll(/^\| (`+)(.*?)\1 \|/gm)].map(([, , line]) => line);
+assert.equal(lines.length, table.trim().split("\n").length);
 for (const line of lines) {
-  assert.equal(readPaste(line.replaceAll("'URL'", "'https://api.example/'").replaceAll("'ORIGIN'", "'https://app.example'")).kind, "console error");
+  const scheme = line.startsWith("WebSocket") ? "wss" : "https";
+  const text = line.replaceAll("'URL'", `'${scheme}://api.example/'`).replaceAll("'ORIGIN'", "'https://app.example'");
+  assert.equal(readPaste(text).kind, "console error", line);
   checked++;
 }
-for (const nonsense of ["", "hello", "curl", "curl 'unclosed", "fetch(x)", "Access to fetch at nowhere", "\0", "{}", "x".repeat(200_000)]) {
+for (const nonsense of ["", "hello", "curl", "curl 'unclosed", "curl OPTIONS", "curl 100", "curl $URL/x", "fetch(x)", 'fetch("/api")', "Access to fetch at nowhere", "\0", "{}", "x".repeat(200_000)]) {
   assert.throws(() => readPaste(nonsense), (error) => error.constructor === Error && error.message.length > 20, nonsense.slice(0, 40));
   checked++;
 }
