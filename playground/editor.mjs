@@ -80,11 +80,22 @@ export class Editor {
     button.append(element("span", "kind", `${ICONS[level]} ${level[0].toUpperCase()}${level.slice(1)}${line}: `), ...where, text);
     button.addEventListener("click", () => {
       this.#area.focus();
-      if (start !== undefined) this.#area.setSelectionRange(start, end);
+      if (start === undefined) return;
+      this.#area.setSelectionRange(start, end);
+      this.#reveal(start);
     });
     const item = element("li");
     item.append(button);
     return item;
+  }
+
+  #reveal(start) {
+    const { line, column } = positionOf(this.text, start);
+    this.#paint.children[line - 1]?.scrollIntoView({ block: "center" });
+    // A plain text scrolls by itself; its lines are about equally high.
+    const lines = this.text.split("\n");
+    const share = (line - 1 + column / (lines[line - 1].length + 1)) / lines.length;
+    this.#area.scrollTop = share * this.#area.scrollHeight - this.#area.clientHeight / 2;
   }
 }
 
@@ -96,7 +107,7 @@ function place(text, problems) {
     const start = Math.min(end, text.length - 1);
     return problems.map((problem) => ({ ...problem, start: Math.max(0, start), end: start + 1 }));
   }
-  const places = text.trim() ? locate(text, problems.map(({ path }) => path)) : {};
+  const places = text.trim() && problems.length ? locate(text, problems.map(({ path }) => path)) : {};
   return problems.map((problem) => {
     const found = problem.path ? places[problem.path] : undefined;
     if (!found) return problem;

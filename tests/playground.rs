@@ -162,6 +162,46 @@ fn errors_stand_at_their_place() {
 }
 
 #[test]
+fn the_caret_stands_where_the_text_is_painted() {
+    let page = Page::open();
+    for (width, height) in [(1280, 900), (390, 844)] {
+        page.emulate(width, height, "light");
+        let fits = page.run(
+            "const [own, paint] = ['#policy', '#paint'].map((id) => getComputedStyle($(id)));
+            return own.fontSize === paint.fontSize && own.lineHeight === paint.lineHeight
+                && $('#policy').scrollHeight === $('#policy').clientHeight && $('#policy').clientHeight > 300;",
+        );
+        assert_eq!(fits, json!(true), "{width}");
+    }
+}
+
+#[test]
+fn a_problem_leads_to_its_line() {
+    let page = Page::open();
+    page.emulate(1280, 700, "light");
+    // Long, and so long that it is not painted.
+    for origins in [300, 3000] {
+        let shown = page.text(&format!(
+            r#"const origins = Array.from({{ length: {origins} }}, (_, i) => `https://host-${{i}}.example`);
+            origins[origins.length / 2] = 'wrong';
+            set('#policy', JSON.stringify({{ allowOrigins: origins }}, null, 2));
+            await until(() => $('#problems').textContent.includes(`line ${{3 + origins.length / 2}}: `), 30);
+            $('#problems button').click();
+            const shown = $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd);
+            if ($('#editor').classList.contains('plain')) {{
+              // About as far down as the line is.
+              const middle = ($('#policy').scrollTop + $('#policy').clientHeight / 2) / $('#policy').scrollHeight;
+              return shown + (middle > 0.45 && middle < 0.55);
+            }}
+            const {{ top, bottom }} = $('.line.error').getBoundingClientRect();
+            const pane = $('main > .pane').getBoundingClientRect();
+            return shown + (top > pane.top && bottom < pane.bottom && top > 0 && bottom < innerHeight);"#,
+        ));
+        assert_eq!(shown, "\"wrong\"true", "{origins}");
+    }
+}
+
+#[test]
 fn a_fix_changes_the_policy_and_nothing_else() {
     let page = Page::open();
     let policy = page.text(
