@@ -27,7 +27,9 @@ const UPSTREAM = {
 
 const waiting = new Map();
 addEventListener("message", ({ data, source }) => {
-  if (data.ready) frames.find(({ element }) => element.contentWindow === source)?.ready(data.origin);
+  const frame = frames.find(({ element }) => element.contentWindow === source);
+  if (!frame) return;
+  if (data.ready) frame.ready(data.origin);
   waiting.get(data.id)?.(data.result);
   waiting.delete(data.id);
 });

@@ -538,6 +538,36 @@ fn the_live_page_sees_what_the_playground_foretells() {
     assert_eq!(said, Ok(json!(expected)));
 }
 
+/// The frames of the live page send requests from the origin of whoever serves them: for its own page alone.
+#[test]
+fn the_live_pages_frame_serves_no_other_site() {
+    let site = Upstream::start(|head| file(head.start.split(' ').nth(1).unwrap_or_default()));
+    let stranger = Upstream::start(|_| file_of("text/html", b"<iframe></iframe>".to_vec()));
+    let browser = Browser::start();
+    // Whether a message is answered, asked of pages of both.
+    let answered = |port: u16| {
+        browser.open(&format!("http://127.0.0.1:{port}/live-frame.html"));
+        let asked = browser.run(
+            &format!(
+                "{HELPERS}
+                const said = [];
+                addEventListener('message', ({{ data }}) => said.push(data));
+                const frame = document.body.appendChild(document.createElement('iframe'));
+                frame.src = 'http://localhost:{}/live-frame.html';
+                await until(() => said.some(({{ ready }}) => ready));
+                frame.contentWindow.postMessage({{ id: 1, url: '/', init: {{}} }}, '*');
+                await sleep(500);
+                return said.some(({{ id }}) => id === 1);",
+                site.port
+            ),
+            Value::Null,
+        );
+        asked.expect("an answer")
+    };
+    assert_eq!(answered(site.port), json!(true));
+    assert_eq!(answered(stranger.port), json!(false));
+}
+
 #[test]
 #[ignore = "writes playground/screenshot*.png anew"]
 fn screenshots() {
