@@ -1,11 +1,11 @@
 // The page: what is typed, what the module and the browser's rules make of it, and what is shown.
 
-import { readOrigin, readUrl } from "./browser.mjs";
+import { isToken, readOrigin, readUrl } from "./browser.mjs";
 import { Editor } from "./editor.mjs";
 import { EXAMPLES, REQUEST } from "./examples.mjs";
 import { Judge } from "./judge.mjs";
 import { edited } from "./json.mjs";
-import { MAX_LINK, fromHash, readHeaders, toHash } from "./link.mjs";
+import { fromHash, readHeaders, toHash } from "./link.mjs";
 import { manifests } from "./manifests.mjs";
 import { readPaste } from "./paste.mjs";
 import { tell } from "./story.mjs";
@@ -72,10 +72,11 @@ function update() {
 function judged(state) {
   let call;
   try {
-    const origin = field("origin", () => readOrigin(state.origin));
-    field("url", () => readUrl(state.url));
-    call = { ...state, origin, upstream: { status: state.status, headers: state.upstream } };
-    checkBytes(call);
+    const origin = field("origin", readOrigin);
+    field("url", readUrl);
+    const headers = field("headers", readLines);
+    field("status", checkStatus);
+    call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
     const policy = JSON.parse(state.policy.trim() || "{}");
     return tell(judge, policy, call);
   } catch (error) {
@@ -91,25 +92,34 @@ function refused(problems) {
   return { verdict: { good: false, title: "The module refuses this policy", text }, steps: [], fixes: [] };
 }
 
-/** Header values are bytes; a character above U+00FF is none. */
-function checkBytes({ headers, upstream }) {
-  const bad = [...headers, ...upstream.headers].flat().find((text) => /[^\x00-\xff]/.test(text.replaceAll("…", "")));
-  if (bad) throw new Error(`${JSON.stringify(bad)} has a character that no header can carry.`);
-  for (const line of [...headers, ...upstream.headers]) line[1] = line[1].replaceAll("…", "...");
+/** Header lines, of which each must be one. Values are bytes; a character above U+00FF is none. */
+function readLines(text) {
+  for (const line of text.split("\n").filter((line) => line.trim())) {
+    const [name, ...value] = line.split(":");
+    if (!isToken(name.trim()) || !value.length) throw new Error(`${JSON.stringify(line)} is not a header; write name: value`);
+    if (/[^\x00-\xff…]/.test(line)) throw new Error(`${JSON.stringify(line)} has a character that no header can carry.`);
+  }
+  return readHeaders(text.replaceAll("…", "..."));
 }
 
+function checkStatus(text) {
+  if (text.trim() && !/^\s*[2-5]\d\d\s*$/.test(text)) throw new Error(`${JSON.stringify(text)} is not the status of an answer; write 200 to 599`);
+}
+
+/** What a field holds, read; where it cannot be, the field is marked. */
 function field(id, reading) {
   try {
-    return reading();
+    return reading($(id).value);
   } catch (error) {
     $(id).setAttribute("aria-invalid", "true");
+    $(id).closest("details")?.setAttribute("open", "");
     throw error;
   }
 }
 
 function showProblem(text = "") {
   $("request-problem").textContent = text;
-  if (!text) for (const id of ["origin", "url"]) $(id).removeAttribute("aria-invalid");
+  if (!text) for (const marked of $("request").querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
 }
 
 function showHealth({ ok, problems }) {
@@ -140,7 +150,7 @@ function read() {
     method: $("method").value || "GET",
     credentials: $("credentials").checked,
     headers: readHeaders($("headers").value),
-    status: Number($("status").value) || 200,
+    status: Number($("status").value) || DEFAULTS.status,
     upstream: readHeaders($("upstream").value),
   };
 }
@@ -162,14 +172,14 @@ function write(state) {
 /** Keeps the address up to date, unless it would be too long for a link. */
 function remember(state) {
   const hash = toHash(state, DEFAULTS);
-  if (hash.length <= MAX_LINK && location.hash.slice(1) !== hash) {
+  if (hash !== undefined && location.hash.slice(1) !== hash) {
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   }
 }
 
 async function share() {
   const hash = toHash(read(), DEFAULTS);
-  if (hash.length > MAX_LINK) return say("Too long for a link: copy the policy itself.");
+  if (hash === undefined) return say("Too long for a link: copy the policy itself.");
   const link = `${location.origin}${location.pathname}${hash && `#${hash}`}`;
   await copy(link, "Link copied");
 }
@@ -210,6 +220,10 @@ function listen() {
     update();
   });
   $("share").addEventListener("click", share);
+  $("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // what is behind the # is the state
+    $("verdict").focus();
+  });
   $("copy").addEventListener("click", () => copy($("manifest").textContent, "Copied"));
   $("paste-open").addEventListener("click", () => {
     const open = $("paste").hidden;

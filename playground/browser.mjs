@@ -189,7 +189,7 @@ function unsafeReason(name, value) {
 
 const isSafelistedMethod = (method) => /^(GET|HEAD|POST)$/.test(method);
 const isForbiddenMethod = (method) => /^(CONNECT|TRACE|TRACK)$/i.test(method);
-const isToken = (text) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
+export const isToken = (text) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
 
 /** https://fetch.spec.whatwg.org/#forbidden-request-header: the browser drops them without a word. */
 export function isForbiddenRequestHeaderName(name) {

@@ -2,8 +2,9 @@
 //
 //   #origin=https://app.example.com&url=https://api.example.com/&method=PUT&header=x-a:+1&policy={…}
 
-/** The state as the part of an address behind the `#`; what is as by default is left out. */
+/** The state as the part of an address behind the `#`; what is as by default is left out. None if it is too long. */
 export function toHash(state, defaults) {
+  if (state.policy.length > MAX_LINK) return undefined;
   const fields = new URLSearchParams();
   for (const [name, value] of Object.entries(state)) {
     if (Array.isArray(value)) {
@@ -12,7 +13,8 @@ export function toHash(state, defaults) {
       for (const [header, text] of value) fields.append(name, `${header}: ${text}`);
     } else if (value !== defaults[name]) fields.append(name, String(value));
   }
-  return fields.toString();
+  const hash = fields.toString();
+  return hash.length > MAX_LINK ? undefined : hash;
 }
 
 /** The state that a hash holds, over the defaults. Fields that are not known are left aside. */
@@ -39,4 +41,4 @@ export function readHeaders(text) {
 }
 
 /** A link longer than this is cut or refused by chats and mail. */
-export const MAX_LINK = 32_000;
+const MAX_LINK = 32_000;

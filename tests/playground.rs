@@ -202,6 +202,21 @@ fn a_problem_leads_to_its_line() {
 }
 
 #[test]
+fn the_way_past_the_policy_keeps_what_was_typed() {
+    let page = Page::open();
+    let kept = page.run(
+        r##"set('#policy', '{"allowOrigins": ["https://mine.example"]}'); set('#origin', 'https://mine.example');
+        await until(() => location.hash.includes('mine'));
+        const before = location.hash;
+        $('.skip').click();
+        await sleep(200);
+        return $('#policy').value.includes('mine') && $('#origin').value.includes('mine')
+            && location.hash === before && document.activeElement === $('#verdict');"##,
+    );
+    assert_eq!(kept, json!(true));
+}
+
+#[test]
 fn a_fix_changes_the_policy_and_nothing_else() {
     let page = Page::open();
     let policy = page.text(
@@ -272,12 +287,23 @@ fn pasted_texts_are_read_and_nonsense_stays() {
         ("#origin", "nonsense", "is not an origin"),
         ("#method", "A B", "is not a method"),
         ("#headers", "not a header at all", "is not a header"),
+        ("#headers", "x-a", "is not a header"),
         ("#headers", "x-a: 中", "no header can carry"),
+        ("#upstream", "x-a", "is not a header"),
+        ("#upstream", "x a: 1", "is not a header"),
+        ("#status", "nonsense", "is not the status"),
+        ("#status", "99999", "is not the status"),
     ] {
         let said = page.text(&format!(
             "const before = $('{field}').value; set('{field}', {nonsense:?}); await verdict();
-            const said = $('#verdict-text').textContent + $('{field}').value; set('{field}', before); await verdict(); return said;"
+            const said = $('#verdict-text').textContent + $('{field}').value;
+            const marked = $('{field}').ariaInvalid === 'true' && $('#request-problem').textContent === $('#verdict-text').textContent
+                && $('{field}').getAttribute('aria-describedby') === 'request-problem';
+            set('{field}', before); await verdict();
+            return [marked, $('{field}').ariaInvalid !== 'true', said].join(' ');"
         ));
+        let is_marked = said.starts_with("true true ") || field == "#method";
+        assert!(is_marked, "{field} {nonsense}: {said}");
         assert!(said.contains(says) && said.ends_with(nonsense), "{said}");
     }
     page.is_quiet();
@@ -340,6 +366,27 @@ fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
     assert!(
         complaints.iter().all(|line| line.contains("404")),
         "{complaints:?}"
+    );
+}
+
+#[test]
+fn scripts_that_do_not_load_are_told() {
+    let browser = Browser::start();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/index.html");
+    browser.open(&format!("file://{}", page.display()));
+    let said = browser.run(
+        &format!("{HELPERS}\nreturn [await verdict(), $('#broken').textContent, $('#broken').checkVisibility()].join('\\n')"),
+        Value::Null,
+    );
+    let said = said.expect("what it says");
+    let said = said.as_str().expect("text");
+    assert!(
+        said.starts_with("No verdict without the page's scripts\n"),
+        "{said}"
+    );
+    assert!(
+        said.contains("They need a recent browser and a server") && said.ends_with("true"),
+        "{said}"
     );
 }
 
