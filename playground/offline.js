@@ -22,6 +22,6 @@ self.addEventListener("fetch", (event) => {
 
 const NAME = "playground";
 const FILES = [
-  "./", "style.css", "app.mjs", "browser.mjs", "editor.mjs", "examples.mjs", "host.mjs", "json.mjs", "judge.mjs", "link.mjs",
-  "manifests.mjs", "paste.mjs", "story.mjs", "view.mjs", "cors.wasm",
+  "./", "style.css", "app.js", "browser.js", "editor.js", "examples.js", "host.js", "json.js", "judge.js", "link.js",
+  "manifests.js", "paste.js", "story.js", "view.js", "cors.wasm",
 ];

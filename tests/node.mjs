@@ -5,7 +5,7 @@
 // a header with commas, then on one that shows the first line only. Then many requests must not make memory grow.
 
 import { readFileSync } from "node:fs";
-import { load } from "../playground/host.mjs";
+import { load } from "../playground/host.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));

@@ -6,14 +6,14 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { checkCors, checkPreflight, plan, readOrigin, run } from "../playground/browser.mjs";
-import { EXAMPLES, REQUEST } from "../playground/examples.mjs";
-import { Judge } from "../playground/judge.mjs";
-import { edited, locate, offsetOf } from "../playground/json.mjs";
-import { fromHash, toHash } from "../playground/link.mjs";
-import { manifests } from "../playground/manifests.mjs";
-import { readPaste } from "../playground/paste.mjs";
-import { tell } from "../playground/story.mjs";
+import { checkCors, checkPreflight, plan, readOrigin, run } from "../playground/browser.js";
+import { EXAMPLES, REQUEST } from "../playground/examples.js";
+import { Judge } from "../playground/judge.js";
+import { edited, locate, offsetOf } from "../playground/json.js";
+import { fromHash, toHash } from "../playground/link.js";
+import { manifests } from "../playground/manifests.js";
+import { readPaste } from "../playground/paste.js";
+import { tell } from "../playground/story.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { plan, run } from "../playground/browser.mjs";
-import { EXAMPLES, REQUEST } from "../playground/examples.mjs";
-import { Judge } from "../playground/judge.mjs";
-import { tell } from "../playground/story.mjs";
+import { plan, run } from "../playground/browser.js";
+import { EXAMPLES, REQUEST } from "../playground/examples.js";
+import { Judge } from "../playground/judge.js";
+import { tell } from "../playground/story.js";
 
 const [corsctl, module] = process.argv.slice(2);
 const judge = await Judge.start(readFileSync(module));

@@ -4,7 +4,7 @@
 // knows none of their contexts any more, and nothing was logged but what each configuration says.
 
 import { readFileSync } from "node:fs";
-import { load } from "../playground/host.mjs";
+import { load } from "../playground/host.js";
 
 const [module, count] = [process.argv[2], Number(process.argv[3])];
 const WARM_UP = 20_000;

@@ -2,7 +2,7 @@
 //
 //   node tests/bench/configure.mjs cors.wasm CONFIGURATION.json
 import { readFileSync } from "node:fs";
-import { load } from "../../playground/host.mjs";
+import { load } from "../../playground/host.js";
 
 const [module, file] = process.argv.slice(2).map((path) => readFileSync(path));
 const runs = [];

@@ -3,7 +3,7 @@
 //
 //   node tests/bench/trace.mjs POLICY.json KINDS.json ONE.wasm OTHER.wasm
 import { readFileSync } from "node:fs";
-import { load } from "../../playground/host.mjs";
+import { load } from "../../playground/host.js";
 
 const [policy, kinds, ...modules] = process.argv.slice(2);
 const traces = await Promise.all(

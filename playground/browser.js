@@ -4,7 +4,7 @@
 //   const call = plan({ origin, url, method, headers, credentials });   // what it will send, and why
 //   run(call, send);                                                    // sends it, and says what the script gets
 //
-// Header values are byte strings, as in host.mjs.
+// Header values are byte strings, as in host.js.
 
 /**
  * What the browser makes of a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed, with

@@ -1,6 +1,6 @@
 // Reads what developers have at hand: a curl command, "Copy as fetch", or the error on a browser's console.
 
-import { isForbiddenRequestHeaderName } from "./browser.mjs";
+import { isForbiddenRequestHeaderName } from "./browser.js";
 
 /**
  * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes}. Only what the

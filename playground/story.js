@@ -1,6 +1,6 @@
 // Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to change.
 
-import { plan, run } from "./browser.mjs";
+import { plan, run } from "./browser.js";
 
 /**
  * Runs the call through the browser's rules and the filter. `judge.send` is asked; `policy` is the configuration as an
@@ -116,7 +116,7 @@ function scriptStep(call, { blocked, actual, readable, hidden }) {
   return { at: "Script", state: "good", title: "What the script may read", points };
 }
 
-/** What to change so that it works. `edits` are for `edited` of json.mjs. */
+/** What to change so that it works. `edits` are for `edited` of json.js. */
 function fixes(call, { blocked, preflight, actual, hidden }) {
   if (!blocked) return exposeFix(hidden, actual);
   if (blocked.kind === "call") {

@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 
-/** Shows a story as story.mjs tells it; `apply` is called with the edits of a fix that is taken. */
+/** Shows a story as story.js tells it; `apply` is called with the edits of a fix that is taken. */
 export function showStory({ verdict, steps, fixes }, apply) {
   const state = verdict.good === undefined ? "" : verdict.good ? "good" : "bad";
   $("verdict").className = `verdict ${state}`;

@@ -1,6 +1,6 @@
 // The module, run twice: once just as configured, for the exact answers, and once with `debug`, for its explanations.
 
-import { load } from "./host.mjs";
+import { load } from "./host.js";
 
 export class Judge {
   #exact;

@@ -1,15 +1,15 @@
 // The page: what is typed, what the module and the browser's rules make of it, and what is shown.
 
-import { isToken, readOrigin, readUrl } from "./browser.mjs";
-import { Editor } from "./editor.mjs";
-import { EXAMPLES, REQUEST } from "./examples.mjs";
-import { Judge } from "./judge.mjs";
-import { edited } from "./json.mjs";
-import { fromHash, readHeaders, toHash } from "./link.mjs";
-import { manifests } from "./manifests.mjs";
-import { readPaste } from "./paste.mjs";
-import { tell } from "./story.mjs";
-import { showStory } from "./view.mjs";
+import { isToken, readOrigin, readUrl } from "./browser.js";
+import { Editor } from "./editor.js";
+import { EXAMPLES, REQUEST } from "./examples.js";
+import { Judge } from "./judge.js";
+import { edited } from "./json.js";
+import { fromHash, readHeaders, toHash } from "./link.js";
+import { manifests } from "./manifests.js";
+import { readPaste } from "./paste.js";
+import { tell } from "./story.js";
+import { showStory } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };

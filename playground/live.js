@@ -1,8 +1,8 @@
 // Fires real cross-origin requests at the Envoy that scripts/demo runs, and holds each result against the playground's.
 
-import { Judge } from "./judge.mjs";
-import { toHash } from "./link.mjs";
-import { tell } from "./story.mjs";
+import { Judge } from "./judge.js";
+import { toHash } from "./link.js";
+import { tell } from "./story.js";
 
 const $ = (id) => document.getElementById(id);
 const REQUESTS = [

@@ -1,6 +1,6 @@
 // The policy's editor: a textarea, with a painted copy of its text beneath that shows what the module says at its place.
 
-import { locate, offsetOf, positionOf } from "./json.mjs";
+import { locate, offsetOf, positionOf } from "./json.js";
 
 export class Editor {
   #frame;
