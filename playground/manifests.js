@@ -100,4 +100,4 @@ function yaml(value) {
 const indent = (text, width) => text.replace(/^(?=.)/gm, " ".repeat(width));
 
 // The filters that may stand in front, the first of them last; an entry whose filter is not in the chain does nothing.
-const BEHIND = "ext_proc lua stateful_session jwt_authn oauth2 basic_auth api_key_auth ext_authz cors fault".split(" ");
+const BEHIND = "ext_proc lua buffer stateful_session jwt_authn oauth2 basic_auth api_key_auth ext_authz cors fault".split(" ");

@@ -253,6 +253,8 @@ for (const [name, file] of [["envoy", "envoy.yaml"], ["istio", "istio/wasm-plugi
   const own = manifests('{"allowOrigins": []}')[name].split("\n").map((line) => line.trim());
   const strange = own.filter((line) => line && !/^#|allowOrigins|^filename: /.test(line) && !original.includes(line));
   assert.deepEqual(strange, [], file);
+  const order = (lines) => lines.filter((line) => line.includes("before: "));
+  assert.deepEqual(order(own), order(original), file);
   checked++;
 }
 
