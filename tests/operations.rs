@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use support::upstream::{Reply, Upstream};
 const APP: &str = "https://app.example";
 const EVIL: &str = "https://evil.example";
 const POLICY: &str = r#"{"allowOrigins": ["https://app.example"]}"#;
+const OPERATIONS: &str = include_str!("../envoy/operations.md");
 const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequests": "reject"}"#;
 
 /// Every counter as Prometheus gets it; the alerts and the dashboard name no other.
@@ -25,11 +27,14 @@ const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequ
 fn prometheus_names() {
     let upstream = open_upstream();
     let trial = json!({"allowOrigins": [APP], "statPrefix": "trial", "mode": "shadow"}).to_string();
+    let folder = Folder::new();
+    folder.write("ecds", &discovery(&module(), POLICY));
     let listeners = vec![
         Listener::cors("cors", Configuration::Text(POLICY)),
         Listener::cors("trial", Configuration::Text(&trial)),
+        Listener::new("discovered", vec![discovered(&folder)], Routes::All),
     ];
-    let envoy = Envoy::start(upstream.port, listeners);
+    let envoy = Envoy::start_in(folder, upstream.port, listeners);
     for listener in ["cors", "trial"] {
         ask(&envoy, listener, "OPTIONS", &[("origin", EVIL), ASKS_GET]);
     }
@@ -49,6 +54,7 @@ fn prometheus_names() {
             "{line} is missing: {page}"
         );
     }
+    let page = page + &page_of_listener_discovery();
     let names: Vec<_> = page
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
@@ -59,10 +65,195 @@ fn prometheus_names() {
     ] {
         let used: Vec<_> = metrics(text).collect();
         assert!(used.len() > 3);
+        // A pattern would find what nobody has tried.
+        assert!(!text.contains("__name__"));
         for name in used {
             assert!(names.contains(&name), "{name} is no metric: {names:?}");
         }
     }
+}
+
+/// What Prometheus gets of an Envoy that is told its listeners.
+fn page_of_listener_discovery() -> String {
+    let folder = Folder::new();
+    folder.write("lds", r#"{"resources": []}"#);
+    let lds =
+        json!({"resource_api_version": "V3", "path_config_source": {"path": folder.path("lds")}});
+    let bootstrap = json!({
+        "node": {"id": "test", "cluster": "test"},
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
+        "dynamic_resources": {"lds_config": lds},
+    });
+    folder.write("envoy.json", &bootstrap.to_string());
+    let mut envoy = Command::new(binary())
+        .args([
+            "--disable-hot-restart",
+            "--log-level",
+            "off",
+            "--admin-address-path",
+        ])
+        .arg(folder.path("admin"))
+        .arg("-c")
+        .arg(folder.path("envoy.json"))
+        .spawn()
+        .expect("Envoy to start");
+    let (start, mut page) = (Instant::now(), None);
+    while page.is_none() && start.elapsed() < Duration::from_secs(10) {
+        let port = folder
+            .read("admin")
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok());
+        page = port.and_then(|port| http::get(port, "/stats/prometheus").ok());
+        thread::sleep(Duration::from_millis(50));
+    }
+    envoy.kill().expect("Envoy to end");
+    envoy.wait().expect("Envoy to end");
+    String::from_utf8(page.expect("the page")).expect("text")
+}
+
+/// Every line that the table quotes is in the log of an Envoy, which says no more than it should.
+#[test]
+fn log_lines_are_as_quoted() {
+    let upstream = open_upstream();
+    let bad = Configuration::Text(r#"{"allowOrigins": ["a.example"]}"#);
+    let mut log = Envoy::run(upstream.port, vec![Listener::cors("cors", bad)], "validate").log;
+
+    const A: &str = "https://a.example";
+    const B: &str = "https://b.example";
+    let policy = |more: Value| {
+        let mut policy = json!({"allowOrigins": [A]});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            policy[name] = value.clone();
+        }
+        policy.to_string()
+    };
+    let shadow = policy(json!({"mode": "shadow", "statPrefix": "trial"}));
+    let debug = policy(json!({"debug": true}));
+    let slash = policy(json!({"allowOrigins": [A, format!("{B}/")]}));
+    let of_routes = policy(json!({"routeMetadataNamespace": "cors"}));
+    let regexes: Vec<_> = (0..1000).map(|_| "a").collect();
+    let texts = [
+        "nobody".to_owned(),
+        "x".repeat(20_000),
+        json!({"allowOriginRegexes": regexes}).to_string(),
+        policy(json!({"maxAge": 1})),
+    ];
+    let routes = texts.iter().enumerate().map(|(number, text)| {
+        let metadata = json!({"filter_metadata": {"cors": {"policy": text}}});
+        json!({"match": {"prefix": format!("/{number}")}, "route": {"cluster": "upstream"}, "metadata": metadata})
+    });
+    let hosts = json!([{"name": "all", "domains": ["*"], "routes": routes.collect::<Vec<_>>()}]);
+    let listeners = vec![
+        Listener::cors("shadow", Configuration::Text(&shadow)),
+        Listener::cors("debug", Configuration::Text(&debug)),
+        Listener::cors("slash", Configuration::Text(&slash)),
+        Listener::new(
+            "routes",
+            vec![cors("cors", Configuration::Text(&of_routes))],
+            Routes::VirtualHosts(hosts),
+        ),
+    ];
+    let envoy = Envoy::start(upstream.port, listeners);
+    for listener in ["shadow", "debug"] {
+        ask(&envoy, listener, "GET", &[("origin", A)]);
+        ask(
+            &envoy,
+            listener,
+            "GET",
+            &[("origin", B), ("x-case", listener)],
+        );
+        let asks = ("access-control-request-method", "PUT");
+        ask(&envoy, listener, "OPTIONS", &[("origin", B), asks]);
+    }
+    for number in 0..texts.len() {
+        for _ in 0..2 {
+            send(
+                &envoy,
+                "routes",
+                "GET",
+                &format!("/{number}"),
+                &[("origin", A)],
+            );
+        }
+    }
+    log += &envoy.log();
+    let quoted: Vec<_> = OPERATIONS
+        .lines()
+        .skip_while(|line| *line != "## Log lines")
+        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
+        .flat_map(|cell| cell.trim_end_matches('`').split("`, `"))
+        .collect();
+    assert!(
+        quoted
+            .iter()
+            .filter(|line| line.starts_with("cors: "))
+            .count()
+            > 10
+    );
+    for line in quoted.iter().filter(|line| line.starts_with("cors: ")) {
+        let is_in_log = log.lines().any(|logged| {
+            let mut rest = logged;
+            line.split('…').all(|part| match rest.find(part) {
+                Some(at) => {
+                    rest = &rest[at + part.len()..];
+                    true
+                }
+                None => false,
+            })
+        });
+        assert!(is_in_log, "{line}: {log}");
+    }
+    assert_eq!(log.matches("in route metadata").count(), 3, "{log}");
+    assert_eq!(envoy.verdicts()["shadow"], "-");
+    assert_eq!(envoy.verdicts()["debug"], "origin top-level policy");
+
+    // The log is limited, the counters are not.
+    let (start, before) = (Instant::now(), log.matches("shadow: request").count());
+    for _ in 0..100 {
+        ask(&envoy, "shadow", "GET", &[("origin", B)]);
+    }
+    let seconds = usize::try_from(start.elapsed().as_secs()).expect("a few");
+    let lines = envoy.log().matches("shadow: request").count() - before;
+    assert!((5..=10 * (seconds + 2)).contains(&lines), "{lines} lines");
+    assert_eq!(envoy.stat("wasmcustom.trial.shadow.request_refused"), 101);
+}
+
+#[test]
+fn unmatched_preflights_look_as_the_chart_says() {
+    let upstream = Upstream::start(|_| Reply::new(403, &[]));
+    let policies = [
+        (json!({}), (403, "Origin")),
+        (json!({"unmatchedPreflights": "ignore"}), (204, "Origin")),
+        (
+            json!({"unmatchedPreflights": "ignore", "preflightStatus": 200}),
+            (200, "Origin"),
+        ),
+        (
+            json!({"unmatchedPreflights": "forward", "upstreamCors": "keep"}),
+            (403, "Origin"),
+        ),
+        (json!({"mode": "shadow"}), (403, "")),
+    ];
+    let name = |index: usize| format!("listener {index}");
+    let texts = policies.iter().map(|(policy, _)| {
+        let mut policy = policy.clone();
+        policy["allowOrigins"] = json!([APP]);
+        policy.to_string()
+    });
+    let texts: Vec<_> = texts.collect();
+    let listeners = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| Listener::cors(&name(index), Configuration::Text(text)));
+    let envoy = Envoy::start(upstream.port, listeners.collect());
+    for (index, (policy, (status, vary))) in policies.iter().enumerate() {
+        let asks = [("origin", EVIL), ASKS_GET, ("x-case", "forwarded")];
+        let answer = ask(&envoy, &name(index), "OPTIONS", &asks);
+        let got = (answer.status, value(&answer, "vary"), grant(&answer));
+        assert_eq!(got, (*status, (*vary).into(), String::new()), "{policy}");
+    }
+    assert_eq!(upstream.seen("forwarded").len(), 2);
 }
 
 /// `upgrade_configs[].filters` is a chain of its own: what is not in it does not run.
@@ -229,18 +420,8 @@ fn upgrade_and_rollback_without_a_restart() {
     let mut bytes = fs::read(&old).expect("the module");
     bytes.extend_from_slice(b"\0\x08\x07version");
     fs::write(&new, bytes).expect("a module");
-    let discovery = |module: &std::path::Path, policy: &str| {
-        let mut wasm = cors("cors", Configuration::Text(policy))["typed_config"].take();
-        wasm["config"]["vm_config"]["code"]["local"]["filename"] = json!(module);
-        json!({"resources": [{"@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "cors", "typed_config": wasm}]})
-        .to_string()
-    };
     folder.write("ecds", &discovery(&old, POLICY));
-    let discovered = json!({"name": "cors", "config_discovery": {
-        "config_source": {"resource_api_version": "V3", "path_config_source": {"path": folder.path("ecds")}},
-        "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"]}});
-    let listener = Listener::new("public", vec![discovered], Routes::All);
+    let listener = Listener::new("public", vec![discovered(&folder)], Routes::All);
     let envoy = Envoy::start_in(folder, upstream.port, vec![listener]);
     let grants = |origin| grant(&ask(&envoy, "public", "GET", &[("origin", origin)]));
     let count = |what: &str| {
@@ -265,6 +446,22 @@ fn upgrade_and_rollback_without_a_restart() {
         .write("ecds", &discovery(&old, &POLICY.replace(APP, EVIL)));
     until(|| grants(EVIL) == EVIL);
     assert_eq!(grants(APP), "");
+}
+
+/// The plugin by extension discovery, from the file `ecds` of a folder.
+fn discovered(folder: &Folder) -> Value {
+    json!({"name": "cors", "config_discovery": {
+        "config_source": {"resource_api_version": "V3", "path_config_source": {"path": folder.path("ecds")}},
+        "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"]}})
+}
+
+/// What is in that file.
+fn discovery(module: &Path, policy: &str) -> String {
+    let mut wasm = cors("cors", Configuration::Text(policy))["typed_config"].take();
+    wasm["config"]["vm_config"]["code"]["local"]["filename"] = json!(module);
+    json!({"resources": [{"@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "name": "cors", "typed_config": wasm}]})
+    .to_string()
 }
 
 /// Where the restriction of capabilities stands depends on Envoy's version.
