@@ -60,6 +60,7 @@ function preflightStep(call, { blocked, preflight }) {
     if (call.unsafe.length) points.push(good(`${names(call.unsafe.map(({ name }) => name))} ${call.unsafe.length > 1 ? "are" : "is"} listed`));
     points.push(info(keeps(value(preflight, "access-control-max-age"))));
   }
+  points.push(...untouched(preflight));
   const title = preflight.from === "filter"
     ? `The filter ${preflight.status === 403 ? "refuses" : "answers"} the preflight with ${preflight.status}`
     : `The upstream answers the preflight with ${preflight.status}`;
@@ -85,8 +86,7 @@ function actualStep(call, { blocked, actual }) {
     points.push(good(`Access-Control-Allow-Origin is ${value(actual, "access-control-allow-origin")}`));
     if (call.credentials) points.push(good("Access-Control-Allow-Credentials is true"));
   }
-  if (!actual.source) points.push(info("No policy governs this request: it passes untouched"));
-  if (actual.mode === "off") points.push(info(`The ${actual.source} is off: the request passes untouched`));
+  points.push(...untouched(actual));
   const location = value(actual, "location");
   if (/^30[12378]$/.test(actual.status) && location && !failed) {
     points.push(info(`The browser follows the redirect to ${location}, and all of this begins anew there`));
@@ -103,6 +103,11 @@ function actualStep(call, { blocked, actual }) {
     points,
     exchange: { request: call.request, response: actual },
   };
+}
+
+function untouched({ source, mode }) {
+  if (!source) return [info("No policy governs this request: it passes untouched")];
+  return mode === "off" ? [info(`${governor(source)} is off: the request passes untouched`)] : [];
 }
 
 function scriptStep(call, { blocked, actual, readable, hidden }) {
@@ -131,7 +136,7 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
     return [{ text, edits: [{ object: [], field: "allowOrigins", add: [call.origin] }] }];
   }
   if (mode === "off") {
-    return [{ text: `The ${decided.source} is off: the upstream alone decides, and has to allow it; or change the mode.` }];
+    return [{ text: `${governor(decided.source)} is off: the upstream alone decides, and has to allow it. Or change the mode.` }];
   }
   if (mode === "shadow") {
     const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
@@ -215,6 +220,7 @@ function keeps(maxAge) {
 }
 
 const value = ({ headers }, name) => headers.find(([own]) => own === name)?.[1];
+const governor = (source) => (source === "top-level policy" ? "The top-level policy" : `The policy of ${source}`);
 const names = (list) => list.join(", ");
 const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 /** Names of headers and methods keep their case. */
