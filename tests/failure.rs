@@ -5,6 +5,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -21,7 +22,7 @@ const SWITCH: &str = "x-panic-switch";
 
 #[test]
 fn the_shipped_module_has_no_panic_switch() {
-    assert!(contains(&switched_module(), SWITCH));
+    assert!(contains(switched_module(), SWITCH));
     assert!(!contains(&module(), SWITCH));
 }
 
@@ -32,6 +33,8 @@ fn fail_reload_loses_one_request() {
     // A VM that is younger than a second, with some jitter, is not replaced at once.
     thread::sleep(Duration::from_secs(2));
     assert_eq!(get(&envoy, "one", APP, true).status, 503);
+    let log = envoy.log();
+    assert!(log.contains("cors: panicked at src/filter.rs:"), "{log}");
     for _ in 0..20 {
         let next = get(&envoy, "one", APP, false);
         assert_eq!((next.status, grant(&next)), (200, APP.into()));
@@ -132,24 +135,32 @@ fn grant(response: &Response) -> String {
     String::from_utf8_lossy(&values.join(&b'|')).into_owned()
 }
 
-/// The module with the switch; only the first call of a test run builds it.
-fn switched_module() -> PathBuf {
+/// The module with the switch, made as the shipped one is.
+fn switched_module() -> &'static Path {
+    static MODULE: LazyLock<PathBuf> = LazyLock::new(build_switched_module);
+    &MODULE
+}
+
+fn build_switched_module() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic-switch");
+    let built = target.join("wasm32-wasip1/release/cors.wasm");
+    let pruned = target.join("cors.wasm");
+    let build = "rustc --quiet --locked --lib --crate-type cdylib --release --target wasm32-wasip1";
+    cargo(&target, "--cfg panic_switch", build, &[]);
+    let prune =
+        "run --quiet --locked --manifest-path scripts/prune/Cargo.toml -- scripts/module.txt";
+    cargo(&target, "", prune, &[&built, &pruned]);
+    pruned
+}
+
+fn cargo(target: &Path, flags: &str, arguments: &str, files: &[&Path]) {
     let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args([
-            "rustc",
-            "--quiet",
-            "--locked",
-            "--lib",
-            "--crate-type",
-            "cdylib",
-            "--release",
-        ])
-        .args(["--target", "wasm32-wasip1"])
+        .args(arguments.split(' '))
+        .args(files)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("CARGO_TARGET_DIR", &target)
+        .env("CARGO_TARGET_DIR", target)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("RUSTFLAGS", "--cfg panic_switch")
+        .env("RUSTFLAGS", flags)
         .output()
         .expect("cargo to start");
     assert!(
@@ -157,7 +168,6 @@ fn switched_module() -> PathBuf {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    target.join("wasm32-wasip1/release/cors.wasm")
 }
 
 fn contains(module: &Path, text: &str) -> bool {

@@ -5,6 +5,9 @@
 //! of the ABI, because the default methods of its traits call them; the filter has src/host.rs for
 //! that. Those methods are in tables of methods, so only a post-link step can know them as dead.
 //!
+//! A panic of the standard library writes its message through WASI, for which it brings a printer, an
+//! environment and a standard error. The filter has a line of its own for that: `cors_panicked`.
+//!
 //! Usage: prune [--names] LIST IN.wasm OUT.wasm; scripts/module.txt is the list.
 
 use std::collections::HashSet;
@@ -13,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use walrus::ir::{Call, Visitor, dfs_in_order};
 use walrus::{
     FunctionBuilder, FunctionId, FunctionKind, ImportKind, LocalFunction, Module, ModuleConfig,
+    ValType,
 };
 
 fn main() -> Result<()> {
@@ -30,6 +34,11 @@ fn main() -> Result<()> {
         .generate_name_section(names)
         .generate_producers_section(false)
         .parse_file(input)?;
+    panic_by(&mut module, "cors_panicked")?;
+    for name in PRINTER {
+        let import = module.imports.get_func("wasi_snapshot_preview1", name)?;
+        trap(&mut module, import)?;
+    }
     drop_exports(&mut module, &listed(&list, "export "));
     walrus::passes::gc::run(&mut module);
     trap_host_calls_of_the_sdk(&mut module, &listed(&list, "import "))?;
@@ -41,6 +50,43 @@ fn listed<'a>(list: &'a str, kind: &str) -> HashSet<&'a str> {
     list.lines()
         .filter_map(|line| line.strip_prefix(kind))
         .collect()
+}
+
+/// What the standard library's printer of panics asks of its host, and nothing else in the module.
+const PRINTER: [&str; 4] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit"];
+
+/// Lets every panic end in the exported function, which is given the place of the panic, and in a trap.
+fn panic_by(module: &mut Module, export: &str) -> Result<()> {
+    let reporter = module.exports.get_func(export)?;
+    let ends: Vec<_> = module
+        .funcs
+        .iter_local()
+        .map(|(id, _)| id)
+        .filter(|id| {
+            let path = ["3std", "9panicking", "15panic_with_hook"];
+            is_named(module.funcs.get(*id), &path)
+        })
+        .collect();
+    let [end] = ends[..] else {
+        bail!(
+            "the standard library's panics end in {} functions",
+            ends.len()
+        );
+    };
+    // Two words of payload, the place, two truths.
+    let signature = module.types.get(module.funcs.get(end).ty());
+    if (signature.params(), signature.results()) != (&[ValType::I32; 5][..], &[][..]) {
+        bail!("the standard library's panics end in a function of another form");
+    }
+    let arguments: Vec<_> = (0..5).map(|_| module.locals.add(ValType::I32)).collect();
+    let mut builder = FunctionBuilder::new(&mut module.types, &[ValType::I32; 5], &[]);
+    builder
+        .func_body()
+        .local_get(arguments[2])
+        .call(reporter)
+        .unreachable();
+    module.funcs.get_mut(end).kind = FunctionKind::Local(builder.local_func(arguments));
+    Ok(())
 }
 
 /// Drops every export that is not listed.
@@ -97,13 +143,24 @@ fn trap_host_calls_of_the_sdk(module: &mut Module, listed: &HashSet<&str>) -> Re
     Ok(())
 }
 
-/// Whether this is a function of that module of the SDK, by its mangled name.
+/// Whether this is a function of that module of the SDK.
 fn is_in(function: &walrus::Function, module: &str) -> bool {
-    let path = format!("10proxy_wasm{}{module}", module.len());
-    function
-        .name
-        .as_ref()
-        .is_some_and(|name| name.contains(&path))
+    is_named(
+        function,
+        &[&format!("10proxy_wasm{}{module}", module.len())],
+    )
+}
+
+/// Whether these parts stand in the function's mangled name, one behind the other.
+fn is_named(function: &walrus::Function, parts: &[&str]) -> bool {
+    let mut rest = function.name.as_deref().unwrap_or_default();
+    parts.iter().all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
 }
 
 fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
