@@ -187,3 +187,22 @@ fn dubious_metadata_is_told_once_and_governs() {
     assert_eq!(remark(), None);
     assert!(explain(&plugin, text).contains("allowed"));
 }
+
+#[test]
+fn debug_holds_for_metadata_too() {
+    let text = r#"{"allowOrigins": ["https://a.example"]}"#;
+    for debug in [false, true] {
+        let plugin = plugin(&format!(
+            r#"{{"routeMetadataNamespace": "cors", "debug": {debug}}}"#
+        ));
+        let mut request = Request::new(text);
+        request.headers.extend([
+            (":method", "OPTIONS"),
+            ("access-control-request-method", "GET"),
+            ("access-control-request-headers", "x-a"),
+        ]);
+        let governed = plugin.govern(&request);
+        let (_, verdict) = governed.judge(&request).expect("governed");
+        assert_eq!(verdict.blocked().is_some(), debug, "{verdict}");
+    }
+}
