@@ -58,6 +58,7 @@ pub fn read_node(node: &Node) -> (Option<Plugin>, Report) {
 }
 
 /// Reads a policy that stands alone, as in a route's metadata.
+#[inline(never)] // Out of the code that every request runs.
 pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report) {
     let mut reader = Reader {
         debug: settings.debug,
