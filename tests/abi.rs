@@ -242,26 +242,19 @@ fn a_configuration_that_the_host_does_not_hand_over_is_refused() {
     }
 }
 
-/// The host calls of each kind of request: in the request phase reads, counters, the verdict for the
-/// access log, replies; in the response phase reads, writes, removals. Last, how many of the reads
-/// handed a value over, which is the dear part.
+/// The host calls of each kind of request are those of the README's table: what is asked, counted, set
+/// and answered in the request phase, asked and written in the response phase, removed in both. Last, how
+/// many of the questions were answered with a value, which is the dear part.
 #[test]
 fn host_calls_of_each_kind_of_request() {
-    const HOST_CALLS: &str = "\
-| no `Origin` | 1 | 0 | 0 | 0 | 1 | 1 | 1 | 0 |
-| actual, allowed | 2 | 1 | 0 | 0 | 1 | 4 | 4 | 1 |
-| actual, allowed, with a preflight's method header | 3 | 1 | 0 | 0 | 1 | 4 | 4 | 3 |
-| actual, refused | 2 | 2 | 1 | 0 | 1 | 1 | 7 | 1 |
-| preflight, allowed | 3 | 1 | 0 | 1 | 0 | 0 | 0 | 3 |
-| preflight, refused | 3 | 2 | 1 | 1 | 0 | 0 | 0 | 3 |
-| preflight, methods and headers echoed | 4 | 1 | 0 | 1 | 0 | 0 | 0 | 4 |
-| any origin: no `Origin` | 1 | 0 | 0 | 0 | 0 | 1 | 6 | 0 |
-| any origin: actual | 2 | 1 | 0 | 0 | 0 | 1 | 6 | 1 |
-| any origin: preflight | 3 | 1 | 0 | 1 | 0 | 0 | 0 | 3 |
-| actual, rejected | 4 | 2 | 1 | 1 | 0 | 0 | 0 | 2 |
-| `mode: off` | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |
-";
-    let kinds: [(&str, &str, &str, &[Header]); 12] = [
+    let readme = include_str!("../README.md");
+    let (_, section) = readme.split_once(HOST_CALLS).expect("the table");
+    let (_, rows) = section.split_once('\n').expect("rows");
+    let expected: String = rows
+        .split_inclusive('\n')
+        .take_while(|row| row.starts_with('|'))
+        .collect();
+    let kinds: [(&str, &str, &str, &[Header]); 20] = [
         ("no `Origin`", PLAIN, "GET", &[]),
         ("actual, allowed", PLAIN, "GET", &[APP]),
         (
@@ -282,10 +275,58 @@ fn host_calls_of_each_kind_of_request() {
         ("any origin: no `Origin`", OPEN, "GET", &[]),
         ("any origin: actual", OPEN, "GET", &[EVIL]),
         ("any origin: preflight", OPEN, "OPTIONS", &[EVIL, ASKS_PUT]),
-        ("actual, rejected", REJECT, "GET", &[EVIL]),
+        (
+            "`unmatchedRequests: reject`: actual, refused",
+            REJECT,
+            "GET",
+            &[EVIL],
+        ),
+        ("`upstreamCors: keep`: actual, allowed", KEEP, "GET", &[APP]),
+        (
+            "`hideCorsFromUpstream`: actual, allowed",
+            r#"{"allowOrigins": ["https://app.example"], "hideCorsFromUpstream": true}"#,
+            "GET",
+            &[APP],
+        ),
+        (
+            "`autoOptions`: `OPTIONS` that is no preflight",
+            r#"{"allowOrigins": ["https://app.example"], "autoOptions": true}"#,
+            "OPTIONS",
+            &[],
+        ),
+        (
+            "`exposeHeaders: [\"*\"]` with credentials: actual, allowed",
+            r#"{"allowOrigins": ["https://app.example"], "allowCredentials": true, "exposeHeaders": ["*"]}"#,
+            "GET",
+            &[APP],
+        ),
+        (
+            "rules for hosts: actual, allowed",
+            r#"{"rules": [{"match": {"hostnames": ["api.example"]}, "policy": {"allowOrigins": ["https://app.example"]}}]}"#,
+            "GET",
+            &[APP],
+        ),
+        (
+            "rules for hosts and paths: actual, allowed",
+            r#"{"rules": [{"match": {"hostnames": ["api.example"], "pathPrefixes": ["/"]}, "policy": {"allowOrigins": ["https://app.example"]}}]}"#,
+            "GET",
+            &[APP],
+        ),
+        (
+            "rules for route names: not governed",
+            r#"{"rules": [{"match": {"routeNames": ["a"]}, "policy": {"allowOrigins": ["https://app.example"]}}]}"#,
+            "GET",
+            &[APP],
+        ),
+        (
+            "`routeMetadataNamespace`, the route has no policy: actual, allowed",
+            r#"{"allowOrigins": ["https://app.example"], "routeMetadataNamespace": "cors"}"#,
+            "GET",
+            &[APP],
+        ),
         ("`mode: off`", r#"{"mode": "off"}"#, "GET", &[APP]),
     ];
-    let mut table = String::new();
+    let mut table = String::from("|---|---|---|---|---|---|---|---|---|\n");
     for (name, config, method, headers) in kinds {
         let (mut vm, plugin) = start(config);
         let seen = ask(&mut vm, &plugin, method, headers);
@@ -293,15 +334,17 @@ fn host_calls_of_each_kind_of_request() {
             let calls = |entry: &&Entry| entry.phase == phase && calls.contains(&entry.call);
             seen.calls.iter().filter(calls).collect()
         };
-        let reads =
-            [Phase::Request, Phase::Response].map(|phase| of(phase, &[Call::Read, Call::ReadAll]));
+        let reads = [Phase::Request, Phase::Response]
+            .map(|phase| of(phase, &[Call::Property, Call::Read, Call::ReadAll]));
         let found = reads.iter().flatten().filter(|entry| entry.found).count();
         let [asked, read_back] = reads.map(|reads| reads.len());
         let counters = of(Phase::Request, &[Call::Count]).len();
         let verdicts = of(Phase::Request, &[Call::SetProperty]).len();
         let replies = of(Phase::Request, &[Call::Reply]).len();
         let writes = of(Phase::Response, &[Call::Add, Call::Replace]).len();
-        let removals = of(Phase::Response, &[Call::Remove]).len();
+        let removals =
+            [Phase::Request, Phase::Response].map(|phase| of(phase, &[Call::Remove]).len());
+        let removals = removals.iter().sum();
         let cells = [
             asked, counters, verdicts, replies, read_back, writes, removals,
         ];
@@ -314,7 +357,7 @@ fn host_calls_of_each_kind_of_request() {
         let cells = cells.map(|cell| cell.to_string()).join(" | ");
         table += &format!("| {name} | {cells} | {found} |\n");
     }
-    assert_eq!(table, HOST_CALLS, "\n{table}");
+    assert_eq!(table, expected, "what is called is\n{table}");
 }
 
 #[test]
@@ -755,6 +798,9 @@ impl Random {
         (0..len).map(|_| next() as u8).collect()
     }
 }
+
+/// The head of the README's table of host calls.
+const HOST_CALLS: &str = "| request | asked | counted | attributes | replies | response: asked | written | removed | values handed over |";
 
 const PLAIN: &str = r#"{
     "allowOrigins": ["https://app.example"],
