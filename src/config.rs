@@ -1273,7 +1273,11 @@ fn quote(text: &str) -> String {
 }
 
 fn join(path: &str, name: &str) -> String {
-    let name = cut(name);
+    let name = if name.is_empty() {
+        quote(name)
+    } else {
+        cut(name)
+    };
     if path.is_empty() {
         name
     } else {

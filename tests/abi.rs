@@ -834,7 +834,18 @@ const EXPOSE_ALL: &str = r#"{
     "exposeHeaders": ["*"],
     "allowCredentials": true
 }"#;
-const CONFIGS: [&str; 7] = [PLAIN, ECHO, REJECT, DEBUG, KEEP, ROUTES, EXPOSE_ALL];
+const PRIVATE_NETWORK: &str =
+    r#"{"allowOrigins": ["https://app.example"], "allowPrivateNetwork": true}"#;
+const CONFIGS: [&str; 8] = [
+    PLAIN,
+    ECHO,
+    REJECT,
+    DEBUG,
+    KEEP,
+    ROUTES,
+    EXPOSE_ALL,
+    PRIVATE_NETWORK,
+];
 
 const READ_OF_REQUESTS: [&str; 8] = [
     ":authority",
