@@ -25,7 +25,7 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Document {
     pub node: Node,
-    place: Place,
+    pub lines: Lines,
 }
 
 /// Why a file cannot be read.
@@ -36,13 +36,19 @@ pub struct InputError {
     pub text: String,
 }
 
-/// The line of a value, or of its key, and the places of what it holds, in the same order.
+/// The line of a value, or of its key, and the lines of what it holds, in the same order.
 #[derive(Clone, Debug, Default)]
-struct Place {
+pub struct Lines {
     line: usize,
     /// Of a text in literal style (`|`): the line of its first line.
     text_line: Option<usize>,
-    within: Vec<Place>,
+    within: Vec<Lines>,
+}
+
+/// What is wrong with a text, and on which of its lines.
+struct Malformed {
+    line: usize,
+    text: String,
 }
 
 impl Source {
@@ -58,64 +64,122 @@ impl Source {
         Self::parse(name, text.trim_start_matches('\u{feff}'))
     }
 
-    /// Reads the text of a file: YAML, or JSON if it looks like JSON and is not named otherwise.
     fn parse(name: &str, text: &str) -> Result<Self, InputError> {
-        let documents = if is_json(name, text) {
-            let node = serde_json::from_str(text).map_err(|error| {
-                InputError::of(name, Some(error.line()), format!("is not JSON: {error}"))
-            })?;
-            // Almost all JSON is YAML; where it is not, its lines stay unknown.
-            let place = parse_yaml(text)
-                .ok()
-                .and_then(|documents| Some(documents.into_iter().next()?.place));
-            vec![Document {
-                node,
-                place: place.unwrap_or_default(),
-            }]
-        } else {
-            parse_yaml(text).map_err(|error| {
-                InputError::of(
-                    name,
-                    Some(error.marker().line()),
-                    format!("is not YAML: {}", error.info()),
-                )
-            })?
-        };
+        let documents = parse(name, text)
+            .map_err(|wrong| InputError::of(name, Some(wrong.line), wrong.text))?;
+        let mut inner = Vec::new();
+        for resource in documents.iter().flat_map(Document::resources) {
+            inner.extend(files_of_config_map(name, &resource)?);
+        }
         Ok(Self {
             name: name.to_owned(),
-            inner: documents.iter().flat_map(files_of_config_map).collect(),
             documents,
+            inner,
         })
     }
+}
+
+/// Reads a text: YAML, or JSON if it looks like JSON and is not named otherwise.
+fn parse(name: &str, text: &str) -> Result<Vec<Document>, Malformed> {
+    if !is_json(name, text) {
+        return parse_yaml(text).map_err(|error| Malformed {
+            line: error.marker().line(),
+            text: format!("is not YAML: {}", error.info()),
+        });
+    }
+    let node = serde_json::from_str(text).map_err(|error| Malformed {
+        line: error.line(),
+        text: format!("is not JSON: {error}"),
+    })?;
+    // Almost all JSON is YAML; where it is not, its lines stay unknown.
+    let lines = parse_yaml(text)
+        .ok()
+        .and_then(|documents| Some(documents.into_iter().next()?.lines));
+    Ok(vec![Document {
+        node,
+        lines: lines.unwrap_or_default(),
+    }])
 }
 
 impl Document {
     /// The line of the value at a path such as `rules[0].policy.maxAge`, or of the nearest value
     /// above it; `None` where lines are not known.
     pub fn line(&self, path: &str) -> Option<usize> {
-        let line = find(&self.node, &self.place, path).line;
-        (line > 0).then_some(line)
+        self.lines.find(&self.node, path).number()
     }
 
-    /// Reads the text at a path as a document of its own, whose lines are those of this one; `None`
-    /// if it is neither JSON nor YAML.
-    pub fn embedded(&self, path: &str, text: &str) -> Option<Self> {
-        let outer = find(&self.node, &self.place, path);
-        let mut document = parse_yaml(text).ok()?.into_iter().next()?;
-        match outer.text_line {
-            Some(first) => document.place.map_lines(&|line| line + first - 1),
-            None => document.place.map_lines(&|_| outer.line),
+    /// The document, or what it lists if it is a list of Kubernetes.
+    pub fn resources(&self) -> Vec<Value<'_>> {
+        let value = Value::of(self);
+        let kind = value.text_of("kind");
+        if kind.is_some_and(|kind| kind.ends_with("List")) {
+            value.list("items")
+        } else {
+            vec![value]
         }
+    }
+
+    /// Reads a text that stands at these lines as a document of its own, whose lines are those of the
+    /// file; `None` if it is neither JSON nor YAML.
+    pub fn embedded(text: &str, at: &Lines) -> Option<Self> {
+        let mut document = parse_yaml(text).ok()?.into_iter().next()?;
+        document.lines.map(&|line| at.of_text(line));
         Some(document)
     }
 }
 
-impl Place {
-    fn map_lines(&mut self, map: &impl Fn(usize) -> usize) {
+impl Lines {
+    /// The line itself, if it is known.
+    pub fn number(&self) -> Option<usize> {
+        (self.line > 0).then_some(self.line)
+    }
+
+    /// The lines of the item or field with this index.
+    pub fn of(&self, index: usize) -> &Self {
+        self.within.get(index).unwrap_or(self)
+    }
+
+    /// Follows a path down from a node to the last value that exists. Keys may hold dots and brackets.
+    pub fn find(&self, node: &Node, path: &str) -> &Self {
+        let path = path.strip_prefix('.').unwrap_or(path);
+        let found = match node {
+            Node::List(items) => path.strip_prefix('[').and_then(|rest| {
+                let (index, rest) = rest.split_once(']')?;
+                let index: usize = index.parse().ok()?;
+                Some((index, items.get(index)?, rest))
+            }),
+            // The last of equal keys: a duplicate is told where it stands again.
+            Node::Object(pairs) => {
+                pairs
+                    .iter()
+                    .enumerate()
+                    .rev()
+                    .find_map(|(index, (key, node))| {
+                        let rest = path.strip_prefix(key.as_str())?;
+                        let is_whole = rest.is_empty() || rest.starts_with(['.', '[']);
+                        is_whole.then_some((index, node, rest))
+                    })
+            }
+            _ => None,
+        };
+        match found {
+            Some((index, node, rest)) if index < self.within.len() => {
+                self.of(index).find(node, rest)
+            }
+            _ => self,
+        }
+    }
+
+    /// The line in the file of a line in the text that stands here.
+    fn of_text(&self, line: usize) -> usize {
+        self.text_line.map_or(self.line, |first| line + first - 1)
+    }
+
+    fn map(&mut self, map: &impl Fn(usize) -> usize) {
         self.line = map(self.line);
         self.text_line = self.text_line.map(map);
-        for place in &mut self.within {
-            place.map_lines(map);
+        for lines in &mut self.within {
+            lines.map(map);
         }
     }
 }
@@ -140,23 +204,48 @@ impl fmt::Display for InputError {
     }
 }
 
-/// The files in a ConfigMap of Kubernetes that are objects of JSON or YAML.
-fn files_of_config_map(document: &Document) -> Vec<(String, Document)> {
-    let value = Value::of(document);
-    let Some(data) = value
+/// The documents in a ConfigMap of Kubernetes that are objects of JSON or YAML. What is named as if it
+/// were has to be.
+fn files_of_config_map(file: &str, value: &Value) -> Result<Vec<(String, Document)>, InputError> {
+    let mut files = Vec::new();
+    let data = value
         .get("data")
-        .filter(|_| value.text_of("kind") == Some("ConfigMap"))
-    else {
-        return Vec::new();
-    };
+        .filter(|_| value.text_of("kind") == Some("ConfigMap"));
     let name = value.at(&["metadata", "name"]);
     let name = name.as_ref().and_then(Value::text).unwrap_or_default();
-    let files = data.all_entries().into_iter().filter_map(|(key, file)| {
-        let inner = file.embedded()?;
-        let is_object = matches!(inner.node, Node::Object(_));
-        is_object.then(|| (format!("ConfigMap \"{name}\", {key}"), inner))
-    });
-    files.collect()
+    for (key, value) in data.map_or_else(Vec::new, |data| data.all_entries()) {
+        let Some(text) = value.text() else {
+            continue;
+        };
+        let place = format!("ConfigMap \"{name}\", {key}");
+        let mut documents = match parse(key, text) {
+            Ok(documents) => documents,
+            Err(wrong)
+                if [".json", ".yaml", ".yml"]
+                    .iter()
+                    .any(|end| key.ends_with(end)) =>
+            {
+                let line = value.lines.of_text(wrong.line);
+                let line = (line > 0).then_some(line);
+                let text = format!("{place}: {}", wrong.text);
+                return Err(InputError::of(file, line, text));
+            }
+            Err(_) => continue,
+        };
+        let is_one = documents.len() == 1;
+        for (index, mut document) in documents.drain(..).enumerate() {
+            document.lines.map(&|line| value.lines.of_text(line));
+            if matches!(document.node, Node::Object(_)) {
+                let place = if is_one {
+                    place.clone()
+                } else {
+                    format!("{place}, document {}", index + 1)
+                };
+                files.push((place, document));
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
@@ -179,32 +268,6 @@ fn is_json(name: &str, text: &str) -> bool {
     !is_yaml && (name.ends_with(".json") || text.trim_start().starts_with(['{', '[']))
 }
 
-/// Follows a path down to the last value that exists. Keys may hold dots and brackets.
-fn find<'p>(node: &Node, place: &'p Place, path: &str) -> &'p Place {
-    let children: Vec<(String, &Node)> = match node {
-        Node::List(items) => (0..).map(|index| format!("[{index}]")).zip(items).collect(),
-        Node::Object(pairs) => pairs
-            .iter()
-            .map(|(key, node)| (key.clone(), node))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let path = path.strip_prefix('.').unwrap_or(path);
-    // The last of equal keys: a duplicate is told where it stands again.
-    let found = children
-        .into_iter()
-        .zip(&place.within)
-        .filter_map(|((step, node), place)| {
-            let rest = path.strip_prefix(step.as_str())?;
-            (rest.is_empty() || rest.starts_with(['.', '['])).then_some((node, place, rest))
-        })
-        .next_back();
-    match found {
-        Some((node, place, rest)) => find(node, place, rest),
-        None => place,
-    }
-}
-
 /// Builds the trees from the parser's events: unlike the library's own trees, these keep duplicate
 /// keys and are no deeper than JSON may be.
 fn parse_yaml(text: &str) -> Result<Vec<Document>, ScanError> {
@@ -222,7 +285,7 @@ struct Builder {
     documents: Vec<Document>,
     /// The collections that are not closed yet.
     open: Vec<Open>,
-    anchors: HashMap<usize, (Node, Place)>,
+    anchors: HashMap<usize, (Node, Lines)>,
     /// How many values aliases have brought in.
     copied: usize,
 }
@@ -234,7 +297,7 @@ struct Open {
     key: Option<(String, usize)>,
     is_list: bool,
     items: Vec<(String, Node)>,
-    places: Vec<Place>,
+    lines: Vec<Lines>,
 }
 
 impl Builder {
@@ -243,31 +306,31 @@ impl Builder {
         let fail = |text| Err(ScanError::new_str(span.start, text));
         match event {
             Event::Alias(anchor) => {
-                let Some((node, mut place)) = self.anchors.get(&anchor).cloned() else {
+                let Some((node, mut lines)) = self.anchors.get(&anchor).cloned() else {
                     return fail("an alias stands within its own anchor");
                 };
                 self.copied += count(&node);
                 if self.copied > MAX_COPIED {
                     return fail("aliases bring in more than 100,000 values");
                 }
-                place.line = line;
-                self.insert(node, place, 0, span)
+                lines.line = line;
+                self.insert(node, lines, 0, span)
             }
             Event::MappingStart(anchor, _) => self.open(anchor, line, false, span),
             Event::SequenceStart(anchor, _) => self.open(anchor, line, true, span),
             Event::MappingEnd | Event::SequenceEnd => match self.open.pop() {
                 Some(open) => {
-                    let place = Place {
+                    let lines = Lines {
                         line: open.line,
                         text_line: None,
-                        within: open.places,
+                        within: open.lines,
                     };
                     let node = if open.is_list {
                         Node::List(open.items.into_iter().map(|(_, node)| node).collect())
                     } else {
                         Node::Object(open.items)
                     };
-                    self.insert(node, place, open.anchor, span)
+                    self.insert(node, lines, open.anchor, span)
                 }
                 None => Ok(()),
             },
@@ -288,12 +351,12 @@ impl Builder {
                         None => return fail("the value is not what its tag says"),
                     }
                 };
-                let place = Place {
+                let lines = Lines {
                     line,
                     text_line,
                     within: Vec::new(),
                 };
-                self.insert(node, place, anchor, span)
+                self.insert(node, lines, anchor, span)
             }
             Event::DocumentEnd => {
                 self.anchors.clear();
@@ -321,7 +384,7 @@ impl Builder {
             key: None,
             is_list,
             items: Vec::new(),
-            places: Vec::new(),
+            lines: Vec::new(),
         });
         Ok(())
     }
@@ -329,32 +392,32 @@ impl Builder {
     fn insert(
         &mut self,
         node: Node,
-        mut place: Place,
+        mut lines: Lines,
         anchor: usize,
         span: Span,
     ) -> Result<(), ScanError> {
         if anchor > 0 {
-            self.anchors.insert(anchor, (node.clone(), place.clone()));
+            self.anchors.insert(anchor, (node.clone(), lines.clone()));
         }
         let Some(open) = self.open.last_mut() else {
             if node != Node::Null {
-                self.documents.push(Document { node, place });
+                self.documents.push(Document { node, lines });
             }
             return Ok(());
         };
         if open.is_list {
             open.items.push((String::new(), node));
-            open.places.push(place);
+            open.lines.push(lines);
             return Ok(());
         }
         match open.key.take() {
             Some((key, line)) => {
-                place.line = line;
+                lines.line = line;
                 open.items.push((key, node));
-                open.places.push(place);
+                open.lines.push(lines);
             }
             None => match node {
-                Node::String(key) => open.key = Some((key, place.line)),
+                Node::String(key) => open.key = Some((key, lines.line)),
                 _ => return Err(ScanError::new_str(span.start, "a key is no text")),
             },
         }

@@ -25,7 +25,7 @@ use cors::node::Node;
 use serde::Serialize;
 
 use super::Output;
-use super::document::Source;
+use super::document::{Document, Source};
 use super::value::{self, Place, Value};
 use notes::{Level, Notes, Remark};
 use routes::{Precedence, Route};
@@ -103,7 +103,8 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
 }
 
 fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {
-    let values = resources(source);
+    let documents = source.documents.iter();
+    let values: Vec<_> = documents.flat_map(Document::resources).collect();
     let system = from.or_else(|| detect(&values, notes))?;
     let routes = system.read(&values, notes);
     if notes.has_errors() {
@@ -141,23 +142,6 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
         notes.push(Level::Warning, &Place::default(), problem);
     }
     Some(configuration)
-}
-
-/// The documents, and what lists of Kubernetes hold.
-fn resources(source: &Source) -> Vec<Value<'_>> {
-    let documents = source.documents.iter().map(Value::of);
-    documents
-        .flat_map(|value| {
-            let is_list = value
-                .text_of("kind")
-                .is_some_and(|kind| kind.ends_with("List"));
-            if is_list {
-                value.list("items")
-            } else {
-                vec![value]
-            }
-        })
-        .collect()
 }
 
 /// Tells the system by what only its files hold.

@@ -5,13 +5,13 @@ use std::fmt;
 use cors::field::is_comment;
 use cors::node::Node;
 
-use super::document::Document;
+use super::document::{Document, Lines};
 
 /// A value, and where it stands.
 #[derive(Clone)]
 pub struct Value<'s> {
     pub node: &'s Node,
-    document: &'s Document,
+    pub lines: &'s Lines,
     path: String,
 }
 
@@ -35,16 +35,17 @@ impl<'s> Value<'s> {
     pub fn of(document: &'s Document) -> Self {
         Self {
             node: &document.node,
-            document,
+            lines: &document.lines,
             path: String::new(),
         }
     }
 
     /// The field of this name in camelCase, snake_case or Go's spelling; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<Self> {
-        let pairs = self.pairs();
-        let (key, node) = pairs.iter().find(|(key, _)| same(key, name))?;
-        (*node != Node::Null).then(|| self.child(key, node))
+        let mut pairs = self.pairs().iter();
+        let index = pairs.position(|(key, _)| same(key, name))?;
+        let child = self.child(index)?;
+        (*child.node != Node::Null).then_some(child)
     }
 
     /// The field at the end of these names.
@@ -67,7 +68,7 @@ impl<'s> Value<'s> {
         items
             .map(|(index, node)| Self {
                 node,
-                document: self.document,
+                lines: self.lines.of(index),
                 path: format!("{}[{index}]", self.path),
             })
             .collect()
@@ -85,18 +86,15 @@ impl<'s> Value<'s> {
 
     /// The fields of an object without comments; of anything else none.
     pub fn entries(&self) -> Vec<(&'s str, Self)> {
-        let pairs = self.pairs().iter();
-        pairs
-            .filter(|(key, _)| !is_comment(key))
-            .map(|(key, node)| (key.as_str(), self.child(key, node)))
-            .collect()
+        let entries = self.all_entries().into_iter();
+        entries.filter(|(key, _)| !is_comment(key)).collect()
     }
 
     /// The fields of an object; of anything else none.
     pub fn all_entries(&self) -> Vec<(&'s str, Self)> {
-        let pairs = self.pairs().iter();
+        let pairs = self.pairs().iter().enumerate();
         pairs
-            .map(|(key, node)| (key.as_str(), self.child(key, node)))
+            .filter_map(|(index, (key, _))| Some((key.as_str(), self.child(index)?)))
             .collect()
     }
 
@@ -115,22 +113,17 @@ impl<'s> Value<'s> {
 
     /// The line of the value at a path below this one, or of the nearest above it.
     pub fn line_of(&self, path: &str) -> Option<usize> {
-        let dot = if self.path.is_empty() || path.is_empty() || path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
-        self.document.line(&format!("{}{dot}{path}", self.path))
+        self.lines.find(self.node, path).number()
     }
 
     /// The text of this value as a document of its own.
     pub fn embedded(&self) -> Option<Document> {
-        self.document.embedded(&self.path, self.text()?)
+        Document::embedded(self.text()?, self.lines)
     }
 
     pub fn place(&self) -> Place {
         Place {
-            line: self.document.line(&self.path),
+            line: self.lines.number(),
             path: self.path.clone(),
         }
     }
@@ -142,23 +135,24 @@ impl<'s> Value<'s> {
         }
     }
 
-    fn child(&self, key: &str, node: &'s Node) -> Self {
+    fn child(&self, index: usize) -> Option<Self> {
+        let (key, node) = self.pairs().get(index)?;
         let dot = if self.path.is_empty() { "" } else { "." };
-        Self {
+        Some(Self {
             node,
-            document: self.document,
+            lines: self.lines.of(index),
             path: format!("{}{dot}{key}", self.path),
-        }
+        })
     }
 }
 
 /// Whether two keys are spellings of one name.
 pub fn same(one: &str, other: &str) -> bool {
-    let plain = |key: &str| {
-        let letters = key.bytes().filter(|byte| *byte != b'_');
-        letters
-            .map(|byte| byte.to_ascii_lowercase())
-            .collect::<Vec<_>>()
-    };
-    plain(one) == plain(other)
+    letters(one).eq(letters(other))
+}
+
+/// What all spellings of a name have in common.
+fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
+    let letters = key.bytes().filter(|byte| *byte != b'_');
+    letters.map(|byte| byte.to_ascii_lowercase())
 }
