@@ -16,6 +16,7 @@ mod routes;
 mod rs_cors;
 mod traefik;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ use serde::Serialize;
 
 use super::Output;
 use super::document::{Document, Source};
-use super::value::{self, Place, Value};
+use super::value::{self, Place, Value, letters};
 use notes::{Level, Notes, Remark};
 use routes::{Precedence, Route};
 
@@ -105,6 +106,9 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
 fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {
     let documents = source.documents.iter();
     let values: Vec<_> = documents.flat_map(Document::resources).collect();
+    for document in &source.documents {
+        check_keys(&Value::of(document), notes);
+    }
     let system = from.or_else(|| detect(&values, notes))?;
     let routes = system.read(&values, notes);
     if notes.has_errors() {
@@ -142,6 +146,23 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
         notes.push(Level::Warning, &Place::default(), problem);
     }
     Some(configuration)
+}
+
+/// Of two fields with one name one would be dropped in silence, and so would what a merge key brings.
+fn check_keys(value: &Value, notes: &mut Notes) {
+    let mut seen = HashSet::new();
+    for (key, field) in value.entries() {
+        if key == "<<" {
+            let text = "is a merge key, which import does not read; write out what it brings";
+            notes.error(&field.place(), text);
+        } else if !seen.insert(letters(key).collect::<Vec<_>>()) {
+            notes.error(&field.place(), "stands twice");
+        }
+        check_keys(&field, notes);
+    }
+    for item in value.items() {
+        check_keys(&item, notes);
+    }
 }
 
 /// Tells the system by what only its files hold.

@@ -16,7 +16,7 @@ pub struct Value<'s> {
 }
 
 /// Where something stands in a file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Place {
     pub line: Option<usize>,
     pub path: String,
@@ -152,7 +152,7 @@ pub fn same(one: &str, other: &str) -> bool {
 }
 
 /// What all spellings of a name have in common.
-fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
+pub fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
     let letters = key.bytes().filter(|byte| *byte != b'_');
     letters.map(|byte| byte.to_ascii_lowercase())
 }

@@ -1,5 +1,6 @@
 //! What import has to say: errors, and every meaning that changes.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use cors::node::Node;
@@ -27,6 +28,8 @@ pub enum Level {
 pub struct Notes {
     file: String,
     lines: Vec<(Level, Place, String)>,
+    /// What was said already.
+    said: HashSet<(Place, String)>,
 }
 
 /// One thing that is said, as `--output json` prints it.
@@ -43,6 +46,7 @@ impl Notes {
         Self {
             file: file.to_owned(),
             lines: Vec::new(),
+            said: HashSet::new(),
         }
     }
 
@@ -53,8 +57,7 @@ impl Notes {
     /// Says something once for each place.
     pub fn push(&mut self, level: Level, place: &Place, text: impl fmt::Display) {
         let text = text.to_string();
-        let is_new = |line: &&(Level, Place, String)| line.1.path == place.path && line.2 == text;
-        if !self.lines.iter().any(|line| is_new(&line)) {
+        if self.said.insert((place.clone(), text.clone())) {
             self.lines.push((level, place.clone(), text));
         }
     }
@@ -150,17 +153,13 @@ impl Value<'_> {
                 format!("is {}, not an object", self.node.kind()),
             );
         }
-        let mut seen: Vec<&str> = Vec::new();
         for (key, value) in self.entries() {
             if !names.iter().any(|name| same(key, name)) {
                 notes.error(
                     &value.place(),
                     format!("is no field of {what} that import knows"),
                 );
-            } else if seen.iter().any(|other| same(key, other)) {
-                notes.error(&value.place(), "stands twice");
             }
-            seen.push(key);
         }
     }
 }
