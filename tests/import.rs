@@ -196,52 +196,68 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
     }
 }
 
-/// Routes of Istio, the first of which wins, and of the Gateway API, the most specific of which wins:
-/// whatever import writes gives each request the policy that it had.
+/// Routes of Istio, the first of which wins within its host, of the Gateway API, the most specific of
+/// which wins, of Traefik, where a priority decides, and of Higress, where the first wins: whatever
+/// import writes gives each request the policy that it had.
 #[test]
 fn rules_govern_as_the_routes_did() {
     let mut random = 7;
-    let mut written = 0;
-    for round in 0..600 {
-        let routes: Vec<_> = (0..=pick(&mut random, 4))
-            .map(|_| Route::random(&mut random))
-            .collect();
-        let is_ordered = round % 2 == 0;
-        let file = if is_ordered {
-            istio(&routes)
-        } else {
-            gateway_api(&routes)
-        };
-        let output = import_text(file.as_bytes(), &[]);
-        if output.status.code() != Some(0) {
-            continue;
-        }
-        written += 1;
-        let (plugin, _) = config::read(&output.stdout);
-        let plugin = plugin.expect("a configuration");
-        for host in ["a.example", "b.example"] {
-            for path in ["/", "/x", "/x/y", "/x/y/z", "/z"] {
-                for header in [false, true] {
-                    let Some(route) = chosen(&routes, is_ordered, host, path, header) else {
-                        continue;
-                    };
-                    let allowed = |policy: &usize| {
-                        let origin = format!("https://p{policy}.example");
-                        is_allowed_at(&plugin, &origin, host, path)
-                    };
-                    let here: Vec<_> = (0..POLICIES).filter(allowed).collect();
-                    let there: Vec<_> = route.policy.into_iter().collect();
-                    assert_eq!(
-                        here,
-                        there,
-                        "{host}{path}\n{file}\n{}",
-                        text(&output.stdout)
-                    );
+    for (order, write) in [
+        (Order::FirstOfHost, istio as fn(&[Route]) -> String),
+        (Order::Specific, gateway_api),
+        (Order::First, traefik),
+        (Order::First, higress),
+    ] {
+        let mut written = 0;
+        for _ in 0..300 {
+            let routes: Vec<_> = (0..=pick(&mut random, 4))
+                .map(|_| Route::random(&mut random))
+                .collect();
+            let file = write(&routes);
+            let output = import_text(file.as_bytes(), &[]);
+            if output.status.code() != Some(0) {
+                continue;
+            }
+            written += 1;
+            let (plugin, _) = config::read(&output.stdout);
+            let plugin = plugin.expect("a configuration");
+            let routes = if file.contains("matchRules") {
+                routes.iter().map(Route::as_higress_has_it).collect()
+            } else {
+                routes
+            };
+            for host in ["a.example", "b.example"] {
+                for path in ["/", "/x", "/x/y", "/x/y/z", "/z"] {
+                    for header in [false, true] {
+                        let Some(route) = chosen(&routes, order, host, path, header) else {
+                            continue;
+                        };
+                        let allowed = |policy: &usize| {
+                            let origin = format!("https://p{policy}.example");
+                            is_allowed_at(&plugin, &origin, host, path)
+                        };
+                        let here: Vec<_> = (0..POLICIES).filter(allowed).collect();
+                        let there: Vec<_> = route.policy.into_iter().collect();
+                        assert_eq!(
+                            here,
+                            there,
+                            "{host}{path}\n{file}\n{}",
+                            text(&output.stdout)
+                        );
+                    }
                 }
             }
         }
+        assert!(written > 50, "only {written} files were imported");
     }
-    assert!(written > 100, "only {written} files were imported");
+}
+
+/// Which of the routes that match a request takes it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Order {
+    First,
+    FirstOfHost,
+    Specific,
 }
 
 /// A route of one host and path, with a header or without, under one of a few policies or none.
@@ -265,6 +281,17 @@ impl Route {
         }
     }
 
+    /// Its rules look at hosts alone, and each has a policy.
+    fn as_higress_has_it(&self) -> Self {
+        Self {
+            host: self.host,
+            path: "/",
+            is_exact: false,
+            header: false,
+            policy: self.policy.or(Some(0)),
+        }
+    }
+
     fn matches(&self, host: &str, path: &str, header: bool) -> bool {
         let hosts = self.host == host || self.host.starts_with('*');
         let below = path.strip_prefix(self.path.trim_end_matches('/'));
@@ -278,20 +305,20 @@ impl Route {
     }
 }
 
-/// The route that takes a request: of those with the most specific host the first, or the one with
-/// the most specific path and then a header.
+/// The route that takes a request.
 fn chosen<'r>(
     routes: &'r [Route],
-    is_ordered: bool,
+    order: Order,
     host: &str,
     path: &str,
     header: bool,
 ) -> Option<&'r Route> {
     let mut hosts = [host, "*.example", "*"].into_iter();
     let host_of = hosts.find(|host| routes.iter().any(|route| route.host == *host));
-    let of_host = routes.iter().filter(|route| Some(route.host) == host_of);
+    let is_of_host = |route: &&Route| order == Order::First || Some(route.host) == host_of;
+    let of_host = routes.iter().filter(is_of_host);
     let mut matching = of_host.filter(|route| route.matches(host, path, header));
-    if is_ordered {
+    if order != Order::Specific {
         return matching.next();
     }
     // Of equals the first.
@@ -332,21 +359,80 @@ fn istio(routes: &[Route]) -> String {
     file
 }
 
-/// An HTTPRoute for each route: with one name, so that of equals the first wins.
+/// An HTTPRoute a host, so that of equals the first wins.
 fn gateway_api(routes: &[Route]) -> String {
-    let documents = routes.iter().map(|route| {
-        let kind = if route.is_exact { "Exact" } else { "PathPrefix" };
-        let header = if route.header { ", headers: [{name: x, value: y}]" } else { "" };
-        let cors = route.policy.map_or_else(String::new, |policy| {
-            format!(", filters: [{{type: CORS, cors: {{allowOrigins: [\"https://p{policy}.example\"]}}}}]")
+    let mut file = String::new();
+    for host in HOSTS {
+        let own: Vec<_> = routes.iter().filter(|route| route.host == host).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let rules = own.iter().map(|route| {
+            let kind = if route.is_exact { "Exact" } else { "PathPrefix" };
+            let header = if route.header { ", headers: [{name: x, value: y}]" } else { "" };
+            let cors = route.policy.map_or_else(String::new, |policy| {
+                format!(", filters: [{{type: CORS, cors: {{allowOrigins: [\"https://p{policy}.example\"]}}}}]")
+            });
+            format!("{{matches: [{{path: {{type: {kind}, value: {}}}{header}}}]{cors}}}", route.path)
         });
-        format!(
-            "---\nkind: HTTPRoute\nmetadata: {{name: web}}\nspec: {{hostnames: [\"{}\"], rules: [{{matches: [{{path: {{type: {kind}, value: {}}}{header}}}]{cors}}}]}}\n",
-            route.host, route.path
+        let rules: Vec<_> = rules.collect();
+        file += &format!(
+            "---\nkind: HTTPRoute\nmetadata: {{name: web}}\nspec: {{hostnames: [\"{host}\"], rules: [{}]}}\n",
+            rules.join(", ")
         )
-        .replace("hostnames: [\"*\"], ", "")
+        .replace("hostnames: [\"*\"], ", "");
+    }
+    file
+}
+
+/// A router for each route, by priorities that fall; a name that begins with any label takes a regular
+/// expression there.
+fn traefik(routes: &[Route]) -> String {
+    let mut file = "http:\n  middlewares:\n".to_owned();
+    for policy in 0..POLICIES {
+        file += &format!(
+            "    p{policy}: {{headers: {{accessControlAllowOriginList: [\"https://p{policy}.example\"]}}}}\n"
+        );
+    }
+    file += "  routers:\n";
+    // The file's order says nothing.
+    for (index, route) in routes.iter().enumerate().rev() {
+        let host = match route.host {
+            "*" => String::new(),
+            "*.example" => "HostRegexp(`^.+\\.example$`) && ".to_owned(),
+            host => format!("Host(`{host}`) && "),
+        };
+        let kind = if route.is_exact { "Path" } else { "PathPrefix" };
+        let header = if route.header {
+            " && Header(`x`, `y`)"
+        } else {
+            ""
+        };
+        let middlewares = route
+            .policy
+            .map_or_else(String::new, |policy| format!("p{policy}"));
+        file += &format!(
+            "    r{index}: {{rule: '{host}{kind}(`{}`){header}', priority: {}, middlewares: [{middlewares}]}}\n",
+            route.path,
+            100 - index
+        );
+    }
+    file
+}
+
+/// A rule for each route.
+fn higress(routes: &[Route]) -> String {
+    let rules = routes.iter().map(Route::as_higress_has_it).map(|route| {
+        let policy = route.policy.unwrap_or_default();
+        format!(
+            "    - {{domain: [\"{}\"], config: {{allow_origins: [\"https://p{policy}.example\"]}}}}\n",
+            route.host
+        )
     });
-    documents.collect()
+    format!(
+        "apiVersion: extensions.higress.io/v1alpha1\nkind: WasmPlugin\nspec:\n  defaultConfigDisable: true\n  matchRules:\n{}",
+        rules.collect::<String>()
+    )
 }
 
 /// A number below the limit.

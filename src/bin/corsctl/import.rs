@@ -117,6 +117,9 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
     let policies = routes
         .iter()
         .filter_map(|route| Some((route, route.policy.as_ref()?)));
+    for route in &routes {
+        route.check(notes);
+    }
     for (route, policy) in policies.clone() {
         policy.check(&route.place, notes);
         policy.tell_null(&route.place, notes);
@@ -236,8 +239,9 @@ impl System {
 
     fn precedence(self) -> Precedence {
         match self {
-            Self::Envoy | Self::Istio => Precedence::First,
-            _ => Precedence::Specific,
+            Self::Envoy | Self::Istio => Precedence::FirstOfHost,
+            Self::Higress | Self::Traefik => Precedence::First,
+            Self::GatewayApi | Self::Krakend | Self::RsCors => Precedence::Specific,
         }
     }
 

@@ -48,6 +48,14 @@ impl<'s> Value<'s> {
         (*child.node != Node::Null).then_some(child)
     }
 
+    /// The field of this name, or an empty object in its place.
+    pub fn field(&self, name: &str) -> Self {
+        self.get(name).unwrap_or_else(|| Self {
+            node: &EMPTY,
+            ..self.clone()
+        })
+    }
+
     /// The field at the end of these names.
     pub fn at(&self, names: &[&str]) -> Option<Self> {
         names
@@ -156,3 +164,5 @@ pub fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
     let letters = key.bytes().filter(|byte| *byte != b'_');
     letters.map(|byte| byte.to_ascii_lowercase())
 }
+
+static EMPTY: Node = Node::Object(Vec::new());

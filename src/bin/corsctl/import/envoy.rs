@@ -6,7 +6,7 @@ use cors::node::Node;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
-use super::routes::{Path, Route};
+use super::routes::{Path, Route, Scope};
 use super::value::{Place, Value};
 
 pub fn owns(value: &Value) -> bool {
@@ -22,15 +22,20 @@ pub fn owns(value: &Value) -> bool {
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
-    for value in values {
+    for (index, value) in values.iter().enumerate() {
         if value.has(ORIGINS) || is_policy(value) {
             let policy = read_policies(std::slice::from_ref(value), notes);
-            routes.extend(policy.map(|policy| Route::everything("cors", value.place(), policy)));
+            let route = policy.map(|policy| Route::everything("cors", value.place(), policy));
+            routes.extend(route.map(|route| route.of_document(index)));
             continue;
         }
         for configuration in route_configurations(value) {
+            let scope = Scope {
+                gates: vec![format!("{index} {}", configuration.place().path)],
+                ..Scope::default()
+            };
             for host in configuration.list("virtual_hosts") {
-                routes.extend(read_host(&configuration, &host, notes));
+                routes.extend(read_host(&configuration, &host, &scope, notes));
             }
         }
     }
@@ -49,7 +54,7 @@ fn route_configurations<'s>(value: &Value<'s>) -> Vec<Value<'s>> {
         .collect()
 }
 
-fn read_host(configuration: &Value, host: &Value, notes: &mut Notes) -> Vec<Route> {
+fn read_host(configuration: &Value, host: &Value, scope: &Scope, notes: &mut Notes) -> Vec<Route> {
     let mut hosts = Vec::new();
     let mut is_any = false;
     for (at, domain) in notes.texts(host.get("domains")) {
@@ -90,6 +95,7 @@ fn read_host(configuration: &Value, host: &Value, notes: &mut Notes) -> Vec<Rout
                 route_names: Vec::new(),
                 condition,
                 policy,
+                scope: scope.clone(),
             }
         })
         .collect()
@@ -118,10 +124,7 @@ fn read_match(route: &Value, notes: &mut Notes) -> (Path, Option<&'static str>) 
     let Some(matcher) = route.get("match") else {
         return (Path::Any, None);
     };
-    let mut condition = CONDITIONS
-        .iter()
-        .find(|(name, _)| matcher.has(name))
-        .map(|(_, told)| *told);
+    let mut condition = condition(&matcher, CONDITIONS);
     let path = if let Some(path) = matcher.text_of("path") {
         Path::Exact(path.to_owned())
     } else if let Some(prefix) = matcher.text_of("path_separated_prefix") {
@@ -133,6 +136,26 @@ fn read_match(route: &Value, notes: &mut Notes) -> (Path, Option<&'static str>) 
         Path::Any
     };
     (path, condition)
+}
+
+/// What a route looks at beside host and path, of these fields. One that is written out as its default
+/// is none.
+pub fn condition(matcher: &Value, conditions: &[(&str, &'static str)]) -> Option<&'static str> {
+    let is_default = |name: &str, value: &Node| match (name, value) {
+        ("case_sensitive", Node::Bool(truth)) => *truth,
+        ("ignoreUriCase", Node::Bool(truth)) => !truth,
+        ("headers" | "queryParams" | "sourceLabels" | "withoutHeaders", Node::Object(pairs)) => {
+            pairs.is_empty()
+        }
+        (_, Node::List(items)) => items.is_empty(),
+        _ => false,
+    };
+    let is_set = |name: &str| {
+        let value = matcher.get(name);
+        value.is_some_and(|value| !is_default(name, value.node))
+    };
+    let (_, told) = conditions.iter().find(|(name, _)| is_set(name))?;
+    Some(*told)
 }
 
 /// A prefix of text as one of segments.
@@ -208,7 +231,11 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
 
     let find = |name: &str| {
         let mut values = levels.iter().filter_map(|level| level.get(name));
-        values.find(|value| !matches!(value.node, Node::String(text) if text.is_empty()))
+        values.find(|value| match value.node {
+            Node::List(items) => !items.is_empty(),
+            Node::String(text) => !text.is_empty(),
+            _ => true,
+        })
     };
     if let Some(list) = find(ORIGINS) {
         let mut origins = Origins::new(notes);
@@ -229,6 +256,7 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     policy.set_methods(methods, &place, notes);
     policy.credentials = notes.bool(find("allow_credentials"));
     policy.private_network = notes.bool(find("allow_private_network_access"));
+    policy.tell_wildcards_among_others(&place, notes);
     policy.tell_expose(&place, notes);
     read_max_age(find("max_age"), &mut policy, &place, notes);
 
@@ -301,6 +329,8 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
     };
     let regex = at.get("regex");
     let text = regex.as_ref().unwrap_or(at).text();
+    // What has no case in Envoy is never a regular expression: lower case would change its classes.
+    let in_any_case = in_any_case && matches!(*kind, "exact" | "prefix" | "suffix" | "contains");
     let lower = text.map(str::to_ascii_lowercase);
     let text = if in_any_case { lower.as_deref() } else { text };
     let Some(text) = text else {

@@ -1,11 +1,13 @@
 //! The Gateway API's HTTPRoute with its CORS filter, and kgateway's TrafficPolicy, which holds one.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
+use super::envoy;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
-use super::routes::{Path, Route};
+use super::routes::{Path, Route, Scope};
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
@@ -25,36 +27,129 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         let kind = value.text_of("kind");
         kind.is_some_and(is_traffic_policy)
     });
-    let (traffic, others) = policies
+    let (traffic, others): (Vec<_>, Vec<_>) = policies
         .cloned()
         .partition(|value| value.at(CORS).is_some());
     let mut resources = Resources {
+        named: traffic
+            .iter()
+            .map(|policy| (full_name(policy), policy.clone()))
+            .collect(),
+        others: others.iter().map(full_name).collect(),
+        gateway: traffic
+            .iter()
+            .find(|policy| targets_gateway(policy))
+            .cloned(),
         traffic,
-        others,
+        targets: HashMap::new(),
         used: BTreeSet::new(),
         notes,
     };
-    resources.check_targets(&routes);
-    let gateway = resources.gateway();
+    resources.read_targets(&routes);
+    let gateways = of_kind("Gateway");
+    let gateways: HashMap<_, _> = gateways
+        .iter()
+        .map(|gateway| (full_name(gateway), gateway))
+        .collect();
     let mut read: Vec<Route> = Vec::new();
-    for route in &routes {
-        resources.check_parents(route, gateway.as_ref());
+    for (index, route) in routes.iter().enumerate() {
+        resources.check_parents(route);
+        let whole = Route {
+            name: name_of(route).to_owned(),
+            place: route.place(),
+            hosts: hosts_of(route, &gateways, resources.notes),
+            paths: Vec::new(),
+            route_names: Vec::new(),
+            condition: None,
+            policy: None,
+            scope: Scope {
+                gates: parents_of(route),
+                owner: index.to_string(),
+                priority: None,
+            },
+        };
         for rule in route.list_at(&["spec", "rules"]) {
             let policy = resources.policy_of(route, &rule);
-            read.extend(read_rule(route, &rule, &policy, resources.notes));
+            let plain = Route {
+                place: rule.place(),
+                policy,
+                ..whole.clone()
+            };
+            read.extend(read_rule(&rule, plain));
         }
     }
-    read.extend(resources.top_level(gateway.as_ref(), !routes.is_empty()));
+    read.extend(resources.top_level(!routes.is_empty()));
     resources.tell_unused();
     read
+}
+
+/// The gateways that a route is attached to, or their listeners.
+fn parents_of(route: &Value) -> Vec<String> {
+    let parents = route.list_at(&["spec", "parentRefs"]).into_iter();
+    let mut gates: Vec<_> = parents
+        .map(|parent| {
+            let section = parent.text_of("sectionName");
+            let section = section.map_or_else(String::new, |section| format!("/{section}"));
+            gateway_of(&parent, route) + &section
+        })
+        .collect();
+    gates.sort();
+    gates
+}
+
+/// The full name of a parent of a route.
+fn gateway_of(parent: &Value, route: &Value) -> String {
+    let namespace = parent.text_of("namespace").or(namespace_of(route));
+    let name = parent.text_of("name").unwrap_or_default();
+    format!("{}/{name}", namespace.unwrap_or_default())
+}
+
+/// The host names of a route, or those of the listeners that it is attached to.
+fn hosts_of(route: &Value, gateways: &HashMap<String, &Value>, notes: &mut Notes) -> Vec<String> {
+    let hosts = notes.names(route.at(&["spec", "hostnames"]));
+    if !hosts.is_empty() {
+        return hosts;
+    }
+    let mut hosts = Vec::new();
+    let parents = route.list_at(&["spec", "parentRefs"]);
+    for parent in &parents {
+        let section = parent.text_of("sectionName");
+        let Some(gateway) = gateways.get(&gateway_of(parent, route)) else {
+            if section.is_some() {
+                notes.push(Level::Wider, &parent.place(), "names a listener of a Gateway that is not in this file, and the route names no hosts: it is written for any host");
+            }
+            return Vec::new();
+        };
+        let listeners = gateway.list_at(&["spec", "listeners"]).into_iter();
+        let meant =
+            listeners.filter(|listener| section.is_none() || listener.text_of("name") == section);
+        for listener in meant {
+            match listener.text_of("hostname") {
+                Some(host) => hosts.push(host.to_owned()),
+                None => return Vec::new(),
+            }
+        }
+    }
+    hosts
+}
+
+fn targets_gateway(policy: &Value) -> bool {
+    let is_gateway = |target: &Value| target.text_of("kind") == Some("Gateway");
+    policy.list_at(TARGETS).iter().any(is_gateway)
 }
 
 /// The policies that routes may get from elsewhere.
 struct Resources<'s, 'n> {
     traffic: Vec<Value<'s>>,
-    /// Policies without CORS.
-    others: Vec<Value<'s>>,
-    /// The names of those that hold somewhere.
+    /// The same by their full names.
+    named: HashMap<String, Value<'s>>,
+    /// The full names of policies without CORS.
+    others: BTreeSet<String>,
+    /// The policy of the Gateway.
+    gateway: Option<Value<'s>>,
+    /// The policies by what they target.
+    targets: HashMap<String, Value<'s>>,
+    /// The full names of those that hold somewhere.
     used: BTreeSet<String>,
     notes: &'n mut Notes,
 }
@@ -80,15 +175,17 @@ impl<'s> Resources<'s, '_> {
             .iter()
             .find_map(|filter| self.extension(route, filter));
         let targeting = || {
-            let rule_name = rule.text_of("name");
-            let targets = |section: Option<&str>| {
-                self.targeting("HTTPRoute", &[name_of(route)], namespace_of(route), section)
+            let namespace = namespace_of(route).unwrap_or_default();
+            let target = |section: &str| {
+                let key = target_key(namespace, "HTTPRoute", name_of(route), section);
+                self.targets.get(&key).cloned()
             };
-            rule_name
-                .and_then(|name| targets(Some(name)))
-                .or_else(|| targets(None))
+            let of_rule = rule.text_of("name").and_then(target);
+            of_rule.or_else(|| target(""))
         };
-        let found = extension.or_else(targeting).or_else(|| self.gateway());
+        let found = extension
+            .or_else(targeting)
+            .or_else(|| self.gateway.clone());
         self.take(&found?)
     }
 
@@ -99,42 +196,12 @@ impl<'s> Resources<'s, '_> {
         if !is_traffic_policy(reference.text_of("kind").unwrap_or_default()) {
             return None;
         }
-        let is_meant = |policy: &&Value| {
-            name_of(policy) == name && namespace_of(policy) == namespace_of(route)
-        };
-        let found = self.traffic.iter().find(is_meant);
-        if found.is_none() && !self.others.iter().any(|policy| is_meant(&policy)) {
+        let full_name = format!("{}/{name}", namespace_of(route).unwrap_or_default());
+        let found = self.named.get(&full_name).cloned();
+        if found.is_none() && !self.others.contains(&full_name) {
             self.notes.error(&reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
         }
-        found.cloned()
-    }
-
-    /// The policy that targets one of these; a second one is an error.
-    fn targeting(
-        &self,
-        kind: &str,
-        names: &[&str],
-        namespace: Option<&str>,
-        section: Option<&str>,
-    ) -> Option<Value<'s>> {
-        let mut found = self.traffic.iter().filter(|policy| {
-            (namespace.is_none() || namespace_of(policy) == namespace)
-                && policy.list_at(TARGETS).iter().any(|target| {
-                    target.text_of("kind") == Some(kind)
-                        && names.contains(&target.text_of("name").unwrap_or_default())
-                        && target.text_of("sectionName") == section
-                })
-        });
-        found.next().cloned()
-    }
-
-    /// The policy of the Gateway.
-    fn gateway(&self) -> Option<Value<'s>> {
-        let mut policies = self.traffic.iter();
-        let is_gateway = |target: &Value| target.text_of("kind") == Some("Gateway");
-        policies
-            .find(|policy| policy.list_at(TARGETS).iter().any(is_gateway))
-            .cloned()
+        found
     }
 
     fn take(&mut self, policy: &Value<'s>) -> Option<Policy> {
@@ -146,8 +213,9 @@ impl<'s> Resources<'s, '_> {
         read_cors(&cors, self.notes)
     }
 
-    fn check_targets(&mut self, routes: &[Value<'s>]) {
-        let mut taken: Vec<(String, String)> = Vec::new();
+    /// Notes what each policy targets; a second policy of one target is an error.
+    fn read_targets(&mut self, routes: &[Value<'s>]) {
+        let routes: BTreeSet<_> = routes.iter().map(full_name).collect();
         let mut gateways = BTreeSet::new();
         for policy in &self.traffic {
             if let Some(selectors) = policy.at(&["spec", "targetSelectors"]) {
@@ -156,25 +224,32 @@ impl<'s> Resources<'s, '_> {
                     "select by labels; import resolves no labels: write targetRefs",
                 );
             }
+            let namespace = namespace_of(policy).unwrap_or_default();
             for target in policy.list_at(TARGETS) {
                 let (kind, name) = (target.text_of("kind"), target.text_of("name"));
                 let (kind, name) = (kind.unwrap_or_default(), name.unwrap_or_default());
                 let section = target.text_of("sectionName");
-                let key = format!("{kind} {name}/{}", section.unwrap_or_default());
+                let full_name = format!("{namespace}/{name}");
                 let place = target.place();
                 match kind {
                     "Gateway" if section.is_some() => self.notes.error(&place, "targets one listener of a Gateway, which no rule can match; attach it to routes"),
                     "Gateway" => {
-                        gateways.insert(name.to_owned());
+                        gateways.insert(full_name.trim_start_matches('/').to_owned());
                     }
-                    "HTTPRoute" if !routes.iter().any(|route| name_of(route) == name) => self.notes.error(&place, format!("targets the HTTPRoute \"{name}\", which is not in this file: import both together")),
+                    "HTTPRoute" if !routes.contains(&full_name) => self.notes.error(&place, format!("targets the HTTPRoute \"{name}\", which is not in this file: import both together")),
                     "HTTPRoute" => {}
                     other => self.notes.error(&place, format!("targets a {other}, which import does not know")),
                 }
-                if let Some((_, other)) = taken.iter().find(|(taken, _)| *taken == key) {
-                    self.notes.error(&place, format!("is targeted by \"{other}\" too; kgateway takes the older one: leave the other out"));
+                let key = target_key(namespace, kind, name, section.unwrap_or_default());
+                match self.targets.entry(key) {
+                    Entry::Occupied(first) => {
+                        let first = name_of(first.get());
+                        self.notes.error(&place, format!("is targeted by \"{first}\" too; kgateway takes the older one: leave the other out"));
+                    }
+                    Entry::Vacant(free) => {
+                        free.insert(policy.clone());
+                    }
                 }
-                taken.push((key, name_of(policy).to_owned()));
             }
         }
         if gateways.len() > 1 {
@@ -184,17 +259,18 @@ impl<'s> Resources<'s, '_> {
     }
 
     /// A policy of the Gateway holds for its routes only.
-    fn check_parents(&mut self, route: &Value<'s>, gateway: Option<&Value<'s>>) {
-        let Some(gateway) = gateway else {
+    fn check_parents(&mut self, route: &Value<'s>) {
+        let Some(gateway) = &self.gateway else {
             return;
         };
-        let targets = gateway.list_at(TARGETS);
+        let namespace = namespace_of(gateway).unwrap_or_default();
+        let targets = gateway.list_at(TARGETS).into_iter();
+        let targets: BTreeSet<_> = targets
+            .filter_map(|target| Some(format!("{namespace}/{}", target.text_of("name")?)))
+            .collect();
         let parents = route.list_at(&["spec", "parentRefs"]);
-        let is_attached = parents.iter().any(|parent| {
-            let name = parent.text_of("name");
-            targets.iter().any(|target| target.text_of("name") == name)
-        });
-        if !is_attached {
+        let is_target = |parent: &Value| targets.contains(&gateway_of(parent, route));
+        if parents.is_empty() || !parents.iter().all(is_target) {
             self.notes.error(&route.place(), format!("the HTTPRoute \"{}\" belongs to another Gateway than the policy \"{}\": import them apart", name_of(route), name_of(gateway)));
         }
     }
@@ -215,12 +291,14 @@ impl<'s> Resources<'s, '_> {
     }
 
     /// What holds where no route does.
-    fn top_level(&mut self, gateway: Option<&Value<'s>>, has_routes: bool) -> Vec<Route> {
-        let alone = || self.traffic.first().filter(|_| !has_routes);
-        let Some(value) = gateway.or_else(alone).cloned() else {
+    fn top_level(&mut self, has_routes: bool) -> Vec<Route> {
+        let gateway = self.gateway.clone();
+        let is_alone = gateway.is_none();
+        let alone = || self.traffic.first().filter(|_| !has_routes).cloned();
+        let Some(value) = gateway.or_else(alone) else {
             return Vec::new();
         };
-        if gateway.is_none() {
+        if is_alone {
             self.notes.push(Level::Changed, &value.place(), format!("the TrafficPolicy \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", name_of(&value)));
         }
         let policy = self.take(&value);
@@ -245,22 +323,7 @@ impl<'s> Resources<'s, '_> {
 }
 
 /// The matches of a rule: those by path alone, and each of the others on its own.
-fn read_rule(
-    route: &Value,
-    rule: &Value,
-    policy: &Option<Policy>,
-    notes: &mut Notes,
-) -> Vec<Route> {
-    let hosts = notes.names(route.at(&["spec", "hostnames"]));
-    let plain = Route {
-        name: name_of(route).to_owned(),
-        place: rule.place(),
-        hosts,
-        paths: Vec::new(),
-        route_names: Vec::new(),
-        condition: None,
-        policy: policy.clone(),
-    };
+fn read_rule(rule: &Value, plain: Route) -> Vec<Route> {
     let matches = rule.list("matches");
     if matches.is_empty() {
         return vec![plain];
@@ -278,10 +341,7 @@ fn read_rule(
             ("method", "a method, which a preflight does not have"),
             ("queryParams", "query parameters"),
         ];
-        let mut condition = conditions
-            .iter()
-            .find(|(name, _)| one.has(name))
-            .map(|(_, told)| *told);
+        let mut condition = envoy::condition(one, &conditions);
         let path = match kind.unwrap_or("PathPrefix") {
             "Exact" => Path::Exact(path.to_owned()),
             "PathPrefix" => Path::below(path),
@@ -330,6 +390,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.headers = notes.names(cors.get("allowHeaders"));
     policy.expose = notes.names(cors.get("exposeHeaders"));
     policy.credentials = notes.bool(cors.get("allowCredentials"));
+    policy.tell_wildcards_among_others(&place, notes);
     policy.tell_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
@@ -357,6 +418,10 @@ fn full_name(value: &Value) -> String {
         namespace_of(value).unwrap_or_default(),
         name_of(value)
     )
+}
+
+fn target_key(namespace: &str, kind: &str, name: &str, section: &str) -> String {
+    format!("{kind} {namespace}/{name}/{section}")
 }
 
 fn namespace_of<'s>(value: &Value<'s>) -> Option<&'s str> {

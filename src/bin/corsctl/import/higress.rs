@@ -5,7 +5,7 @@ use cors::node::Node;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
-use super::routes::Route;
+use super::routes::{Route, Scope};
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
@@ -15,14 +15,34 @@ pub fn owns(value: &Value) -> bool {
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
-    for value in values {
-        if let Some(spec) = value.get("spec").filter(|_| owns(value)) {
-            routes.extend(read_plugin(&spec, notes));
+    for (index, value) in values.iter().enumerate() {
+        let read = if let Some(spec) = value.get("spec").filter(|_| owns(value)) {
+            if !is_cors(value, &spec) {
+                let told =
+                    "is another plugin, as far as its name, its url and its fields tell: left out";
+                notes.push(Level::Changed, &value.place(), told);
+                continue;
+            }
+            read_plugin(&spec, notes)
         } else if !value.has("kind") && matches!(value.node, Node::Object(_)) {
-            routes.extend(read_rules(value, notes));
-        }
+            read_rules(value, notes)
+        } else {
+            continue;
+        };
+        routes.extend(read.into_iter().map(|route| route.of_document(index)));
     }
     routes
+}
+
+/// Whether a WasmPlugin is this one: its names say so, or one of its configurations has its fields.
+fn is_cors(value: &Value, spec: &Value) -> bool {
+    let names = [value.at(&["metadata", "name"]), spec.get("url")];
+    let mut names = names.iter().flatten().filter_map(Value::text);
+    let rules = spec.list("matchRules").into_iter();
+    let configs = rules.filter_map(|rule| rule.get("config"));
+    let mut configs = configs.chain(spec.get("defaultConfig"));
+    names.any(|name| name.to_ascii_lowercase().contains("cors"))
+        || configs.any(|config| FIELDS.iter().any(|field| config.has(field)))
 }
 
 /// Reads a configuration with rules of its own: `_rules_`.
@@ -42,15 +62,21 @@ fn read_rules(value: &Value, notes: &mut Notes) -> Vec<Route> {
     vec![Route::everything("cors", value.place(), policy)]
 }
 
+/// The first of the rules that matches holds, then the default. A rule that is disabled is none at
+/// all, and one without a configuration has an empty one, which allows any origin.
 fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
-    let is_off = notes.bool(spec.get("defaultConfigDisable"));
-    if let Some(config) = spec.get("defaultConfig").filter(|_| !is_off) {
-        let policy = read_policy(&config, notes);
-        routes.push(Route::everything("cors", config.place(), policy));
+    if let Some(config) = spec.get("pluginConfig") {
+        let text =
+            "takes the place of defaultConfig and matchRules in Higress: write these instead";
+        notes.error(&config.place(), text);
     }
     for (index, rule) in spec.list("matchRules").iter().enumerate() {
-        if let Some(service) = rule.get("service") {
+        if notes.bool(rule.get("configDisable")) {
+            continue;
+        }
+        let service = rule.get("service");
+        if let Some(service) = &service {
             notes.error(
                 &service.place(),
                 "matches by service, which no rule can; match by domain or ingress",
@@ -58,6 +84,11 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
         }
         let hosts = notes.names(rule.get("domain"));
         let names = notes.names(rule.get("ingress"));
+        match (hosts.is_empty(), names.is_empty()) {
+            (true, true) if service.is_none() => notes.error(&rule.place(), "matches nothing, neither domain nor ingress: Higress refuses the plugin"),
+            (false, false) => notes.error(&rule.place(), "has both domain and ingress, of which Higress takes the ingress alone, or refuses both; write two rules"),
+            _ => {}
+        }
         if !names.is_empty() {
             notes.push(
                 Level::Changed,
@@ -65,30 +96,24 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
                 "matches by ingress: routeNames are the names that Higress gives its routes",
             );
         }
-        let is_off = notes.bool(rule.get("configDisable"));
-        let config = rule.get("config").filter(|_| !is_off);
-        let plain = Route {
+        let is_any = hosts.iter().any(|host| host == "*");
+        routes.push(Route {
             name: format!("matchRules-{index}"),
             place: rule.place(),
-            hosts: Vec::new(),
+            hosts: if is_any { Vec::new() } else { hosts },
             paths: Vec::new(),
-            route_names: Vec::new(),
+            route_names: names,
             condition: None,
-            policy: config.map(|config| read_policy(&config, notes)),
-        };
-        // Either of the two is enough.
-        if !hosts.is_empty() {
-            routes.push(Route {
-                hosts,
-                ..plain.clone()
-            });
-        }
-        if !names.is_empty() {
-            routes.push(Route {
-                route_names: names,
-                ..plain
-            });
-        }
+            policy: Some(read_policy(&rule.field("config"), notes)),
+            scope: Scope::default(),
+        });
+    }
+    // Beside rules an empty default is none; alone it allows any origin.
+    let default = spec.field("defaultConfig");
+    let is_empty = default.entries().is_empty() && !routes.is_empty();
+    if !notes.bool(spec.get("defaultConfigDisable")) && !is_empty {
+        let policy = read_policy(&default, notes);
+        routes.push(Route::everything("cors", default.place(), policy));
     }
     routes
 }

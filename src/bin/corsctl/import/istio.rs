@@ -4,7 +4,7 @@ use super::envoy;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
-use super::routes::{Path, Route};
+use super::routes::{Path, Route, Scope};
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
@@ -13,10 +13,15 @@ pub fn owns(value: &Value) -> bool {
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
-    for service in values.iter().filter(|value| owns(value)) {
+    let services = values.iter().filter(|value| owns(value));
+    for (index, service) in services.enumerate() {
         let name = service.at(&["metadata", "name"]);
         let name = name.and_then(|name| name.text()).unwrap_or("cors");
+        let scope = read_scope(service, index, notes);
         let hosts = notes.names(service.at(&["spec", "hosts"]));
+        if let Some(short) = hosts.iter().find(|host| !host.contains(['.', '*'])) {
+            notes.push(Level::Changed, &service.place(), format!("\"{short}\" is a short name, which Istio completes in the mesh; here it is that very host: list the names that clients ask for"));
+        }
         let hosts = if hosts.iter().any(|host| host == "*") {
             Vec::new()
         } else {
@@ -35,6 +40,7 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
                 route_names: Vec::new(),
                 condition: None,
                 policy: cors.map(|cors| read_cors(&cors, notes)),
+                scope: scope.clone(),
             };
             let matches = http.list("match");
             if matches.is_empty() {
@@ -49,11 +55,31 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     routes
 }
 
+/// Gateways serve apart from each other; of two VirtualServices with one host none comes first.
+fn read_scope(service: &Value, index: usize, notes: &mut Notes) -> Scope {
+    let namespace = service.at(&["metadata", "namespace"]);
+    let namespace = namespace.and_then(|name| name.text()).unwrap_or_default();
+    let gateways = notes.names(service.at(&["spec", "gateways"])).into_iter();
+    let mut gates: Vec<_> = gateways
+        .map(|name| match name.as_str() {
+            "mesh" => name,
+            other if other.contains('/') => name,
+            other => format!("{namespace}/{other}"),
+        })
+        .collect();
+    if gates.is_empty() {
+        gates.push("mesh".to_owned());
+    }
+    gates.sort();
+    Scope {
+        gates,
+        owner: index.to_string(),
+        priority: None,
+    }
+}
+
 fn read_match(one: &Value, plain: &Route, notes: &mut Notes) -> Route {
-    let mut condition = CONDITIONS
-        .iter()
-        .find(|(name, _)| one.has(name))
-        .map(|(_, told)| *told);
+    let mut condition = envoy::condition(one, CONDITIONS);
     let uri = one.get("uri");
     let text = |name: &str| uri.as_ref().and_then(|uri| uri.text_of(name));
     let path = if let Some(path) = text("exact") {
@@ -107,6 +133,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Policy {
     policy.headers = notes.names(cors.get("allowHeaders"));
     policy.expose = notes.names(cors.get("exposeHeaders"));
     policy.credentials = notes.bool(cors.get("allowCredentials"));
+    policy.tell_wildcards_among_others(&place, notes);
     policy.tell_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),

@@ -1,6 +1,8 @@
 //! KrakenD: `security/cors` of version 3, `github_com/devopsfaith/krakend-cors` of version 2, and
 //! what endpoints do to the Origin.
 
+use std::collections::HashSet;
+
 use cors::node::Node;
 
 use super::notes::{Level, Notes};
@@ -15,11 +17,12 @@ pub fn owns(value: &Value) -> bool {
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
-    for value in values
+    let services = values
         .iter()
-        .filter(|value| matches!(value.node, Node::Object(_)))
-    {
-        routes.extend(read_service(value, notes));
+        .filter(|value| matches!(value.node, Node::Object(_)));
+    for (index, value) in services.enumerate() {
+        let read = read_service(value, notes).into_iter();
+        routes.extend(read.map(|route| route.of_document(index)));
     }
     routes
 }
@@ -47,17 +50,20 @@ fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
     }
     let mut hidden = policy.clone();
     hidden.hides_from_upstream = true;
+    let path = |endpoint: &Value| endpoint.text_of("endpoint").unwrap_or_default().to_owned();
+    let with_hidden = || endpoints.iter().zip(&is_hidden);
+    let passing = with_hidden().filter(|(_, hidden)| !**hidden);
+    let passing: HashSet<_> = passing.map(|(endpoint, _)| path(endpoint)).collect();
     let mut paths = Vec::new();
-    for (endpoint, _) in endpoints
-        .iter()
-        .zip(&is_hidden)
-        .filter(|(_, hidden)| **hidden)
-    {
-        let path = endpoint.text_of("endpoint").unwrap_or_default();
-        if path.contains(['{', ':', '*']) {
+    let mut listed = HashSet::new();
+    for (endpoint, _) in with_hidden().filter(|(_, hidden)| **hidden) {
+        let path = path(endpoint);
+        if passing.contains(&path) {
+            notes.push(Level::Changed, &endpoint.place(), format!("did not pass Origin on to its backend, as another method of {path:?} does, and no rule looks at methods: its backend sees Origin now"));
+        } else if path.contains(['{', ':', '*']) {
             notes.push(Level::Changed, &endpoint.place(), format!("did not pass Origin on to its backend, and no rule can match {path:?} alone: its backend sees Origin now"));
-        } else if !paths.contains(&Path::Exact(path.to_owned())) {
-            paths.push(Path::Exact(path.to_owned()));
+        } else if listed.insert(path.clone()) {
+            paths.push(Path::Exact(path));
         }
     }
     let mut routes = vec![Route::everything("cors", place.clone(), policy)];

@@ -1,5 +1,7 @@
 //! Other systems' origin matchers in the terms of this plugin, never wider than they were meant.
 
+use std::collections::HashSet;
+
 use cors::origin::OriginPattern;
 use regex_lite::Regex;
 
@@ -11,6 +13,8 @@ use super::value::Value;
 pub struct Origins<'n> {
     pub notes: &'n mut Notes,
     origins: Vec<String>,
+    /// The same, to find them.
+    listed: HashSet<String>,
     regexes: Vec<String>,
 }
 
@@ -19,6 +23,7 @@ impl<'n> Origins<'n> {
         Self {
             notes,
             origins: Vec::new(),
+            listed: HashSet::new(),
             regexes: Vec::new(),
         }
     }
@@ -299,7 +304,7 @@ impl<'n> Origins<'n> {
     }
 
     fn push(&mut self, origin: &str) {
-        if !self.origins.iter().any(|other| other == origin) {
+        if self.listed.insert(origin.to_owned()) {
             self.origins.push(origin.to_owned());
         }
     }

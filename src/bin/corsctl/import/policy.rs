@@ -68,14 +68,28 @@ impl Policy {
 
     /// Says what a `*` that the source sends as it stands means here, where it is echoed.
     pub fn tell_literal_wildcards(&self, place: &Place, notes: &mut Notes) {
-        let has = |names: &[String]| names.iter().any(|name| name == "*");
+        self.tell_wildcards(|names| names.iter().any(|name| name == "*"), place, notes);
+    }
+
+    /// The same for a source that sends a `*` as it stands only if there are other names beside it.
+    pub fn tell_wildcards_among_others(&self, place: &Place, notes: &mut Notes) {
+        let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
+        self.tell_wildcards(is_literal, place, notes);
+    }
+
+    fn tell_wildcards(
+        &self,
+        is_literal: impl Fn(&[String]) -> bool,
+        place: &Place,
+        notes: &mut Notes,
+    ) {
         if self.credentials {
             for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
-                if has(names) {
+                if is_literal(names) {
                     notes.push(Level::Wider, place, format!("\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"));
                 }
             }
-        } else if has(&self.headers) && !has_name(&self.headers, "authorization") {
+        } else if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
             notes.push(Level::Wider, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
         }
     }

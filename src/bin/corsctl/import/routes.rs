@@ -4,10 +4,16 @@
 //! becomes keys, one for each combination of its hosts and paths; a key whose policy would hold
 //! without it too is left out, and a route without CORS below one that has it becomes a rule that is
 //! off.
+//!
+//! Whatever order the source has, the rules are written only if they give each request the policy of
+//! the route that took it there: what would need another order is refused.
 
 use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use cors::node::Node;
+use cors::routes::{parse_hostname, parse_path, parse_route_name};
 
 use super::notes::{Level, Notes};
 use super::policy::{Policy, text, texts};
@@ -28,9 +34,22 @@ pub struct Route {
     pub condition: Option<&'static str>,
     /// None: no CORS.
     pub policy: Option<Policy>,
+    pub scope: Scope,
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Which routes a route competes with, and which of them it comes before.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Scope {
+    /// What serves it: listeners, gateways, entry points, each below what it is a part of, as in
+    /// `gateway/listener`. The empty text stands for any of them, and none for those of the others.
+    pub gates: Vec<String>,
+    /// The resource within which routes are in order; those of another have no order with them.
+    pub owner: String,
+    /// Where routes have a priority, those of the same one have no order.
+    pub priority: Option<usize>,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Path {
     Any,
     Exact(String),
@@ -41,8 +60,10 @@ pub enum Path {
 /// Which of two routes that match wins.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Precedence {
-    /// The first in the file.
+    /// The first.
     First,
+    /// The first of those with the most specific host.
+    FirstOfHost,
     /// The more specific one, as here.
     Specific,
 }
@@ -58,11 +79,47 @@ impl Route {
             route_names: Vec::new(),
             condition: None,
             policy: Some(policy),
+            scope: Scope::default(),
         }
+    }
+
+    /// Of the document with this index, which is served apart from the others.
+    pub fn of_document(mut self, index: usize) -> Self {
+        self.scope.gates = vec![index.to_string()];
+        self
+    }
+
+    /// Tells of hosts, paths and route names that no rule can have.
+    pub fn check(&self, notes: &mut Notes) {
+        let mut check = |text: &str, problem: Option<String>| {
+            if let Some(problem) = problem {
+                notes.error(&self.place, format!("\"{text}\" {problem}"));
+            }
+        };
+        for host in &self.hosts {
+            check(host, parse_hostname(host).err().map(str::to_owned));
+        }
+        for name in &self.route_names {
+            check(name, parse_route_name(name).err().map(str::to_owned));
+        }
+        for path in &self.paths {
+            if let Path::Exact(path) | Path::Below(path) = path {
+                check(path, parse_path(path).err());
+            }
+        }
+    }
+
+    /// How many keys it has.
+    fn count(&self) -> usize {
+        let lengths = [self.hosts.len(), self.paths.len(), self.route_names.len()];
+        let products = lengths.into_iter().map(|length| length.max(1));
+        products.fold(1, usize::saturating_mul)
     }
 
     fn keys(&self) -> Vec<Key> {
         let hosts = or_any(&self.hosts);
+        let lower = |host: &String| host.trim_end_matches('.').to_ascii_lowercase();
+        let hosts: Vec<_> = hosts.iter().map(|host| host.as_ref().map(lower)).collect();
         let paths = if self.paths.is_empty() {
             vec![Path::Any]
         } else {
@@ -98,7 +155,8 @@ impl Path {
             (Self::Below(prefix), Self::Exact(path) | Self::Below(path)) => path
                 .strip_prefix(prefix.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-            _ => self == other,
+            (Self::Exact(path), Self::Exact(other)) => path == other,
+            _ => false,
         }
     }
 
@@ -111,18 +169,102 @@ impl Path {
     }
 }
 
+impl Scope {
+    /// Whether something may serve both.
+    fn overlaps(&self, other: &Self) -> bool {
+        let is_within = |one: &str, another: &str| {
+            let rest = one.strip_prefix(another);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || another.is_empty())
+        };
+        let overlaps = |one: &String| {
+            let mut others = other.gates.iter();
+            others.any(|other| is_within(one, other) || is_within(other, one))
+        };
+        self.gates.is_empty() || other.gates.is_empty() || self.gates.iter().any(overlaps)
+    }
+
+    /// Whether the same serve both, as far as it is known.
+    fn is_beside(&self, other: &Self) -> bool {
+        self.gates == other.gates || self.gates.is_empty() || other.gates.is_empty()
+    }
+
+    /// Whether the source says which of the two comes first.
+    fn has_order_with(&self, other: &Self) -> bool {
+        let is_tie = self.priority.is_some() && self.priority == other.priority;
+        self.owner == other.owner && !is_tie
+    }
+}
+
 /// Writes the routes as a configuration.
 pub fn write(routes: &[Route], precedence: Precedence, notes: &mut Notes) -> Node {
-    let mut held = hold(routes, precedence, notes);
-    check_conditions(routes, precedence, &held, notes);
+    let routes = served_with_cors(routes, notes);
+    let count: usize = routes.iter().map(|route| route.count()).sum();
+    if count > MAX_KEYS {
+        let text = format!(
+            "has {count} combinations of host, path and route name; the limit is {MAX_KEYS}: import it in parts"
+        );
+        notes.error(&Place::default(), text);
+        return Node::Object(Vec::new());
+    }
+    let policies = Policies::of(&routes);
+    let mut held = hold(&routes, &policies, precedence, notes);
+    check_conditions(&routes, &policies, precedence, &held, notes);
+    if notes.has_errors() {
+        return Node::Object(Vec::new());
+    }
     let needed: Vec<bool> = held.iter().map(|one| is_needed(one, &held)).collect();
     let mut needed = needed.into_iter();
     held.retain(|_| needed.next().unwrap_or(true));
-    configuration(held)
+    configuration(held, &policies)
+}
+
+/// Leaves out the routes of gates that have no CORS at all: there the plugin need not be.
+fn served_with_cors<'r>(routes: &'r [Route], notes: &mut Notes) -> Vec<&'r Route> {
+    let mut gates: Vec<&Scope> = Vec::new();
+    for route in routes.iter().filter(|route| route.policy.is_some()) {
+        if !gates.iter().any(|scope| scope.gates == route.scope.gates) {
+            gates.push(&route.scope);
+        }
+    }
+    let (with, without): (Vec<_>, Vec<_>) = routes.iter().partition(|route| {
+        route.policy.is_some() || gates.iter().any(|scope| scope.overlaps(&route.scope))
+    });
+    let mut told = HashSet::new();
+    for route in without {
+        if told.insert(&route.scope.gates) {
+            let text = "has no CORS, nor has anything that is served beside it: all of that is left out; do not load the plugin there";
+            notes.push(Level::Wider, &route.place, text);
+        }
+    }
+    with
+}
+
+/// The policies by numbers: equal ones have the same.
+struct Policies<'r> {
+    all: Vec<&'r Policy>,
+    /// The number of each route's policy.
+    of_routes: Vec<Option<usize>>,
+}
+
+impl<'r> Policies<'r> {
+    fn of(routes: &[&'r Route]) -> Self {
+        let mut numbers = HashMap::new();
+        let (mut all, mut of_routes) = (Vec::new(), Vec::new());
+        for route in routes {
+            of_routes.push(route.policy.as_ref().map(|policy| {
+                let number = numbers.entry(policy.to_node().to_string());
+                *number.or_insert_with(|| {
+                    all.push(policy);
+                    all.len() - 1
+                })
+            }));
+        }
+        Self { all, of_routes }
+    }
 }
 
 /// A combination of what a rule matches; none is any.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 struct Key {
     route_name: Option<String>,
     host: Option<String>,
@@ -144,8 +286,9 @@ impl Key {
             _ => true,
         };
         let (one, another) = (self.host.as_deref(), other.host.as_deref());
-        let hosts = host_covers(one, another) || host_covers(another, one);
-        names && hosts && (self.path.covers(&other.path) || other.path.covers(&self.path))
+        names
+            && (self.path.covers(&other.path) || other.path.covers(&self.path))
+            && (host_covers(one, another) || host_covers(another, one))
     }
 
     /// Orders keys as the plugin does: route name, then host, then path.
@@ -164,53 +307,121 @@ fn host_covers(one: Option<&str>, other: Option<&str>) -> bool {
     let (Some(one), Some(other)) = (one, other) else {
         return one.is_none();
     };
-    let below = one.strip_prefix('*');
+    if one == other {
+        return true;
+    }
     let name = other.trim_start_matches('*');
-    one == other || below.is_some_and(|end| name.len() > end.len() && name.ends_with(end))
+    let below = one.strip_prefix('*');
+    below.is_some_and(|end| name.len() > end.len() && name.ends_with(end))
 }
 
 /// A key and the route that holds it.
 struct Held<'r> {
     key: Key,
-    policy: Option<&'r Policy>,
+    /// The policy's number.
+    policy: Option<usize>,
     route: &'r Route,
+    /// The route's place in the order of all.
+    index: usize,
+}
+
+impl Held<'_> {
+    /// Whether it takes every request of a later one.
+    fn hides(&self, other: &Self, precedence: Precedence) -> bool {
+        let (key, other_key) = (&self.key, &other.key);
+        let takes_all = match precedence {
+            Precedence::First => key.covers(other_key),
+            Precedence::FirstOfHost => {
+                key.host == other_key.host && key.path.covers(&other_key.path)
+            }
+            Precedence::Specific => key == other_key,
+        };
+        let (scope, other) = (&self.route.scope, &other.route.scope);
+        takes_all && scope.is_beside(other) && scope.has_order_with(other)
+    }
+
+    /// Why the rules cannot say which of the two policies a request has that both match, this one
+    /// coming first and not hiding the other; none if they can.
+    fn clash(&self, other: &Self, precedence: Precedence) -> Option<Clash> {
+        if !self.key.meets(&other.key) {
+            return None;
+        }
+        let (scope, other_scope) = (&self.route.scope, &other.route.scope);
+        if !scope.is_beside(other_scope) {
+            return Some(Clash::Apart);
+        }
+        let has_order = scope.has_order_with(other_scope);
+        let is_alike = match precedence {
+            Precedence::First => !has_order,
+            Precedence::FirstOfHost => !has_order && self.key.host == other.key.host,
+            Precedence::Specific => self.key == other.key,
+        };
+        if is_alike {
+            return Some(Clash::Alike);
+        }
+        let is_more_specific = self.key.compare(&other.key).is_gt();
+        (precedence == Precedence::First && !is_more_specific).then_some(Clash::Order)
+    }
+}
+
+/// Why two routes cannot become rules of one plugin.
+enum Clash {
+    /// Nothing says which comes first.
+    Alike,
+    /// They are served apart.
+    Apart,
+    /// The first would have to come first though the second is more specific.
+    Order,
 }
 
 /// The keys of the routes without further conditions; of two routes with one key the source's
 /// precedence decides.
-fn hold<'r>(routes: &'r [Route], precedence: Precedence, notes: &mut Notes) -> Vec<Held<'r>> {
+fn hold<'r>(
+    routes: &[&'r Route],
+    policies: &Policies,
+    precedence: Precedence,
+    notes: &mut Notes,
+) -> Vec<Held<'r>> {
     let mut held: Vec<Held> = Vec::new();
-    for route in routes.iter().filter(|route| route.condition.is_none()) {
+    for (index, (route, policy)) in routes.iter().zip(&policies.of_routes).enumerate() {
+        if route.condition.is_some() {
+            continue;
+        }
         for key in route.keys() {
-            let before = held.iter().find(|before| match precedence {
-                Precedence::First => {
-                    before.key.host == key.host
-                        && before.key.route_name == key.route_name
-                        && before.key.path.covers(&key.path)
-                }
-                Precedence::Specific => before.key == key,
-            });
-            let policy = route.policy.as_ref();
-            match before {
-                None => held.push(Held { key, policy, route }),
-                Some(before) if before.policy == policy => {}
-                Some(before)
-                    if precedence == Precedence::First || before.route.name == route.name =>
-                {
-                    let told = format!(
-                        "is never reached: {} comes first and matches the same",
-                        before.route.place
-                    );
+            let one = Held {
+                key,
+                policy: *policy,
+                route,
+                index,
+            };
+            if let Some(first) = held.iter().find(|first| first.hides(&one, precedence)) {
+                if first.policy != one.policy {
+                    let first = &first.route.place;
+                    let told =
+                        format!("is never reached: {first} comes first and matches the same");
                     notes.push(Level::Changed, &route.place, told);
                 }
-                Some(before) => {
-                    let told = format!(
-                        "matches what {} ({}) matches, under another policy; a plugin has one policy for one host and path",
-                        before.route.name, before.route.place
-                    );
-                    notes.error(&route.place, told);
-                }
+                continue;
             }
+            let others = held.iter().filter(|other| other.policy != one.policy);
+            let mut clashes =
+                others.filter_map(|other| Some((other, other.clash(&one, precedence)?)));
+            if let Some((other, clash)) = clashes.next() {
+                let (name, place) = (&other.route.name, &other.route.place);
+                let told = match clash {
+                    Clash::Alike => format!(
+                        "matches what {name} ({place}) matches, under another policy; a plugin has one policy for one host and path"
+                    ),
+                    Clash::Apart => format!(
+                        "matches what {name} ({place}) matches, under another policy, and is served apart from it; import them apart"
+                    ),
+                    Clash::Order => format!(
+                        "comes behind {name} ({place}), which matches some of the same under another policy; here the more specific of the two comes first, and that is this one: split them by host or path"
+                    ),
+                };
+                notes.error(&route.place, told);
+            }
+            held.push(one);
         }
     }
     held
@@ -218,32 +429,33 @@ fn hold<'r>(routes: &'r [Route], precedence: Precedence, notes: &mut Notes) -> V
 
 /// A route that looks at more than host and path can be left to the rules only if they give its
 /// requests its policy, the others included.
-fn check_conditions(routes: &[Route], precedence: Precedence, held: &[Held], notes: &mut Notes) {
-    for (index, route) in routes.iter().enumerate() {
+fn check_conditions(
+    routes: &[&Route],
+    policies: &Policies,
+    precedence: Precedence,
+    held: &[Held],
+    notes: &mut Notes,
+) {
+    for (index, (route, policy)) in routes.iter().zip(&policies.of_routes).enumerate() {
         let Some(condition) = route.condition else {
             continue;
         };
-        let policy = route.policy.as_ref();
-        let alike = |key: &Key| {
-            let others = held.iter().filter(|one| one.key.meets(key));
-            let covered = held.iter().any(|one| one.key.covers(key));
-            others.clone().all(|one| one.policy == policy) && (covered || policy.is_none())
-        };
-        let is_reached = |key: &Key| {
-            let place = |one: &&Held| {
-                routes
-                    .iter()
-                    .position(|other| std::ptr::eq(other, one.route))
+        let is_said = |key: Key| {
+            let one = Held {
+                key,
+                policy: *policy,
+                route,
+                index,
             };
-            let mut before = held.iter().filter(|one| place(one) < Some(index));
-            let covered = before.any(|one| one.key.covers(key) && one.key.host == key.host);
-            precedence == Precedence::Specific || !covered
+            let mut before = held.iter().filter(|other| other.index < index);
+            let is_reached = precedence == Precedence::Specific
+                || !before.any(|first| first.hides(&one, precedence));
+            let mut others = held.iter().filter(|other| other.key.meets(&one.key));
+            let is_covered = held.iter().any(|other| other.key.covers(&one.key));
+            !is_reached
+                || others.all(|other| other.policy == *policy) && (is_covered || policy.is_none())
         };
-        if !route
-            .keys()
-            .iter()
-            .all(|key| alike(key) || !is_reached(key))
-        {
+        if !route.keys().into_iter().all(is_said) {
             let told = format!(
                 "matches by {condition}, and a rule looks at host, path and route name alone: its requests would share the policy of others; give all routes of this host and path one policy, or split them by host or path"
             );
@@ -267,94 +479,131 @@ fn is_needed(one: &Held, held: &[Held]) -> bool {
 }
 
 /// One rule to write.
-struct Rule<'r> {
+struct Rule {
     name: String,
-    policy: Option<&'r Policy>,
+    policy: Option<usize>,
     keys: Vec<Key>,
 }
 
-fn configuration(held: Vec<Held>) -> Node {
+fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
     let mut top_level = None;
-    let mut rules: Vec<Rule> = Vec::new();
-    for Held { key, policy, route } in held {
+    // A rule that names exact paths and prefixes takes only what both match.
+    let is_exact = |key: &Key| matches!(key.path, Path::Exact(_));
+    let mut rules = Grouped::default();
+    for Held {
+        key, policy, route, ..
+    } in held
+    {
         if key.host.is_none() && key.route_name.is_none() && key.path == Path::Any {
             top_level = policy;
             continue;
         }
-        match rules.iter_mut().find(|rule| rule.takes(&key, policy)) {
-            Some(rule) => rule.keys.push(key),
-            None => rules.push(Rule {
-                name: route.name.clone(),
-                policy,
-                keys: vec![key],
-            }),
-        }
+        let group = (
+            policy,
+            key.host.clone(),
+            key.route_name.clone(),
+            is_exact(&key),
+        );
+        rules.add(group, &route.name, policy, vec![key]);
     }
     // Rules that differ in their hosts alone become one.
-    let mut merged: Vec<Rule> = Vec::new();
-    for rule in rules {
-        let alike = merged.iter_mut().find(|other| {
-            other.policy == rule.policy
-                && other.names() == rule.names()
-                && other.paths() == rule.paths()
-        });
-        match alike {
-            Some(other) => other.keys.extend(rule.keys),
-            None => merged.push(rule),
-        }
+    let mut merged = Grouped::default();
+    for rule in rules.rules {
+        let paths: Vec<_> = rule.paths().into_iter().cloned().collect();
+        let group = (rule.policy, rule.names(), paths);
+        merged.add(group, &rule.name, rule.policy, rule.keys);
     }
-    let mut pairs = match top_level.map(Policy::to_node) {
-        Some(Node::Object(pairs)) => pairs,
-        _ => Vec::new(),
+    let mut rules = merged.rules;
+    name_apart(&mut rules);
+
+    let mut pairs = match top_level.and_then(|policy| policies.all.get(policy)) {
+        Some(policy) => match policy.to_node() {
+            Node::Object(pairs) => pairs,
+            _ => Vec::new(),
+        },
+        None => Vec::new(),
     };
-    let mut names = Vec::new();
-    for rule in &mut merged {
-        rule.name = unique(&rule.name, &names);
-        names.push(rule.name.clone());
-    }
-    let shared = shared_policies(&merged);
+    let shared = shared_policies(&rules);
     if !shared.is_empty() {
-        let policies = shared.iter();
-        let policies = policies.map(|(name, policy)| (name.clone(), policy.to_node()));
-        pairs.push(("policies".to_owned(), Node::Object(policies.collect())));
+        let named = shared.iter().filter_map(|(number, name)| {
+            let policy = policies.all.get(*number)?;
+            Some(((*name).to_owned(), policy.to_node()))
+        });
+        pairs.push(("policies".to_owned(), Node::Object(named.collect())));
     }
-    if !merged.is_empty() {
-        let rules = merged.iter().map(|rule| rule.to_node(&shared));
+    if !rules.is_empty() {
+        let names: HashMap<_, _> = shared.into_iter().collect();
+        let rules = rules.iter().map(|rule| rule.to_node(&names, policies));
         pairs.push(("rules".to_owned(), Node::List(rules.collect())));
     }
     Node::Object(pairs)
 }
 
-/// The policies by the name of the first rule that has them; a single rule holds its policy itself.
-fn shared_policies<'r>(rules: &[Rule<'r>]) -> Vec<(String, &'r Policy)> {
-    let mut shared: Vec<(String, &Policy)> = Vec::new();
-    let policies = rules
-        .iter()
-        .filter_map(|rule| Some((&rule.name, rule.policy?)));
-    if policies.clone().count() < 2 {
-        return shared;
-    }
-    for (name, policy) in policies {
-        if !shared.iter().any(|(_, other)| *other == policy) {
-            shared.push((name.clone(), policy));
-        }
-    }
-    shared
+/// Rules by what those have in common that become one, in the order of their first keys.
+struct Grouped<G> {
+    rules: Vec<Rule>,
+    groups: HashMap<G, usize>,
 }
 
-impl Rule<'_> {
-    /// Whether the key fits into the rule. A rule that names exact paths and prefixes takes only what
-    /// both match.
-    fn takes(&self, key: &Key, policy: Option<&Policy>) -> bool {
-        let is_exact = |key: &Key| matches!(key.path, Path::Exact(_));
-        self.policy == policy
-            && self.keys.first().is_some_and(|first| {
-                first.host == key.host
-                    && first.route_name == key.route_name
-                    && is_exact(first) == is_exact(key)
-            })
+impl<G> Default for Grouped<G> {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            groups: HashMap::new(),
+        }
     }
+}
 
+impl<G: Eq + Hash> Grouped<G> {
+    fn add(&mut self, group: G, name: &str, policy: Option<usize>, keys: Vec<Key>) {
+        let next = self.rules.len();
+        let index = *self.groups.entry(group).or_insert(next);
+        match self.rules.get_mut(index) {
+            Some(rule) => rule.keys.extend(keys),
+            None => self.rules.push(Rule {
+                name: name.to_owned(),
+                policy,
+                keys,
+            }),
+        }
+    }
+}
+
+/// Gives each rule its name, or the name with the first number that makes it one of its own.
+fn name_apart(rules: &mut [Rule]) {
+    let mut taken = HashSet::new();
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for rule in rules {
+        let count = counts.entry(rule.name.clone()).or_default();
+        let name = loop {
+            *count += 1;
+            let name = match *count {
+                1 => rule.name.clone(),
+                number => format!("{}-{number}", rule.name),
+            };
+            if taken.insert(name.clone()) {
+                break name;
+            }
+        };
+        rule.name = name;
+    }
+}
+
+/// The policies by the name of the first rule that has them; a single rule holds its policy itself.
+fn shared_policies(rules: &[Rule]) -> Vec<(usize, &str)> {
+    let policies = rules
+        .iter()
+        .filter_map(|rule| Some((rule.policy?, rule.name.as_str())));
+    if policies.clone().count() < 2 {
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    policies
+        .filter(|(number, _)| seen.insert(*number))
+        .collect()
+}
+
+impl Rule {
     fn hosts(&self) -> Vec<String> {
         distinct(self.keys.iter().filter_map(|key| key.host.clone()))
     }
@@ -367,7 +616,7 @@ impl Rule<'_> {
         distinct(self.keys.iter().map(|key| &key.path))
     }
 
-    fn to_node(&self, shared: &[(String, &Policy)]) -> Node {
+    fn to_node(&self, names: &HashMap<usize, &str>, policies: &Policies) -> Node {
         let mut matches = Vec::new();
         let mut set = |name: &str, list: Vec<String>| {
             if !list.is_empty() {
@@ -389,14 +638,15 @@ impl Rule<'_> {
         set("exactPaths", exact);
         set("pathPrefixes", below);
         set("routeNames", self.names());
-        let reference = shared
-            .iter()
-            .find(|(_, policy)| Some(*policy) == self.policy)
-            .map(|(name, _)| name);
-        let policy = match (reference, self.policy) {
-            (Some(name), _) => ("policyRef".to_owned(), text(name)),
-            (None, Some(policy)) => ("policy".to_owned(), policy.to_node()),
-            (None, None) => {
+        let policy = match self.policy {
+            Some(number) => match (names.get(&number), policies.all.get(number)) {
+                (None, Some(policy)) => ("policy".to_owned(), policy.to_node()),
+                (name, _) => (
+                    "policyRef".to_owned(),
+                    text(name.copied().unwrap_or_default()),
+                ),
+            },
+            None => {
                 let off = vec![("mode".to_owned(), text("off"))];
                 ("policy".to_owned(), Node::Object(off))
             }
@@ -417,22 +667,10 @@ fn or_any(names: &[String]) -> Vec<Option<String>> {
     }
 }
 
-fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut distinct = Vec::new();
-    for item in items {
-        if !distinct.contains(&item) {
-            distinct.push(item);
-        }
-    }
-    distinct
+fn distinct<T: Clone + Eq + Hash>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    items.filter(|item| seen.insert(item.clone())).collect()
 }
 
-/// The name, or the name with the first number that makes it one of its own.
-fn unique(name: &str, taken: &[String]) -> String {
-    let numbered = |number: usize| match number {
-        1 => name.to_owned(),
-        _ => format!("{name}-{number}"),
-    };
-    let free = (1..).map(numbered).find(|name| !taken.contains(name));
-    free.unwrap_or_default()
-}
+/// Each key is held against every other.
+const MAX_KEYS: usize = 10_000;

@@ -29,14 +29,15 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         .iter()
         .filter(|value| matches!(value.node, Node::Object(_)));
     routes
-        .map(|value| {
+        .enumerate()
+        .map(|(index, value)| {
             let names = if value.has("allow_origins") {
                 &NAMES_OF_HEADERS
             } else {
                 &NAMES
             };
             let policy = read_policy(value, names, notes);
-            Route::everything("cors", value.place(), policy)
+            Route::everything("cors", value.place(), policy).of_document(index)
         })
         .collect()
 }

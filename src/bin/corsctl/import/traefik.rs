@@ -1,11 +1,14 @@
 //! Traefik's headers middleware with its `accessControl` fields, and Traefik Hub's API.
 
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
 use cors::node::Node;
 
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
-use super::routes::{Path, Route};
+use super::routes::{Path, Route, Scope};
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
@@ -16,16 +19,27 @@ pub fn owns(value: &Value) -> bool {
 }
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
-    let mut middlewares = Vec::new();
+    let mut middlewares = Middlewares::default();
     let mut routers = Vec::new();
     let mut apis = Vec::new();
-    for value in values.iter().filter(|value| owns(value)) {
+    for value in values {
+        tell_annotation(value, notes);
+        if !owns(value) {
+            continue;
+        }
         match value.text_of("kind") {
             Some("Middleware") => {
-                let headers = value.at(&["spec", "headers"]);
-                middlewares.extend(headers.map(|headers| (name_of(value), headers)));
+                middlewares.add(namespace_of(value), name_of(value), value.field("spec"));
             }
-            Some("IngressRoute") => routers.extend(value.list_at(&["spec", "routes"])),
+            Some("IngressRoute") => {
+                let routes = value.list_at(&["spec", "routes"]).into_iter();
+                routers.extend(routes.map(|route| Router {
+                    gates: value.at(&["spec", "entryPoints"]),
+                    namespace: namespace_of(value),
+                    rule: route.get("match"),
+                    value: route,
+                }));
+            }
             Some("API") => apis.push(value.clone()),
             Some("APIVersion") if value.at(&["spec", "cors"]).is_some() => {
                 notes.error(&value.place(), "has CORS for one version of an API; which version a request means no rule can tell: give the API one policy");
@@ -36,84 +50,251 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
                     let found = value.at(&["http", name]);
                     found.map_or_else(Vec::new, |found| found.entries())
                 };
-                let headers = entries("middlewares").into_iter();
-                let headers = headers.filter_map(|(name, one)| Some((name, one.get("headers")?)));
-                middlewares.extend(headers);
-                routers.extend(entries("routers").into_iter().map(|(_, router)| router));
+                for (name, one) in entries("middlewares") {
+                    middlewares.add(FILE, name, one);
+                }
+                routers.extend(entries("routers").into_iter().map(|(_, router)| Router {
+                    gates: router.get("entryPoints"),
+                    namespace: FILE,
+                    rule: router.get("rule"),
+                    value: router,
+                }));
             }
         }
     }
-    middlewares.retain(|(_, headers)| has_cors(headers));
-    let mut routes = read_routers(&middlewares, &routers, notes);
+    let mut routes = if routers.is_empty() {
+        middlewares.read_alone(notes)
+    } else {
+        let read = routers.iter();
+        read.map(|router| router.read(&middlewares, notes))
+            .collect()
+    };
     routes.extend(apis.iter().map(|api| read_api(api, apis.len(), notes)));
+    routes.sort_by_key(|route| Reverse(route.scope.priority));
     routes
 }
 
-fn has_cors(headers: &Value) -> bool {
-    let entries = headers.entries();
-    let mut names = entries.iter().map(|(name, _)| name.to_ascii_lowercase());
-    names.any(|name| name.starts_with("accesscontrol"))
+/// An Ingress names its middlewares in words that import does not read.
+fn tell_annotation(value: &Value, notes: &mut Notes) {
+    let annotations = value.at(&["metadata", "annotations"]);
+    for (name, annotation) in annotations.map_or_else(Vec::new, |all| all.entries()) {
+        if name.ends_with("ingress.kubernetes.io/router.middlewares") {
+            notes.error(&annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
+        }
+    }
 }
 
-/// The routers with the middleware that holds for them; a middleware alone holds for everything.
-fn read_routers(middlewares: &[(&str, Value)], routers: &[Value], notes: &mut Notes) -> Vec<Route> {
-    if let ([(name, headers)], []) = (middlewares, routers) {
-        let policy = read_policy(headers, &MIDDLEWARE, notes);
-        return vec![Route::everything(name, headers.place(), policy)];
+/// Every middleware, by its namespace and its name.
+#[derive(Default)]
+struct Middlewares<'s> {
+    all: Vec<(&'s str, Value<'s>)>,
+    /// Their places in the list.
+    named: HashMap<(&'s str, &'s str), Vec<usize>>,
+}
+
+impl<'s> Middlewares<'s> {
+    fn add(&mut self, namespace: &'s str, name: &'s str, value: Value<'s>) {
+        let named = self.named.entry((namespace, name)).or_default();
+        named.push(self.all.len());
+        self.all.push((name, value));
     }
-    if let ([_, (name, second), ..], []) = (middlewares, routers) {
-        notes.error(&second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
-        return Vec::new();
-    }
-    let mut routes = Vec::new();
-    for router in routers {
-        let used = router.list("middlewares");
-        let used = used.iter().filter_map(|one| {
-            let name = one.text_of("name").or(one.text())?;
-            let name = name.split('@').next()?;
-            middlewares.iter().find(|(own, _)| *own == name)
+
+    /// Where no router says what holds where, a middleware holds for everything.
+    fn read_alone(&self, notes: &mut Notes) -> Vec<Route> {
+        let with_cors = self.all.iter().filter_map(|(name, value)| {
+            let headers = value.get("headers").filter(has_cors)?;
+            Some((*name, headers))
         });
-        let used: Vec<_> = used.collect();
+        match with_cors.collect::<Vec<_>>().as_slice() {
+            [] => Vec::new(),
+            [(name, headers)] => {
+                notes.push(Level::Changed, &headers.place(), format!("\"{name}\" is used by no router in this file: it is written for everything that passes the filter"));
+                let policy = read_policy(headers, &MIDDLEWARE, notes);
+                vec![Route::everything(name, headers.place(), policy)]
+            }
+            [_, (name, second), ..] => {
+                notes.error(&second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Finds the headers with CORS behind a reference, through chains; nothing is seen twice.
+    fn find(
+        &self,
+        reference: &Value<'s>,
+        namespace: &'s str,
+        seen: &mut HashSet<usize>,
+        notes: &mut Notes,
+    ) -> Vec<(&'s str, Value<'s>)> {
+        let Some(name) = reference.text_of("name").or(reference.text()) else {
+            notes.wrong(reference, "the name of a middleware");
+            return Vec::new();
+        };
+        let (plain, provider) = name.split_once('@').unwrap_or((name, ""));
+        let names = match provider {
+            "" => vec![(reference.text_of("namespace").unwrap_or(namespace), plain)],
+            "file" => vec![(FILE, plain)],
+            // The namespace and the name, either of which may hold a dash.
+            "kubernetescrd" => {
+                let dashes = plain.match_indices('-');
+                let splits = dashes.filter_map(|(at, _)| {
+                    let (namespace, name) = plain.split_at_checked(at)?;
+                    Some((namespace, name.strip_prefix('-')?))
+                });
+                splits.collect()
+            }
+            _ => Vec::new(),
+        };
+        let meant = names.iter().filter_map(|&(namespace, name)| {
+            let meant = self.named.get(&(namespace, name))?;
+            Some(meant.iter().map(move |index| (namespace, *index)))
+        });
+        let mut meant = meant.flatten();
+        let (Some((namespace, index)), None) = (meant.next(), meant.next()) else {
+            let text = format!(
+                "the middleware \"{name}\" is not in this file, or more than once: import all together"
+            );
+            notes.error(&reference.place(), text);
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        if seen.len() == MAX_CHAINED {
+            let text = format!("chains more than {MAX_CHAINED} middlewares");
+            notes.error(&reference.place(), text);
+        } else if let Some((name, value)) = self.all.get(index)
+            && seen.insert(index)
+        {
+            let headers = value.get("headers").filter(has_cors);
+            found.extend(headers.map(|headers| (*name, headers)));
+            for next in value.list_at(&["chain", "middlewares"]) {
+                found.extend(self.find(&next, namespace, seen, notes));
+            }
+        }
+        found
+    }
+}
+
+/// Whether headers are a matter of CORS, by its fields or by hand.
+fn has_cors(headers: &Value) -> bool {
+    let is_field = |name: &str| name.to_ascii_lowercase().starts_with("accesscontrol");
+    headers.entries().iter().any(|(name, _)| is_field(name)) || !by_hand(headers).is_empty()
+}
+
+/// Headers of CORS among those that a middleware sets.
+fn by_hand<'s>(headers: &Value<'s>) -> Vec<Value<'s>> {
+    let names = ["customRequestHeaders", "customResponseHeaders"];
+    let lists = names.iter().filter_map(|name| headers.get(name));
+    lists
+        .flat_map(|list| list.entries())
+        .filter(|(name, _)| name.to_ascii_lowercase().starts_with("access-control-"))
+        .map(|(_, field)| field)
+        .collect()
+}
+
+/// A router of a file, or a route of an IngressRoute.
+struct Router<'s> {
+    value: Value<'s>,
+    namespace: &'s str,
+    /// Its entry points.
+    gates: Option<Value<'s>>,
+    rule: Option<Value<'s>>,
+}
+
+impl<'s> Router<'s> {
+    fn read(&self, middlewares: &Middlewares<'s>, notes: &mut Notes) -> Route {
+        let mut seen = HashSet::new();
+        let mut used = Vec::new();
+        for reference in self.value.list("middlewares") {
+            used.extend(middlewares.find(&reference, self.namespace, &mut seen, notes));
+        }
         if used.len() > 1 {
-            notes.error(&router.place(), "has two middlewares with CORS; leave one");
+            let text = "has two middlewares with CORS; leave one";
+            notes.error(&self.value.place(), text);
         }
         let policy = used
             .first()
             .map(|(_, headers)| read_policy(headers, &MIDDLEWARE, notes));
-        let name = used.first().map_or("router", |(name, _)| name);
-        let rule = router.get("match").or_else(|| router.get("rule"));
         let mut route = Route {
-            name: name.to_owned(),
-            place: router.place(),
+            name: used.first().map_or("router", |(name, _)| name).to_owned(),
+            place: self.value.place(),
             hosts: Vec::new(),
             paths: Vec::new(),
             route_names: Vec::new(),
             condition: None,
             policy,
+            scope: self.scope(notes),
         };
-        if let Some(rule) = rule {
-            read_rule(&rule, &mut route, notes);
+        match &self.rule {
+            Some(rule) => read_rule(rule, &mut route, notes),
+            None => notes.error(&self.value.place(), "has no rule"),
         }
-        routes.push(route);
+        route
     }
-    routes
+
+    /// The higher priority comes first; without one it is the length of the rule.
+    fn scope(&self, notes: &mut Notes) -> Scope {
+        let mut gates = notes.names(self.gates.clone());
+        gates.sort();
+        if gates.is_empty() {
+            gates.push(String::new());
+        }
+        let length = self.rule.as_ref().and_then(Value::text).map_or(0, str::len);
+        let priority = match self.value.get("priority") {
+            None => length,
+            Some(priority) => match priority.node {
+                Node::Number(number) if *number == 0.0 => length,
+                Node::Number(number) if *number > 0.0 && number.fract() == 0.0 => {
+                    as_priority(*number)
+                }
+                _ => {
+                    let text = "is no priority that import knows; write a whole number above 0";
+                    notes.error(&priority.place(), text);
+                    0
+                }
+            },
+        };
+        Scope {
+            gates,
+            owner: String::new(),
+            priority: Some(priority),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the number is whole and above 0"
+)]
+fn as_priority(number: f64) -> usize {
+    number as usize
 }
 
 /// Reads ``Host(`a`) && PathPrefix(`/b`)``; a rule of anything else has a condition.
 fn read_rule(rule: &Value, route: &mut Route, notes: &mut Notes) {
     let text = notes.text(rule).unwrap_or_default();
+    if text.contains("||") {
+        route.condition = Some("more than hosts and paths joined by &&");
+        return;
+    }
     let mut paths = 0;
     for part in text.split("&&").map(str::trim) {
         let call = part.strip_suffix(')').and_then(|part| part.split_once('('));
-        let Some((function, arguments)) = call.filter(|_| !part.contains("||")) else {
+        let Some((function, arguments)) = call else {
             route.condition = Some("more than hosts and paths joined by &&");
             continue;
         };
         let arguments = arguments
             .split(',')
-            .map(|text| text.trim().trim_matches(['`', '"']));
+            .map(|text| text.trim().trim_matches(['`', '"', '\'']));
         let arguments: Vec<_> = arguments.map(str::to_owned).collect();
+        paths += usize::from(function.starts_with("Path"));
         match function {
+            // In older rules braces hold a name and a regular expression.
+            "Host" | "Path" | "PathPrefix" if arguments.iter().any(|text| text.contains('{')) => {
+                route.condition = Some("a placeholder in braces");
+            }
             "Host" if route.hosts.is_empty() => route.hosts = arguments,
             "Path" => route.paths.extend(arguments.into_iter().map(Path::Exact)),
             "PathPrefix" => {
@@ -124,9 +305,10 @@ fn read_rule(rule: &Value, route: &mut Route, notes: &mut Notes) {
             }
             _ => route.condition = Some("more than hosts and paths"),
         }
-        paths += usize::from(function.starts_with("Path"));
     }
     if paths > 1 {
+        // Which of the two narrows the other is left open.
+        route.paths.clear();
         route.condition = Some("two conditions on the path");
     }
 }
@@ -152,6 +334,8 @@ fn read_api(api: &Value, count: usize, notes: &mut Notes) -> Route {
     };
     let mut route = Route::everything(name_of(api), api.place(), policy);
     route.paths.extend(prefix.map(Path::below));
+    // The longer prefix comes first.
+    route.scope.priority = Some(prefix.map_or(0, str::len));
     route
 }
 
@@ -261,21 +445,23 @@ fn check_fields(value: &Value, names: &Names, known: &[&str], notes: &mut Notes)
             );
         }
     }
-    for name in ["customRequestHeaders", "customResponseHeaders"] {
-        for (header, field) in value
-            .get(name)
-            .map_or_else(Vec::new, |headers| headers.entries())
-        {
-            if header.to_ascii_lowercase().starts_with("access-control-") {
-                notes.error(&field.place(), "sets a CORS header by hand, which cannot be said; use the accessControl fields");
-            }
-        }
+    for field in by_hand(value) {
+        notes.error(
+            &field.place(),
+            "sets a CORS header by hand, which cannot be said; use the accessControl fields",
+        );
     }
 }
 
 fn name_of<'s>(value: &Value<'s>) -> &'s str {
     let name = value.at(&["metadata", "name"]);
     name.and_then(|name| name.text()).unwrap_or("cors")
+}
+
+/// A manifest without a namespace goes wherever the others go.
+fn namespace_of<'s>(value: &Value<'s>) -> &'s str {
+    let namespace = value.at(&["metadata", "namespace"]);
+    namespace.and_then(|name| name.text()).unwrap_or_default()
 }
 
 pub const CHANGES: &[&str] = &[
@@ -306,3 +492,8 @@ const HUB: Names = Names {
     credentials: "allowCredentials",
     max_age: "maxAge",
 };
+
+/// In the place of a namespace: what stands in a file of Traefik's own.
+const FILE: &str = "@file";
+/// Of one router; chains may be as deep.
+const MAX_CHAINED: usize = 100;
