@@ -222,14 +222,81 @@ fn large_and_crafted_files_are_refused_soon() {
     );
 }
 
+/// What would take minutes if each entry were held against all before it.
+#[test]
+fn many_entries_take_no_longer_each() {
+    let origins: Vec<_> = (0..200_000)
+        .map(|n| format!("https://h{n}.example"))
+        .collect();
+    let routes: String = (0..1_000)
+        .map(|n| {
+            format!(
+                "  - {{match: [{{uri: {{exact: /p{n}}}}}], corsPolicy: {{allowOrigins: [{{prefix: \"https://h{n}.example\"}}]}}}}\n"
+            )
+        })
+        .collect();
+    let service =
+        "kind: VirtualService\nmetadata: {name: web}\nspec:\n  hosts: [a.example]\n  http:\n";
+    let over: String = (0..10_001)
+        .map(|n| format!("  - {{match: [{{uri: {{exact: /p{n}}}}}], corsPolicy: {{allowOrigins: [{{exact: \"https://a.example\"}}]}}}}\n"))
+        .collect();
+    for (command, name, text, code, words) in [
+        (
+            "import",
+            "origins.json",
+            json!({"allowed_origins": origins}).to_string(),
+            2,
+            "allowOrigins: has 200000 entries; the limit is 100000",
+        ),
+        (
+            "import",
+            "routes.yaml",
+            format!("{service}{routes}"),
+            0,
+            "\"name\": \"web-1000\"",
+        ),
+        (
+            "import",
+            "combinations.yaml",
+            format!("{service}{over}"),
+            2,
+            "has 10001 combinations of host, path and route name; the limit is 10000",
+        ),
+        (
+            "check",
+            "suffixes.json",
+            json!({"allowOrigins": vec!["https://*.github.io"; 8_000]}).to_string(),
+            0,
+            "and 7980 more wildcards under public suffixes",
+        ),
+    ] {
+        let file = scratch(name, &text);
+        let start = Instant::now();
+        let (status, said) = corsctl(&[command, &file]);
+        let spent = start.elapsed();
+        assert_eq!(status, code, "{name}: {said:.1000}");
+        assert!(said.contains(words), "{name}: {said:.1000}");
+        assert!(spent < Duration::from_secs(30), "{name}: {spent:?}");
+    }
+}
+
+/// The output is larger than what a pipe holds, so that writing it fails.
 #[test]
 fn a_reader_that_stops_early_is_no_failure() {
-    let command = format!("{} schema | head -1", env!("CARGO_BIN_EXE_corsctl"));
-    let output = Command::new("bash")
-        .args(["-c", &format!("set -o pipefail; {command}")])
-        .output()
-        .expect("bash");
+    let rules: Vec<_> = (0..3_000)
+        .map(|n| json!({"kind": "WasmPlugin", "apiVersion": "x", "metadata": {"name": format!("cors-{n}")}, "spec": {"pluginConfig": {"allowOrigins": ["https://a.example"]}}}))
+        .collect();
+    let file = scratch("pipe.json", &json!({"items": rules}).to_string());
+    let corsctl = format!("{} check {file}", env!("CARGO_BIN_EXE_corsctl"));
+    let output = |command: &str| {
+        let command = format!("set -o pipefail; {command}");
+        let output = Command::new("bash").args(["-c", &command]).output();
+        output.expect("bash")
+    };
+    assert!(output(&corsctl).stdout.len() > 200_000);
+    let output = output(&format!("{corsctl} | head -1"));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 /// Runs corsctl; gives its exit code, and both outputs as one.

@@ -11,7 +11,7 @@ use cors::report::Report;
 use serde::Serialize;
 
 use super::document::{InputError, Source};
-use super::envoy::{self, Metadata};
+use super::envoy::{self, Metadata, NOT_CHECKED};
 use super::find::{Configuration, Content, Found};
 use super::remark::{Remark, Severity, at, color};
 use super::value::Value;
@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(required = true)]
     files: Vec<String>,
 
-    /// Count warnings as errors
+    /// Count warnings as errors, and what is not checked as a warning
     #[arg(long)]
     strict: bool,
 }
@@ -98,6 +98,9 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
             file.unreadable = Some(Remark::new(Severity::Error, None, NOTHING_FOUND));
         }
     }
+    if arguments.strict {
+        result.files.iter_mut().for_each(File::warn_of_unchecked);
+    }
     let worst = result.files.iter().flat_map(File::severities).min();
     let is_unreadable = result.files.iter().any(|file| file.unreadable.is_some());
     let code = match worst {
@@ -133,7 +136,7 @@ fn check(source: &Source, found: &Found, metadata: &Metadata) -> File {
         unreadable: None,
     };
     if file.is_empty() {
-        let remark = Remark::new(Severity::Note, None, "holds no configuration of the plugin");
+        let remark = Remark::new(Severity::Note, None, HOLDS_NONE);
         let place = String::new();
         file.findings.push(Finding { place, remark });
     }
@@ -158,12 +161,21 @@ fn check_one(configuration: &Configuration) -> Checked {
         _ => None,
     };
     if let Some(root) = root {
+        let mut count = 0;
         warn_of_public_suffixes(root.node, "", &mut |path, value, text| {
-            let mut remark = Remark::new(Severity::Warning, line(path), text);
-            remark.path = path.to_owned();
-            remark.value = value;
-            remarks.push(remark);
+            count += 1;
+            if count <= MAX_SUFFIXES {
+                let mut remark = Remark::new(Severity::Warning, line(path), text);
+                remark.path = path.to_owned();
+                remark.value = value;
+                remarks.push(remark);
+            }
         });
+        if count > MAX_SUFFIXES {
+            let more = count - MAX_SUFFIXES;
+            let text = format!("and {more} more wildcards under public suffixes");
+            remarks.push(Remark::new(Severity::Warning, line(""), text));
+        }
     }
     remarks.sort_by_key(|remark| remark.severity);
     Checked {
@@ -249,6 +261,8 @@ fn metadata_of(found: &[Result<Found, &InputError>]) -> Metadata {
         if let Some(namespace) = root.text_of("routeMetadataNamespace") {
             metadata.namespaces.push(namespace.to_owned());
         }
+        let strict = root.get("strict");
+        metadata.is_strict |= strict.is_some_and(|strict| *strict.node == Node::Bool(true));
         if let Some(policies) = root.get("policies") {
             let names = policies
                 .entries()
@@ -276,6 +290,15 @@ impl File {
     fn is_empty(&self) -> bool {
         let is_note = |finding: &Finding| finding.remark.severity == Severity::Note;
         self.configurations.is_empty() && self.findings.iter().all(is_note)
+    }
+
+    /// What is not checked is not known to be good.
+    fn warn_of_unchecked(&mut self) {
+        for Finding { remark, .. } in &mut self.findings {
+            if [HOLDS_NONE, NOT_CHECKED].contains(&remark.text.as_str()) {
+                remark.severity = Severity::Warning;
+            }
+        }
     }
 
     fn severities(&self) -> impl Iterator<Item = Severity> {
@@ -308,6 +331,9 @@ impl File {
     }
 }
 
+/// As many as a report shows of its own.
+const MAX_SUFFIXES: usize = 20;
+const HOLDS_NONE: &str = "holds no configuration of the plugin";
 const NOTHING_FOUND: &str =
     "holds no configuration of the plugin; to read another gateway's there is corsctl import";
 

@@ -18,6 +18,8 @@ pub struct Metadata {
     pub namespaces: Vec<String>,
     /// The names of all `policies`.
     pub policies: Vec<String>,
+    /// Whether a plugin takes its warnings for errors.
+    pub is_strict: bool,
 }
 
 /// Says what is wrong, each with its place.
@@ -35,10 +37,9 @@ pub fn findings(found: &Found, metadata: &Metadata) -> Vec<(String, Remark)> {
         .iter()
         .flat_map(|(place, resource)| of_place(place, in_resource(resource)));
     let others = found.others.iter().map(|(place, other)| {
-        let text = "is another plugin, as far as its names tell: not checked";
         (
             place.clone(),
-            Remark::new(Severity::Note, other.line_of(""), text),
+            Remark::new(Severity::Note, other.line_of(""), NOT_CHECKED),
         )
     });
     chains
@@ -149,7 +150,11 @@ fn in_policy(policy: &Value, metadata: &Metadata) -> Vec<Remark> {
         );
         return vec![Remark::new(Severity::Error, policy.line_of(""), text)];
     }
-    let (_, report) = read_policy(text.as_bytes(), &Settings::default());
+    let settings = Settings {
+        strict: metadata.is_strict,
+        ..Settings::default()
+    };
+    let (_, report) = read_policy(text.as_bytes(), &settings);
     let embedded = policy.embedded();
     Remark::all(&report, |path| match &embedded {
         Some(document) => document.line(path),
@@ -237,6 +242,9 @@ fn in_resource(resource: &Value) -> Vec<Remark> {
         _ => Vec::new(),
     }
 }
+
+/// Said of a plugin that is not this one.
+pub const NOT_CHECKED: &str = "is another plugin, as far as its names tell: not checked";
 
 const AUTH_FILTERS: [&str; 6] = [
     "api_key_auth",

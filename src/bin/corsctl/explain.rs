@@ -82,6 +82,10 @@ struct Told {
     headers: Vec<(String, String)>,
     #[serde(skip)]
     refusal: Option<Refusal>,
+    #[serde(skip)]
+    is_shadow: bool,
+    #[serde(skip)]
+    has_bad_metadata: bool,
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
@@ -176,10 +180,31 @@ fn word(stage: Stage) -> &'static str {
 
 /// What to change in the configuration, or in the script.
 fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<String> {
+    if told.is_some_and(|told| told.has_bad_metadata) {
+        return Some("mend the policy in the metadata of the route".to_owned());
+    }
     let policy = told.and_then(|told| told.policy.as_deref());
     let of_policy = policy
         .filter(|policy| *policy != "top-level policy")
         .map_or_else(String::new, |policy| format!(" of {policy}"));
+    if told.is_some_and(|told| told.is_shadow) {
+        let in_policy = of_policy.replacen(" of", " in", 1);
+        let enforce = format!("set mode to \"enforce\"{in_policy}");
+        let also = remedy_of_policy(because, told, fetch, &of_policy);
+        return Some(match also {
+            Some(also) => format!("{enforce}, and {also}"),
+            None => enforce,
+        });
+    }
+    remedy_of_policy(because, told, fetch, &of_policy)
+}
+
+fn remedy_of_policy(
+    because: &Blocked,
+    told: Option<&Told>,
+    fetch: &Fetch,
+    of_policy: &str,
+) -> Option<String> {
     Some(match (because, told.and_then(|told| told.refusal)) {
         (_, Some(Refusal::Origin)) => {
             format!("add \"{}\" to allowOrigins{of_policy}", fetch.origin)
@@ -234,7 +259,8 @@ impl Told {
             let _ = write!(verdict, "; {log}");
         }
         let judged = exchange.judged.as_ref();
-        if judged.is_some_and(|(policy, _)| policy.mode == Mode::Shadow) {
+        let is_shadow = judged.is_some_and(|(policy, _)| policy.mode == Mode::Shadow);
+        if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
         }
         Self {
@@ -255,6 +281,8 @@ impl Told {
                 Reason::Refused(refusal) => Some(refusal),
                 _ => None,
             }),
+            is_shadow,
+            has_bad_metadata: exchange.governed.trouble.is_some(),
         }
     }
 }

@@ -54,22 +54,25 @@ impl<'d> Found<'d> {
     /// Looks through all documents of a file.
     pub fn within(source: &'d Source) -> Self {
         let mut found = Self::default();
-        for document in &source.documents {
-            found.look_into(document, &[]);
+        let is_one = source.documents.len() == 1;
+        for (index, document) in source.documents.iter().enumerate() {
+            let name = format!("document {}", index + 1);
+            found.look_into(document, &[], if is_one { "" } else { &name });
         }
         for (place, document) in &source.inner {
-            found.look_into(document, std::slice::from_ref(place));
+            found.look_into(document, std::slice::from_ref(place), place);
         }
         found
     }
 
-    fn look_into(&mut self, document: &'d Document, place: &[String]) {
+    /// Looks through a document; `whole` is its place if it is all configuration.
+    fn look_into(&mut self, document: &'d Document, place: &[String], whole: &str) {
         let value = Value::of(document);
         let mut inner = Self::default();
         inner.walk(&value, place);
         if inner.is_empty() && looks_like_a_configuration(&value) {
             self.configurations.push(Configuration {
-                place: place.concat(),
+                place: whole.to_owned(),
                 content: Content::Tree(value),
             });
             return;
@@ -284,24 +287,39 @@ fn is_plugin_filter(entry: &Value) -> bool {
     })
 }
 
-/// Whether a wasm filter is this plugin: its names or its code say cors, or its configuration is one.
+/// Whether a wasm filter is this plugin: its names or its code say cors, or its configuration is one,
+/// or was meant to be.
 fn is_plugin(filter: &Value) -> bool {
     let configuration = wasm_configuration(filter);
     let has_fields = configuration.is_some_and(|any| {
         let value = any.get("value").unwrap_or(any);
-        has_policy_fields(&value)
-            || value
-                .embedded()
-                .is_some_and(|document| has_policy_fields(&Value::of(&document)))
+        match (value.text(), value.embedded()) {
+            (_, Some(document)) => has_policy_fields(&Value::of(&document)),
+            (Some(broken), None) => mentions_policy_field(broken),
+            (None, None) => has_policy_fields(&value),
+        }
     });
     has_fields || mentions_cors(filter, &["configuration"])
 }
 
+/// Whether some key is a field of a policy or a misspelt one. Other plugins have fields that are alike,
+/// so a misspelt one is a long name that begins as it should.
 fn has_policy_fields(value: &Value) -> bool {
-    value
-        .pairs()
-        .iter()
-        .any(|(key, _)| find(POLICY_FIELDS, key).is_some())
+    let names = || POLICY_FIELDS.iter().map(|field| field.name);
+    let is_misspelt = |key: &str| {
+        let start = |name: &str| name.get(..2).map(str::to_ascii_lowercase);
+        let long = names().filter(|name| name.len() > 8);
+        suggest(long, key).is_some_and(|name| start(name) == start(key))
+    };
+    let mut keys = value.pairs().iter().map(|(key, _)| key);
+    keys.any(|key| find(POLICY_FIELDS, key).is_some() || is_misspelt(key))
+}
+
+/// Whether a text that is neither JSON nor YAML names a field of a policy.
+fn mentions_policy_field(text: &str) -> bool {
+    let plain = text.replace('_', "").to_ascii_lowercase();
+    let mut names = POLICY_FIELDS.iter().map(|field| field.name);
+    names.any(|name| name.len() > 8 && plain.contains(&name.to_ascii_lowercase()))
 }
 
 /// Whether some text says cors, apart from what stands under these keys.

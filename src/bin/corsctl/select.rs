@@ -23,31 +23,33 @@ pub fn plugin(selection: &Selection) -> Result<Plugin, String> {
     let found = Found::within(&source);
     let wanted = selection.at.as_deref().unwrap_or_default();
     let file = at(&source.name, None);
-    let mut places = found
-        .configurations
-        .iter()
-        .filter(|configuration| configuration.place.contains(wanted));
-    let (Some(configuration), rest) = (places.next(), places.count()) else {
-        return Err(format!(
-            "{file}holds no configuration of the plugin{}",
-            if wanted.is_empty() {
+    let configurations = found.configurations.iter();
+    let mut chosen: Vec<_> = configurations
+        .filter(|configuration| configuration.place.contains(wanted))
+        .collect();
+    // A whole place is meant before a part of one: "document 1" is not "document 10".
+    if let Some(whole) = chosen.iter().find(|chosen| chosen.place == wanted) {
+        chosen = vec![whole];
+    }
+    let configuration = match chosen.as_slice() {
+        [configuration] => configuration,
+        [] => {
+            let place = if wanted.is_empty() {
                 String::new()
             } else {
                 format!(" at {wanted}")
-            }
-        ));
+            };
+            return Err(format!("{file}holds no configuration of the plugin{place}"));
+        }
+        several => {
+            let places = several.iter();
+            let places = places.map(|configuration| format!("\n  {}", configuration.place));
+            return Err(format!(
+                "{file}holds several configurations; choose one with --at:{}",
+                places.collect::<String>()
+            ));
+        }
     };
-    if rest > 0 {
-        let places: Vec<String> = found
-            .configurations
-            .iter()
-            .map(|configuration| format!("\n  {}", configuration.place))
-            .collect();
-        return Err(format!(
-            "{file}holds several configurations; choose one with --at:{}",
-            places.concat()
-        ));
-    }
     let (plugin, report) = read(configuration);
     plugin.ok_or_else(|| {
         let errors: Vec<String> = report
