@@ -29,6 +29,7 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
             routes.extend(route.map(|route| route.of_document(index)));
             continue;
         }
+        tell_missing_filter(value, notes);
         for configuration in route_configurations(value) {
             let scope = Scope {
                 gates: vec![format!("{index} {}", configuration.place().path)],
@@ -40,6 +41,24 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         }
     }
     routes
+}
+
+/// Without the filter in its chain a policy does nothing.
+fn tell_missing_filter(value: &Value, notes: &mut Notes) {
+    if let (Some(filters), Some(routes)) = (value.get("http_filters"), value.get("route_config")) {
+        let is_cors = |filter: &Value| {
+            let name = filter.text_of("name").unwrap_or_default();
+            name.ends_with(".cors") || mentions(filter.node, ".cors.v3.Cors")
+        };
+        if !filters.items().iter().any(is_cors) && mentions(routes.node, ".CorsPolicy") {
+            let text = "has no CORS filter, so that Envoy heeds none of the policies in its routes; here they hold";
+            notes.push(Level::Wider, &filters.place(), text);
+        }
+    }
+    let fields = value.entries().into_iter().map(|(_, field)| field);
+    for child in fields.chain(value.items()) {
+        tell_missing_filter(&child, notes);
+    }
 }
 
 /// Everything in the file that holds virtual hosts.
@@ -191,7 +210,7 @@ fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
             return Some(value);
         }
         let is_off = matches!(value.get("disabled"), Some(off) if *off.node == Node::Bool(true));
-        if mentions_policy(value.node) || is_off && name.contains("cors") {
+        if mentions(value.node, ".CorsPolicy") || is_off && name.contains("cors") {
             notes.error(
                 &value.place(),
                 "is about CORS in a form that import does not read; write a CorsPolicy",
@@ -201,12 +220,12 @@ fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
     None
 }
 
-/// Whether a policy stands somewhere within, in whatever wrapping.
-fn mentions_policy(node: &Node) -> bool {
+/// Whether some text within ends so, in whatever wrapping: the type of a message.
+fn mentions(node: &Node, end: &str) -> bool {
     match node {
-        Node::Object(pairs) => pairs.iter().any(|(_, node)| mentions_policy(node)),
-        Node::List(items) => items.iter().any(mentions_policy),
-        Node::String(text) => text.ends_with(".CorsPolicy"),
+        Node::Object(pairs) => pairs.iter().any(|(_, node)| mentions(node, end)),
+        Node::List(items) => items.iter().any(|node| mentions(node, end)),
+        Node::String(text) => text.ends_with(end),
         _ => false,
     }
 }

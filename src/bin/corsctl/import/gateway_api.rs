@@ -78,7 +78,13 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
             read.extend(read_rule(&rule, plain));
         }
     }
-    read.extend(resources.top_level(!routes.is_empty()));
+    let takes_all = |route: &Route| {
+        let is_any_path = route.paths.is_empty() || route.paths.contains(&Path::Any);
+        route.hosts.is_empty() && is_any_path && route.condition.is_none()
+    };
+    if !read.iter().any(takes_all) {
+        read.extend(resources.top_level(!routes.is_empty()));
+    }
     resources.tell_unused();
     read
 }
