@@ -282,7 +282,7 @@ impl Told {
                 _ => None,
             }),
             is_shadow,
-            has_bad_metadata: exchange.governed.trouble.is_some(),
+            has_bad_metadata: matches!(exchange.governed.remark, Some(MetadataRemark::Invalid(_))),
         }
     }
 }
