@@ -361,6 +361,27 @@ fn host_calls_of_each_kind_of_request() {
 }
 
 #[test]
+fn requests_without_a_path_meet_rules_for_hosts_alone() {
+    let config = r#"{"rules": [
+        {"match": {"hostnames": ["api.example"]}, "policy": {"allowOrigins": ["https://app.example"]}},
+        {"match": {"pathPrefixes": ["/"]}, "policy": {"allowOrigins": ["*"]}}
+    ]}"#;
+    let (mut vm, plugin) = start(config);
+    for (method, path) in [("CONNECT", None), ("OPTIONS", Some("*"))] {
+        for (host, granted) in [("api.example", Some(APP.1)), ("other.example", None)] {
+            let mut headers = lines(&[(":method", method), (":authority", host), APP]);
+            headers.extend(path.map(|path| (":path".into(), path.into())));
+            let seen = vm.send(&plugin, headers, response(200, lines(&[])));
+            assert_eq!(
+                seen.headers.read(ALLOW_ORIGIN),
+                granted.map(str::as_bytes),
+                "{method} {host}"
+            );
+        }
+    }
+}
+
+#[test]
 fn any_bytes_in_any_header_are_harmless() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut hostile: Vec<Vec<u8>> = vec![Vec::new(), vec![b','; 1 << 20], random.bytes(1 << 20)];
