@@ -191,6 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn distances_are_levenshtein_s() {
+        for (one, other, edits) in [
+            ("", "", 0),
+            ("abc", "", 3),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("abcdef", "f", 5),
+        ] {
+            assert_eq!(distance(one, other), edits, "{one} {other}");
+        }
+    }
+
+    #[test]
     fn likely_names_are_suggested() {
         let suggest = |text| suggest(POLICY_FIELDS.iter().map(|field| field.name), text);
         for (text, name) in [

@@ -854,3 +854,57 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 
 /// Bounds the program of one expression, and with it the steps that one origin can take.
 const MAX_REGEX_SIZE: usize = 32 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_has_253_bytes_and_a_trailing_dot_at_most() {
+        let domain = |length: usize| {
+            let mut domain = "abc.".repeat(length / 4);
+            domain.push_str(&"d".repeat(length % 4));
+            domain
+        };
+        let length = |text: &str| domain_length(text.as_bytes()).map(|(length, _)| length);
+        assert_eq!(length(&domain(253)), Some(253));
+        assert_eq!(length(&format!("{}.", domain(253))), Some(254));
+        assert_eq!(length(&format!("{}:80", domain(253))), Some(253));
+        assert_eq!(length(&format!("{}d", domain(253))), None);
+        assert_eq!(domain_length(b"a.b.:80"), Some((4, 2)));
+        for text in ["", ".", ".a", "A", ":80"] {
+            assert_eq!(length(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_and_a_scheme_have_limits() {
+        let label = "a".repeat(63);
+        assert!(is_domain(&label));
+        assert!(!is_domain(&format!("{label}a")));
+        let scheme = "s".repeat(64);
+        assert!(is_scheme(&scheme));
+        assert!(!is_scheme(&format!("{scheme}s")));
+    }
+
+    #[test]
+    fn ports_are_numbers_as_browsers_write_them() {
+        for port in ["0", "1", "80", "65535"] {
+            assert!(is_port(port.as_bytes()), "{port}");
+        }
+        for port in ["", "00", "080", "65536", "99999999999999999999", "8a", "-1"] {
+            assert!(!is_port(port.as_bytes()), "{port}");
+        }
+    }
+
+    #[test]
+    fn the_domain_below_a_wildcard_is_told() {
+        let domain = |text: &str| match OriginPattern::parse(text).unwrap().0 {
+            OriginPattern::Tuple(pattern) => pattern.wildcard_domain().map(str::to_owned),
+            _ => None,
+        };
+        assert_eq!(domain("https://*.a.example").as_deref(), Some("a.example"));
+        assert_eq!(domain("https://a.example"), None);
+        assert_eq!(domain("https://*"), None);
+    }
+}

@@ -3,6 +3,7 @@
 use cors::config;
 use cors::counter::Counter;
 use cors::plugin::{MetadataRemark, Plugin, Stream};
+use cors::policy::Mode;
 use cors::request::Headers;
 
 #[test]
@@ -205,4 +206,84 @@ fn debug_holds_for_metadata_too() {
         let (_, verdict) = governed.judge(&request).expect("governed");
         assert_eq!(verdict.blocked().is_some(), debug, "{verdict}");
     }
+}
+
+#[test]
+fn counters_of_the_shadow_are_for_who_may_need_them() {
+    for (configuration, may_shadow) in [
+        (r#"{"allowOrigins": ["*"]}"#, false),
+        (r#"{"allowOrigins": ["*"], "mode": "shadow"}"#, true),
+        (
+            r#"{"allowOrigins": ["*"], "routeMetadataNamespace": "cors"}"#,
+            true,
+        ),
+        (
+            r#"{"rules": [{"match": {"hostnames": ["a"]}, "policy": {"allowOrigins": ["*"], "mode": "shadow"}}]}"#,
+            true,
+        ),
+        (
+            r#"{"rules": [{"match": {"hostnames": ["a"]}, "policy": {"allowOrigins": ["*"]}}]}"#,
+            false,
+        ),
+    ] {
+        assert_eq!(
+            plugin(configuration).may_shadow(),
+            may_shadow,
+            "{configuration}"
+        );
+    }
+}
+
+#[test]
+fn an_ambiguous_path_is_as_strict_as_either_rule() {
+    for (admin, rest, mode) in [
+        ("enforce", "enforce", Some(Mode::Enforce)),
+        ("shadow", "enforce", Some(Mode::Enforce)),
+        ("enforce", "shadow", Some(Mode::Enforce)),
+        ("shadow", "shadow", Some(Mode::Shadow)),
+        ("off", "shadow", Some(Mode::Shadow)),
+        ("off", "off", None),
+    ] {
+        let plugin = plugin(&format!(
+            r#"{{"rules": [
+                {{"match": {{"pathPrefixes": ["/admin"]}}, "policy": {{"mode": "{admin}", "allowOrigins": ["https://a.example"]}}}},
+                {{"match": {{"pathPrefixes": ["/"]}}, "policy": {{"mode": "{rest}", "allowOrigins": ["https://a.example"]}}}}
+            ]}}"#
+        ));
+        let mut request = Request::new("");
+        request.headers.push((":path", "//admin"));
+        let governed = plugin.govern(&request);
+        let judged = governed.judge(&request);
+        assert_eq!(
+            judged.as_ref().map(|(policy, _)| policy.mode),
+            mode,
+            "{admin} {rest}"
+        );
+        if let Some((_, verdict)) = judged {
+            assert!(verdict.to_string().contains("refused: path"), "{verdict}");
+        }
+    }
+}
+
+#[test]
+fn regular_expressions_in_metadata_are_limited_together() {
+    let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
+    let remark = |count: usize, from: usize| {
+        let regexes: Vec<String> = (from..from + count).map(|n| format!("\"a{n}\"")).collect();
+        let text = format!(r#"{{"allowOriginRegexes": [{}]}}"#, regexes.join(","));
+        plugin.govern(&Request::new(&text)).remark
+    };
+    assert_eq!(remark(999, 0), None);
+    assert!(matches!(
+        remark(2, 1_000),
+        Some(MetadataRemark::Invalid(Some(_)))
+    ));
+    assert_eq!(remark(2, 1_000), Some(MetadataRemark::Invalid(None)));
+    assert_eq!(remark(1, 2_000), None, "the 1,000th");
+    assert!(matches!(
+        remark(1, 3_000),
+        Some(MetadataRemark::Invalid(Some(_)))
+    ));
+    let without = plugin.govern(&Request::new(r#"{"allowOrigins": ["https://a.example"]}"#));
+    assert_eq!(without.remark, None);
 }
