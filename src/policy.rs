@@ -366,15 +366,15 @@ impl Policy {
                 .map(|(_, value)| value.as_slice());
             answer.asked_headers =
                 read_request_header_names(lines).ok_or(Refusal::MalformedHeaders)?;
-            if self.credentials {
-                remove_wildcard(&mut answer.asked_headers);
-            }
         }
         answer.private_network = self.private_network
             && headers
                 .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
                 .is_some_and(|value| value == b"true");
         answer.blocked = self.blocked(method, &answer.asked_headers);
+        if self.credentials {
+            remove_wildcard(&mut answer.asked_headers);
+        }
         Ok(answer)
     }
 
@@ -386,23 +386,24 @@ impl Policy {
         }
     }
 
+    fn allows_header(&self, asked: &[u8]) -> bool {
+        match &self.headers {
+            RequestHeaders::Any => !(self.credentials && asked == b"*"),
+            RequestHeaders::Listed(list) => list
+                .names
+                .iter()
+                .any(|name| name.as_bytes().eq_ignore_ascii_case(asked)),
+        }
+    }
+
     /// What a browser will miss in the answer.
     fn blocked(&self, method: &[u8], asked_headers: &[u8]) -> Option<Blocked> {
         if !is_cors_safelisted_method(method) && !self.allows_method(method) {
             return Some(Blocked::Method);
         }
-        let RequestHeaders::Listed(list) = &self.headers else {
-            return None;
-        };
         asked_headers
             .split(|byte| *byte == b',')
-            .find(|asked| {
-                !asked.is_empty()
-                    && !list
-                        .names
-                        .iter()
-                        .any(|name| name.as_bytes().eq_ignore_ascii_case(asked))
-            })
+            .find(|asked| !asked.is_empty() && !self.allows_header(asked))
             .map(|name| Blocked::Header(name.to_vec()))
     }
 
