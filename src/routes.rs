@@ -492,6 +492,24 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_keys_there_can_be_are_found() {
+        let path = "/a".repeat(MAX_PARTS);
+        let name = format!("{}a", "a/".repeat(MAX_PARTS - 1));
+        let host = format!("*.{}a", "a.".repeat(126));
+        let rules = rules(&[
+            ("", "", &path),
+            (&format!("{name}/*"), "", ""),
+            ("", &host, ""),
+        ]);
+        let below = |key: &str| format!("{key}/b/c");
+        assert_eq!(find(&rules, "", "x", &below(&path)), Ok(Some(0)));
+        assert_eq!(find(&rules, &below(&name), "x", "/"), Ok(Some(1)));
+        assert_eq!(find(&rules, "", &host.replace('*', "b"), "/"), Ok(Some(2)));
+        assert!(parse_path(&below(&path)).is_err());
+        assert!(parse_route_name(&format!("{name}/a/*")).is_err());
+    }
+
+    #[test]
     fn a_path_that_reads_two_ways_is_ambiguous() {
         let rules = rules(&[("", "", "/admin"), ("", "", "/")]);
         for path in [

@@ -2,6 +2,7 @@
 
 use cors::config;
 use cors::counter::Counter;
+use cors::exchange::{Incoming, Response, exchange};
 use cors::plugin::{MetadataRemark, Plugin, Stream};
 use cors::policy::Mode;
 use cors::request::Headers;
@@ -286,4 +287,26 @@ fn regular_expressions_in_metadata_are_limited_together() {
     ));
     let without = plugin.govern(&Request::new(r#"{"allowOrigins": ["https://a.example"]}"#));
     assert_eq!(without.remark, None);
+}
+
+#[test]
+fn at_most_64_names_are_exposed() {
+    let plugin = plugin(
+        r#"{"allowOrigins": ["https://a.example"], "allowCredentials": true, "exposeHeaders": ["*"]}"#,
+    );
+    let incoming = Incoming {
+        headers: [("origin", "https://a.example")].into_iter().collect(),
+        ..Incoming::default()
+    };
+    let upstream = Response {
+        status: 200,
+        headers: (0..70).map(|n| (format!("x-{n}"), "")).collect(),
+    };
+    let exchanged = exchange(&plugin, incoming, upstream);
+    let exposed = exchanged
+        .response
+        .headers
+        .get("access-control-expose-headers");
+    let exposed = String::from_utf8_lossy(exposed.expect("names"));
+    assert_eq!(exposed.split(", ").count(), 64, "{exposed}");
 }
