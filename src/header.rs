@@ -290,6 +290,16 @@ mod tests {
     }
 
     #[test]
+    fn safelisted_methods_are_case_sensitive() {
+        for method in ["GET", "HEAD", "POST"] {
+            assert!(is_cors_safelisted_method(method.as_bytes()), "{method}");
+        }
+        for method in ["get", "PUT", "OPTIONS", ""] {
+            assert!(!is_cors_safelisted_method(method.as_bytes()), "{method}");
+        }
+    }
+
+    #[test]
     fn forbidden_names() {
         for name in [
             "Cookie",

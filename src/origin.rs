@@ -878,6 +878,21 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_origin_is_found_with_a_slash_too() {
+        let host = format!("{}a", "abc.".repeat(63));
+        let longest = format!("{}://{host}:65535", "s".repeat(64));
+        assert_eq!(longest.len(), MAX_ORIGIN_LENGTH);
+        let mut origins = OriginSet::default();
+        let pattern = OriginPattern::parse(&format!("{longest}/")).unwrap().0;
+        assert!(origins.insert(&pattern));
+        for value in [longest.clone(), format!("{longest}/")] {
+            assert_eq!(origins.find(value.as_bytes()), Ok(Match::Exact));
+        }
+        let longer = format!("{longest}//");
+        assert_eq!(origins.find(longer.as_bytes()), Err(Mismatch::Malformed));
+    }
+
+    #[test]
     fn a_label_and_a_scheme_have_limits() {
         let label = "a".repeat(63);
         assert!(is_domain(&label));

@@ -289,7 +289,6 @@ impl Policy {
     /// The pattern that allowed the request, as written in the configuration.
     pub fn matched_pattern(&self, verdict: &Verdict) -> Option<String> {
         match (verdict.reason, verdict.request.origin()) {
-            (Reason::Allowed(_), Some(_)) if self.is_open() => Some("*".to_owned()),
             (Reason::Allowed(found), Some(origin)) => Some(self.origins.describe(origin, found)),
             _ => None,
         }

@@ -290,6 +290,26 @@ fn regular_expressions_in_metadata_are_limited_together() {
 }
 
 #[test]
+fn safelisted_methods_need_no_listing() {
+    let plugin = plugin(r#"{"allowOrigins": ["https://a.example"], "allowMethods": ["PUT"]}"#);
+    for (method, blocked) in [
+        ("GET", false),
+        ("POST", false),
+        ("PUT", false),
+        ("DELETE", true),
+    ] {
+        let mut request = Request::new("");
+        request.headers.extend([
+            (":method", "OPTIONS"),
+            ("access-control-request-method", method),
+        ]);
+        let governed = plugin.govern(&request);
+        let (_, verdict) = governed.judge(&request).expect("governed");
+        assert_eq!(verdict.blocked().is_some(), blocked, "{method}");
+    }
+}
+
+#[test]
 fn at_most_64_names_are_exposed() {
     let plugin = plugin(
         r#"{"allowOrigins": ["https://a.example"], "allowCredentials": true, "exposeHeaders": ["*"]}"#,
