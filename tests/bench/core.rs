@@ -148,7 +148,8 @@ fn plugin(configuration: &Value) -> Plugin {
 fn carry_out(plugin: &Plugin, request: &Message) {
     let governed = plugin.govern(request);
     if let Some((policy, verdict)) = governed.judge(request) {
-        std::hint::black_box(policy.reply(&verdict));
+        let reply = policy.reply(&verdict);
+        std::hint::black_box(reply.map(|reply| reply.serialize_headers()));
         policy.amend_response(&verdict, &mut Message::new(&[]));
     }
 }

@@ -5,6 +5,7 @@ use cors::config;
 use cors::field::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
 use cors::node::Node;
 use cors::origin::OriginPattern;
+use cors::pairs;
 use cors::plugin::{Plugin, Source, Stream};
 use cors::policy::Mode;
 use cors::request::{Headers, HeadersMut};
@@ -53,10 +54,11 @@ impl<'a> Exchange<'a> {
         }
         let source = governed.source.clone();
         if let Some(reply) = policy.reply(&verdict) {
-            let line = |(name, value): (&str, _)| (name.to_owned(), Vec::from(value));
+            let lines = pairs::parse(&reply.serialize_headers()).expect("a header map");
+            let line = |(name, value)| (String::from_utf8(name).expect("a name"), value);
             return Some(Outcome {
                 status: Some(reply.status),
-                headers: Message(reply.headers.into_iter().map(line).collect()),
+                headers: Message(lines.into_iter().map(line).collect()),
                 body: reply.body,
                 source,
             });
