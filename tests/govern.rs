@@ -330,3 +330,52 @@ fn at_most_64_names_are_exposed() {
     let exposed = String::from_utf8_lossy(exposed.expect("names"));
     assert_eq!(exposed.split(", ").count(), 64, "{exposed}");
 }
+
+#[test]
+fn with_credentials_a_header_star_is_blocked_and_no_other() {
+    for (credentials, asked, blocked) in [
+        (true, "*", true),
+        (true, "x-a", false),
+        (true, "x-a,*", true),
+        (false, "*", false),
+        (false, "x-a", false),
+    ] {
+        let plugin = plugin(&format!(
+            r#"{{"allowOrigins": ["https://a.example"], "allowHeaders": ["*"], "allowCredentials": {credentials}}}"#
+        ));
+        let mut request = Request::new("");
+        request.headers.extend([
+            (":method", "OPTIONS"),
+            ("access-control-request-method", "GET"),
+            ("access-control-request-headers", asked),
+        ]);
+        let governed = plugin.govern(&request);
+        let (_, verdict) = governed.judge(&request).expect("governed");
+        assert_eq!(
+            verdict.blocked().is_some(),
+            blocked,
+            "{credentials} {asked}"
+        );
+    }
+}
+
+#[test]
+fn a_route_name_is_asked_for_where_a_rule_names_one() {
+    let plugin = plugin(
+        r#"{"rules": [{"match": {"routeNames": ["httproute/a/b/*"]}, "policy": {"allowOrigins": ["https://a.example"]}}]}"#,
+    );
+    for (name, is_governed) in [
+        ("httproute/a/b/rule/0", true),
+        ("httproute/a/c/rule/0", false),
+    ] {
+        let incoming = Incoming {
+            route_name: Some(name.to_owned()),
+            ..Incoming::default()
+        };
+        assert_eq!(
+            plugin.govern(&incoming).policy.is_some(),
+            is_governed,
+            "{name}"
+        );
+    }
+}
