@@ -379,3 +379,33 @@ fn a_route_name_is_asked_for_where_a_rule_names_one() {
         );
     }
 }
+
+#[test]
+fn under_debug_every_refused_preflight_says_why() {
+    let rules = r#""rules": [
+        {"match": {"pathPrefixes": ["/admin"]}, "policy": {"allowOrigins": ["https://a.example"]}},
+        {"match": {"pathPrefixes": ["/"]}, "policy": {"allowOrigins": ["https://a.example"]}}
+    ]"#;
+    for (more, path, metadata) in [
+        (rules, "//admin", ""),
+        ("\"routeMetadataNamespace\": \"cors\"", "/", "bad"),
+    ] {
+        for debug in [false, true] {
+            let plugin = plugin(&format!(r#"{{"debug": {debug}, {more}}}"#));
+            let mut request = Request::new(metadata);
+            request.headers.extend([
+                (":method", "OPTIONS"),
+                (":path", path),
+                ("access-control-request-method", "GET"),
+            ]);
+            let governed = plugin.govern(&request);
+            let (policy, verdict) = governed.judge(&request).expect("governed");
+            let reply = policy.reply(&verdict).expect("a refusal");
+            assert_eq!(
+                (reply.status, reply.body.is_empty()),
+                (403, !debug),
+                "{path}"
+            );
+        }
+    }
+}
