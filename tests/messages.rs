@@ -120,6 +120,18 @@ fn limits_are_told() {
     );
 }
 
+#[test]
+fn twenty_errors_are_shown_and_all_are_counted() {
+    let report = config::read(
+        json!({"allowOrigins": vec!["*.a"; 25]})
+            .to_string()
+            .as_bytes(),
+    )
+    .1;
+    assert_eq!((report.errors.shown.len(), report.errors.more), (20, 5));
+    assert_eq!(report.errors.len(), 25);
+}
+
 /// An entry of the file as it should be: its configuration, and what is said about that.
 fn say(entry: &Value) -> Value {
     let bytes = match entry.get("text") {
