@@ -198,7 +198,6 @@ impl TuplePattern {
             .split_once(':')
             .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
             .ok_or_else(|| match lower.as_str() {
-                "localhost" => E::NoScheme,
                 other if holds(other, b"://") => E::Scheme,
                 other if other.ends_with('*') && !other.contains('.') => E::Wildcard,
                 _ => E::NoScheme,

@@ -395,7 +395,7 @@ impl Cache {
             return (None, Some(MetadataRemark::Invalid(Some(log))));
         };
         let regexes = policy.origins.regex_count();
-        if regexes > 0 && self.regexes + regexes > MAX_REGEXES {
+        if self.regexes + regexes > MAX_REGEXES {
             let log = format!(
                 "over {MAX_REGEXES} regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead"
             );
