@@ -351,5 +351,13 @@ mod tests {
             deep = Node::Object(vec![("a".to_owned(), deep)]);
         }
         assert!(Node::parse(&encode(&deep)).is_err());
+        for (depth, is_read) in [(100, true), (200, false)] {
+            let mut deep = Node::Null;
+            for _ in 0..depth {
+                deep = Node::List(vec![deep]);
+            }
+            let bytes = encode(&Node::Object(vec![("a".to_owned(), deep)]));
+            assert_eq!(Node::parse(&bytes).is_ok(), is_read, "{depth}");
+        }
     }
 }

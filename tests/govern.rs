@@ -409,3 +409,24 @@ fn under_debug_every_refused_preflight_says_why() {
         }
     }
 }
+
+#[test]
+fn a_preflight_is_never_of_the_same_origin() {
+    let plugin =
+        plugin(r#"{"allowOrigins": ["https://b.example"], "unmatchedRequests": "reject"}"#);
+    for (method, is_refused) in [("GET", false), ("OPTIONS", true)] {
+        let mut request = Request::new("");
+        request.headers.extend([
+            (":method", method),
+            ("access-control-request-method", "GET"),
+            ("sec-fetch-site", "same-origin"),
+        ]);
+        let governed = plugin.govern(&request);
+        let (_, verdict) = governed.judge(&request).expect("governed");
+        assert_eq!(
+            verdict.to_string().contains("refused"),
+            is_refused,
+            "{verdict}"
+        );
+    }
+}
