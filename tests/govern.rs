@@ -430,3 +430,19 @@ fn a_preflight_is_never_of_the_same_origin() {
         );
     }
 }
+
+#[test]
+fn the_last_regular_expression_of_all_counts() {
+    let regexes: Vec<String> = (0..1_000)
+        .map(|n| format!(r#""https://a{n}\\.example""#))
+        .collect();
+    let plugin = plugin(&format!(
+        r#"{{"allowOriginRegexes": [{}]}}"#,
+        regexes.join(",")
+    ));
+    let mut request = Request::new("");
+    request.headers = vec![("origin", "https://a999.example")];
+    let governed = plugin.govern(&request);
+    let (_, verdict) = governed.judge(&request).expect("governed");
+    assert!(verdict.to_string().contains(" allowed"), "{verdict}");
+}
