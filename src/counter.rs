@@ -57,14 +57,14 @@ impl Counter {
     pub fn of(verdict: &Verdict) -> [Option<Self>; 2] {
         let is_preflight = matches!(verdict.request, Request::Preflight { .. });
         match verdict.reason {
-            Reason::Allowed(_) if is_preflight => {
+            Reason::Allowed if is_preflight => {
                 let mismatch = verdict.blocked().map(|blocked| match blocked {
                     Blocked::Header(_) => Self::PreflightMismatchHeader,
                     Blocked::Method => Self::PreflightMismatchMethod,
                 });
                 [Some(Self::PreflightAllowed), mismatch]
             }
-            Reason::Allowed(_) => [Some(Self::RequestAllowed), None],
+            Reason::Allowed => [Some(Self::RequestAllowed), None],
             Reason::NotCors => [None, None],
             Reason::Refused(refusal) => {
                 let outcome = if is_preflight {

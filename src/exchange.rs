@@ -124,7 +124,7 @@ pub struct Exchange {
 
 /// The headers of a reply, as a host reads them.
 fn lines_of(reply: &Reply) -> Lines {
-    let pairs = pairs::parse(&reply.serialize_headers()).unwrap_or_default();
+    let pairs = pairs::parse(&reply.headers).unwrap_or_default();
     pairs
         .into_iter()
         .map(|(name, value)| (String::from_utf8_lossy(&name).into_owned(), value))

@@ -99,8 +99,8 @@ impl HttpContext for Http {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Some((policy, verdict)) = self.kept.take() {
-            policy.amend_response(&verdict, &mut HeaderMap::Response);
+        if let Some((policy, verdict)) = &self.kept {
+            policy.amend_response(verdict, &mut HeaderMap::Response);
         }
         Action::Continue
     }
@@ -143,8 +143,12 @@ impl Shared {
             Some(&self.counters)
         };
         if let Some(counters) = counters {
-            for counter in Counter::of(verdict).into_iter().flatten() {
-                counters.increment(counter);
+            let [outcome, detail] = Counter::of(verdict);
+            if let Some(outcome) = outcome {
+                counters.increment(outcome);
+            }
+            if let Some(detail) = detail {
+                counters.increment(detail);
             }
         }
         let refusal = match verdict.reason {

@@ -154,7 +154,6 @@ pub fn seconds() -> Option<u64> {
 
 /// Answers the request instead of an upstream.
 pub fn send(reply: &Reply) {
-    let headers = reply.serialize_headers();
     unsafe {
         proxy_send_local_response(
             u32::from(reply.status),
@@ -162,8 +161,8 @@ pub fn send(reply: &Reply) {
             0,
             reply.body.as_ptr(),
             reply.body.len(),
-            headers.as_ptr(),
-            headers.len(),
+            reply.headers.as_ptr(),
+            reply.headers.len(),
             NO_GRPC_STATUS,
         );
     }

@@ -2,6 +2,15 @@
 //! all names and values, then names and values, each followed by a zero.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#serialization>
 
+/// A name and a value.
+pub type Line<'a> = (&'static str, &'a [u8]);
+
+/// The map without a line.
+pub static NONE: &[u8] = &[0; 4];
+
+/// The map of `vary: Origin` alone.
+pub static VARY_ON_ORIGIN: &[u8] = b"\x01\0\0\0\x04\0\0\0\x06\0\0\0vary\0Origin\0";
+
 /// Header lines that are serialized already, but for their number.
 #[derive(Debug)]
 pub struct Pairs {
@@ -26,18 +35,19 @@ impl Pairs {
     }
 
     /// The whole of a header map: these lines, behind others.
-    pub fn serialize_behind(&self, others: &[(&str, &[u8])]) -> Vec<u8> {
-        let size: usize = others
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 10)
-            .sum();
-        let mut map = Vec::with_capacity(4 + size + self.lengths.len() + self.texts.len());
-        map.extend_from_slice(&number(others.len() + self.count));
-        for (name, value) in others {
+    pub fn serialize_behind(&self, others: &[Option<Line>]) -> Vec<u8> {
+        let (mut count, mut size) = (self.count, 4 + self.lengths.len() + self.texts.len());
+        for (name, value) in others.iter().flatten() {
+            count += 1;
+            size += 8 + name.len() + 1 + value.len() + 1;
+        }
+        let mut map = Vec::with_capacity(size);
+        map.extend_from_slice(&number(count));
+        for (name, value) in others.iter().flatten() {
             push_lengths(&mut map, name, value);
         }
         map.extend_from_slice(&self.lengths);
-        for (name, value) in others {
+        for (name, value) in others.iter().flatten() {
             push_texts(&mut map, name, value);
         }
         map.extend_from_slice(&self.texts);
@@ -49,6 +59,11 @@ impl Default for Pairs {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A whole header map of these lines.
+pub fn serialize(lines: &[Option<Line>]) -> Vec<u8> {
+    Pairs::new().serialize_behind(lines)
 }
 
 /// Reads a whole header map; `None` for bytes that are none.
@@ -98,7 +113,7 @@ mod tests {
         let mut ready = Pairs::new();
         ready.push("long-name", b"");
         ready.push("", b"\xff");
-        let map = ready.serialize_behind(&[("a", &b"1"[..])]);
+        let map = ready.serialize_behind(&[Some(("a", b"1")), None]);
         let pairs = parse(&map).unwrap();
         assert_eq!(
             pairs,
@@ -112,6 +127,12 @@ mod tests {
             assert_eq!(parse(&map[..end]), None, "{end}");
         }
         assert_eq!(parse(&[0xff; 64]), None);
-        assert_eq!(parse(&Pairs::new().serialize_behind(&[])), Some(Vec::new()));
+        assert_eq!(parse(&serialize(&[])), Some(Vec::new()));
+    }
+
+    #[test]
+    fn ready_maps_are_as_serialized() {
+        assert_eq!(NONE, serialize(&[None]));
+        assert_eq!(VARY_ON_ORIGIN, serialize(&[Some(("vary", b"Origin"))]));
     }
 }

@@ -11,8 +11,8 @@ use crate::header::{
     CORS_REQUEST_HEADERS, SEC_FETCH_SITE, VARY, X_CONTENT_TYPE_OPTIONS, holds_token,
     is_cors_safelisted_method, is_exposable, is_token, read_request_header_names,
 };
-use crate::origin::{Match, Origin, OriginSet, split_port};
-use crate::pairs::Pairs;
+use crate::origin::{Origin, OriginSet, split_port};
+use crate::pairs::{self, Line, Pairs};
 use crate::request::{Headers, HeadersMut, Request, is_options};
 use crate::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Reply, Verdict};
 
@@ -165,29 +165,26 @@ impl Policy {
     /// Judges a request by its headers, reading no more of them than the policy needs.
     pub fn judge(&self, headers: &impl Headers) -> Verdict {
         let request = Request::read(headers);
-        let found = match request.origin() {
-            None => return self.not_cors(headers),
-            Some(_) if self.is_open() => Ok(Match::Any),
-            Some(origin) => self.origins.find(origin).map_err(Refusal::from),
+        let Some(origin) = request.origin() else {
+            return self.not_cors(headers);
         };
-        match (found, request) {
-            (Ok(found), Request::Preflight { origin, method }) => {
-                let answer = self.read_preflight(&method, headers);
-                Verdict {
-                    reason: answer.as_ref().map_or_else(
-                        |refusal| Reason::Refused(*refusal),
-                        |_| Reason::Allowed(found),
-                    ),
-                    request: Request::Preflight { origin, method },
-                    is_plain_options: false,
-                    answer: answer
-                        .ok()
-                        .filter(|answer| *answer != PreflightAnswer::default())
-                        .map(Box::new),
-                }
-            }
-            (Ok(found), request) => self.actual(request, Reason::Allowed(found), headers),
-            (Err(refusal), request) => self.unmatched(request, refusal, headers),
+        if !self.is_open()
+            && let Err(mismatch) = self.origins.find(origin)
+        {
+            return self.unmatched(request, mismatch.into(), headers);
+        }
+        let Request::Preflight { method, .. } = &request else {
+            return self.actual(request, Reason::Allowed, headers);
+        };
+        let (reason, answer) = match self.read_preflight(method, headers) {
+            Ok(answer) => (Reason::Allowed, answer),
+            Err(refusal) => (Reason::Refused(refusal), PreflightAnswer::default()),
+        };
+        Verdict {
+            request,
+            reason,
+            is_plain_options: false,
+            answer: (answer != PreflightAnswer::default()).then(|| Box::new(answer)),
         }
     }
 
@@ -202,7 +199,7 @@ impl Policy {
     /// The reply, if the filter answers itself; otherwise the request goes on.
     pub fn reply<'a>(&'a self, verdict: &'a Verdict) -> Option<Reply<'a>> {
         match (&verdict.request, verdict.reason) {
-            (Request::Preflight { origin, method }, Reason::Allowed(_)) => {
+            (Request::Preflight { origin, method }, Reason::Allowed) => {
                 Some(self.preflight_reply(origin, method, verdict.answer.as_deref()))
             }
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
@@ -211,8 +208,7 @@ impl Policy {
                     UnmatchedPreflights::Forward => None,
                     UnmatchedPreflights::Ignore => Some(Reply {
                         status: self.preflight_status as u16,
-                        headers: self.vary_on_origin(),
-                        ready: &NOTHING_READY,
+                        headers: self.vary_alone(),
                         body: String::new(),
                     }),
                     UnmatchedPreflights::Reject => Some(self.preflight_refusal(verdict)),
@@ -221,28 +217,27 @@ impl Policy {
             (Request::Actual { .. }, Reason::Refused(_))
                 if self.unmatched_requests == UnmatchedRequests::Reject =>
             {
-                let mut headers = self.vary_on_origin();
                 // Content delivery networks cache a 403 that does not forbid it.
-                headers.push((CACHE_CONTROL, b"no-store"));
+                let no_store: Line = (CACHE_CONTROL, b"no-store");
                 Some(Reply {
                     status: 403,
-                    headers,
-                    ready: &NOTHING_READY,
+                    headers: Cow::Owned(pairs::serialize(&[self.vary(), Some(no_store)])),
                     body: String::new(),
                 })
             }
             _ if verdict.is_plain_options => {
                 let allow = self.allow.as_deref()?;
-                let mut headers = vec![(ALLOW, allow.as_bytes())];
-                if self.is_open() || matches!(verdict.reason, Reason::Allowed(_)) {
-                    let origin = verdict.request.origin().unwrap_or_default();
-                    self.grant(origin, &mut headers);
-                }
-                headers.append(&mut self.vary_on_origin());
+                let grant = if self.is_open() || verdict.reason == Reason::Allowed {
+                    self.grant(verdict.request.origin().unwrap_or_default())
+                } else {
+                    [None; 3]
+                };
+                let [origin, credentials, exposed] = grant;
+                let allow: Line = (ALLOW, allow.as_bytes());
+                let lines = [Some(allow), origin, credentials, exposed, self.vary()];
                 Some(Reply {
                     status: 204,
-                    headers,
-                    ready: &NOTHING_READY,
+                    headers: Cow::Owned(pairs::serialize(&lines)),
                     body: String::new(),
                 })
             }
@@ -253,7 +248,7 @@ impl Policy {
     /// Changes the request that goes on to the upstream.
     pub fn amend_request(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
         // Only where the origin is allowed: an upstream takes a missing Origin for its own site's.
-        if self.hide_cors_from_upstream && matches!(verdict.reason, Reason::Allowed(_)) {
+        if self.hide_cors_from_upstream && verdict.reason == Reason::Allowed {
             for name in CORS_REQUEST_HEADERS {
                 headers.remove(name);
             }
@@ -272,7 +267,7 @@ impl Policy {
         }
         match (verdict.request.origin(), verdict.reason) {
             (origin, _) if self.is_open() => self.write_grant(origin.unwrap_or_default(), headers),
-            (Some(origin), Reason::Allowed(_)) => self.write_grant(origin, headers),
+            (Some(origin), Reason::Allowed) => self.write_grant(origin, headers),
             // A cache that ignores Vary would serve the value to every origin.
             (None, _) => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
             (Some(_), _) => {
@@ -288,10 +283,15 @@ impl Policy {
 
     /// The pattern that allowed the request, as written in the configuration.
     pub fn matched_pattern(&self, verdict: &Verdict) -> Option<String> {
-        match (verdict.reason, verdict.request.origin()) {
-            (Reason::Allowed(found), Some(origin)) => Some(self.origins.describe(origin, found)),
-            _ => None,
+        let origin = verdict
+            .request
+            .origin()
+            .filter(|_| verdict.reason == Reason::Allowed)?;
+        if self.is_open() {
+            return Some("*".to_owned());
         }
+        let found = self.origins.find(origin).ok()?;
+        Some(self.origins.describe(origin, found))
     }
 
     /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
@@ -414,55 +414,57 @@ impl Policy {
         method: &'a [u8],
         answer: Option<&'a PreflightAnswer>,
     ) -> Reply<'a> {
-        let mut headers = vec![(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin))];
+        let mut lines: [Option<Line>; 4] = [None; 4];
+        let [grant, methods, headers, network] = &mut lines;
+        *grant = Some((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)));
         if matches!(self.methods, Methods::Any) && self.allows_method(method) {
-            headers.push((ACCESS_CONTROL_ALLOW_METHODS, method));
+            *methods = Some((ACCESS_CONTROL_ALLOW_METHODS, method));
         }
         if let Some(answer) = answer {
             if matches!(self.headers, RequestHeaders::Any) && !answer.asked_headers.is_empty() {
-                headers.push((ACCESS_CONTROL_ALLOW_HEADERS, &answer.asked_headers));
+                *headers = Some((ACCESS_CONTROL_ALLOW_HEADERS, &answer.asked_headers));
             }
             if answer.private_network {
-                headers.push((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
+                *network = Some((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
             }
         }
         Reply {
             status: self.preflight_status as u16,
-            headers,
-            ready: &self.ready,
+            headers: Cow::Owned(self.ready.serialize_behind(&lines)),
             body: String::new(),
         }
     }
 
     fn preflight_refusal(&self, verdict: &Verdict) -> Reply<'_> {
-        let mut headers = self.vary_on_origin();
-        let mut body = String::new();
-        if self.debug {
-            headers.push((CONTENT_TYPE, b"text/plain"));
-            headers.push((X_CONTENT_TYPE_OPTIONS, b"nosniff"));
-            body = format!("{verdict}\n");
-        }
+        let (headers, body) = if self.debug {
+            let lines: [Option<Line>; 3] = [
+                self.vary(),
+                Some((CONTENT_TYPE, b"text/plain")),
+                Some((X_CONTENT_TYPE_OPTIONS, b"nosniff")),
+            ];
+            (Cow::Owned(pairs::serialize(&lines)), format!("{verdict}\n"))
+        } else {
+            (self.vary_alone(), String::new())
+        };
         Reply {
             status: 403,
             headers,
-            ready: &NOTHING_READY,
             body,
         }
     }
 
-    fn grant<'a>(&'a self, origin: &'a [u8], headers: &mut Vec<(&'static str, &'a [u8])>) {
-        headers.push((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)));
-        if self.credentials {
-            headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true"));
-        }
+    fn grant<'a>(&'a self, origin: &'a [u8]) -> [Option<Line<'a>>; 3] {
         let exposed = match &self.expose {
             // The names of the reply's own headers.
             Expose::All => "allow, vary",
             Expose::Value(names) => names,
         };
-        if !exposed.is_empty() {
-            headers.push((ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()));
-        }
+        [
+            Some((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin))),
+            self.credentials
+                .then_some((ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true")),
+            (!exposed.is_empty()).then_some((ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes())),
+        ]
     }
 
     fn write_grant(&self, origin: &[u8], headers: &mut impl HeadersMut) {
@@ -495,12 +497,17 @@ impl Policy {
         !self.is_open() || self.upstream_cors == UpstreamCors::Keep
     }
 
-    fn vary_on_origin(&self) -> Vec<(&'static str, &'static [u8])> {
-        if self.varies() {
-            vec![(VARY, b"Origin")]
+    fn vary(&self) -> Option<Line<'static>> {
+        self.varies().then_some((VARY, b"Origin"))
+    }
+
+    /// The header map of a reply that has no other header.
+    fn vary_alone(&self) -> Cow<'static, [u8]> {
+        Cow::Borrowed(if self.varies() {
+            pairs::VARY_ON_ORIGIN
         } else {
-            Vec::new()
-        }
+            pairs::NONE
+        })
     }
 
     fn preflight_vary(&self) -> Option<&'static str> {
@@ -593,9 +600,6 @@ fn is_same_origin(request: &Request, headers: &impl Headers) -> bool {
     host.as_bytes().eq_ignore_ascii_case(origin.host())
         && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
 }
-
-/// For replies that depend on the request altogether.
-static NOTHING_READY: Pairs = Pairs::new();
 
 /// The headers that every granted response may carry.
 static GRANT_HEADERS: &[&str] = &[

@@ -31,9 +31,12 @@ pub enum Request {
     /// No `Origin`.
     NotCors,
     /// With `Origin`, and no preflight: what a script asked for.
-    Actual { origin: Vec<u8> },
+    Actual { origin: Box<[u8]> },
     /// The browser's question before an actual request.
-    Preflight { origin: Vec<u8>, method: Vec<u8> },
+    Preflight {
+        origin: Box<[u8]>,
+        method: Box<[u8]>,
+    },
 }
 
 impl Request {
@@ -42,10 +45,12 @@ impl Request {
         let Some(origin) = headers.value(ORIGIN) else {
             return Self::NotCors;
         };
+        let origin = origin.into_boxed_slice();
         match headers.value(ACCESS_CONTROL_REQUEST_METHOD) {
-            Some(method) if !method.is_empty() && is_options(headers) => {
-                Self::Preflight { origin, method }
-            }
+            Some(method) if !method.is_empty() && is_options(headers) => Self::Preflight {
+                origin,
+                method: method.into_boxed_slice(),
+            },
             _ => Self::Actual { origin },
         }
     }

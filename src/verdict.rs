@@ -1,9 +1,9 @@
 //! What was decided about one request, why, and the reply where the filter gives one itself.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::origin::{Match, Mismatch};
-use crate::pairs::Pairs;
+use crate::origin::Mismatch;
 use crate::request::Request;
 
 /// The decision about one request, made once, in the request phase: a later filter may change
@@ -38,7 +38,7 @@ pub struct PreflightAnswer {
 /// Why the decision came out as it did.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reason {
-    Allowed(Match),
+    Allowed,
     /// No `Origin`: nothing to decide.
     NotCors,
     Refused(Refusal),
@@ -111,18 +111,9 @@ pub enum Blocked {
 #[derive(Debug)]
 pub struct Reply<'a> {
     pub status: u16,
-    /// The headers that depend on the request.
-    pub headers: Vec<(&'static str, &'a [u8])>,
-    /// Those that do not.
-    pub ready: &'a Pairs,
+    /// A whole header map, in the form of the ABI; see [`crate::pairs`].
+    pub headers: Cow<'a, [u8]>,
     pub body: String,
-}
-
-impl Reply<'_> {
-    /// All headers, in the form of the ABI.
-    pub fn serialize_headers(&self) -> Vec<u8> {
-        self.ready.serialize_behind(&self.headers)
-    }
 }
 
 /// The one text of a verdict: for the debug log, the command line and the page. It holds the
@@ -142,7 +133,7 @@ impl fmt::Display for Verdict {
             }
         }
         match self.reason {
-            Reason::Allowed(_) => f.write_str(" allowed")?,
+            Reason::Allowed => f.write_str(" allowed")?,
             Reason::NotCors => {}
             Reason::Refused(refusal) => write!(f, " refused: {refusal}")?,
             Reason::SameOrigin(_) => f.write_str(" passed: it is of the same origin")?,

@@ -18,7 +18,7 @@ actual, allowed: 0
 actual, refused: 0
 actual, any subdomain: 0
 preflight, allowed: 1
-preflight, refused: 1
+preflight, refused: 0
 governed by a rule: 1
 ";
 

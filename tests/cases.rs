@@ -115,7 +115,7 @@ fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
 /// The verdict in the words of the table.
 fn describe(verdict: &Verdict) -> String {
     match verdict.reason {
-        Reason::Allowed(_) => "allowed".into(),
+        Reason::Allowed => "allowed".into(),
         Reason::NotCors => "not-cors".into(),
         Reason::Refused(refusal) => format!("refused: {}", refusal.word()),
         Reason::SameOrigin(_) => "same-origin".into(),

@@ -566,7 +566,7 @@ fn is_allowed_at(plugin: &Plugin, origin: &str, host: &str, path: &str) -> bool 
     let request = Request { origin, host, path };
     let governed = plugin.govern(&request);
     let judged = governed.judge(&request);
-    judged.is_some_and(|(_, verdict)| matches!(verdict.reason, Reason::Allowed(_)))
+    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
 }
 
 /// A GET from an origin.

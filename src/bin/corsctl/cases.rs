@@ -269,7 +269,7 @@ impl Answer {
 fn word(exchange: &Exchange) -> String {
     match exchange.judged.as_ref().map(|(_, verdict)| verdict.reason) {
         None => "ungoverned".to_owned(),
-        Some(Reason::Allowed(_)) => "allowed".to_owned(),
+        Some(Reason::Allowed) => "allowed".to_owned(),
         Some(Reason::NotCors) => "not-cors".to_owned(),
         Some(Reason::Refused(refusal)) => format!("refused: {}", refusal.word()),
         Some(Reason::SameOrigin(_)) => "same-origin".to_owned(),

@@ -54,7 +54,7 @@ impl<'a> Exchange<'a> {
         }
         let source = governed.source.clone();
         if let Some(reply) = policy.reply(&verdict) {
-            let lines = pairs::parse(&reply.serialize_headers()).expect("a header map");
+            let lines = pairs::parse(&reply.headers).expect("a header map");
             let line = |(name, value)| (String::from_utf8(name).expect("a name"), value);
             return Some(Outcome {
                 status: Some(reply.status),
