@@ -213,6 +213,8 @@ mod tests {
             ("AllowOrigins", Some("allowOrigins")),
             ("max_ages", Some("maxAge")),
             ("alow_credentials", Some("allowCredentials")),
+            // Five letters off, which a name of sixteen allows.
+            ("credentials", Some("allowCredentials")),
             ("timeout", None),
             ("", None),
         ] {

@@ -331,6 +331,13 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_shown_as_written() {
+        for text in ["0", "-1", "0.5", "-2.25", "600"] {
+            assert_eq!(Node::parse(text.as_bytes()).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
     fn what_is_neither_is_told_as_json() {
         let error = Node::parse(b"{\"a\": 1,}").unwrap_err();
         assert_eq!(error, "trailing comma at line 1 column 9");

@@ -212,8 +212,8 @@ impl TuplePattern {
             return Err(E::Scheme);
         }
         let (authority, slash) = match rest.strip_suffix('/') {
-            Some(authority) if !authority.contains(['/', '?', '#']) => (authority, true),
-            _ => (rest, false),
+            Some(authority) => (authority, true),
+            None => (rest, false),
         };
         if authority.contains('?') {
             return Err(E::Query);

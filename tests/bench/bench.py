@@ -9,6 +9,7 @@ requests that it answered; the variants take turns, and the median of the rounds
 import argparse
 import contextlib
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).parent
@@ -52,6 +54,13 @@ KINDS = [
     {"name": "preflight, allowed", "method": "OPTIONS", "headers": {"origin": APP, **PREFLIGHT}, "answer": (204, ANSWER)},
     {"name": "preflight, refused", "method": "OPTIONS", "headers": {"origin": EVIL, **PREFLIGHT}, "answer": (403, {"vary": "Origin"})},
 ]
+# 64 chunks of 16 KiB, as Envoy reads them.
+BODIES = [
+    {"name": f"POST of {size >> 10} KiB", "method": "POST", "headers": {"origin": APP}, "body": b"x" * size, "answer": (200, GRANT)}
+    for size in (0, 1 << 20)
+]
+# Requests of each kind and variant whose instructions are counted, and before.
+COUNTED, WARM_UP = 1000, 100
 # What Envoy's own filter does otherwise: no Vary, 200, refused preflights go on.
 NATIVE = {
     "no Origin": (200, {}),
@@ -80,9 +89,9 @@ def parse_arguments():
     for name in ("envoy", "shipped", "plain", "floor"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     parser.add_argument("--json", required=True, type=pathlib.Path, help="where the figures go")
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each variant (default 7)")
-    parser.add_argument("--seconds", type=int, default=2, help="seconds of each measurement (default 2)")
-    parts = ["requests", "scale", "configuration", "start"]
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each variant (default 15)")
+    parser.add_argument("--seconds", type=int, default=1, help="seconds of each measurement (default 1)")
+    parts = ["requests", "instructions", "scale", "configuration", "start"]
     parser.add_argument("parts", nargs="*", default=parts, metavar="PART", help=f"of {', '.join(parts)} (default all)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(parts):
@@ -98,9 +107,44 @@ class Bench:
 
     def requests(self):
         """Every variant and kind: CPU µs of a request, and the ratios that matter."""
+        variants = self.variants()
+        print("\nCPU µs of a request: median (lowest to highest)")
+        with self.envoy(variants) as envoy:
+            envoy.check_all(KINDS)
+            measured = {kind["name"]: envoy.measure(kind) for kind in KINDS}
+        print_table(measured)
+        return {"figures": measured, "ratios": print_ratios(measured)}
+
+    def instructions(self):
+        """The same, counted: no other load on the machine changes how many instructions a request takes."""
+        print("\ninstructions of a request")
+        measured = self.counts(self.variants(), KINDS)
+        ratios = print_ratios(measured)
+        print("\ninstructions of a request to an upstream, by its body")
+        variants = {"no filter": Variant(), "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY))}
+        with Upstream() as upstream:
+            bodies = self.counts(variants, BODIES, upstream.server_port)
+        return {"figures": measured, "ratios": ratios, "bodies": bodies}
+
+    def counts(self, variants, kinds, upstream=None):
+        with CountedEnvoy(self.options, self.folder, variants, 1, upstream) as envoy:
+            envoy.check_all(kinds)
+            for kind in kinds:
+                for name in variants:
+                    progress(f"warming up: {kind['name']}, {name}")
+                    envoy.send(name, kind, WARM_UP)
+            envoy.executed()
+            measured = {kind["name"]: envoy.measure(kind) for kind in kinds}
+        print(" " * 20 + "".join(f"{name:>14}" for name in variants))
+        for kind, figures in measured.items():
+            print(f"{kind:20}" + "".join(f"{figures[name][0]:14,.0f}" for name in variants))
+        return measured
+
+    def variants(self):
         module = self.options
+        # The floor is one only if it does what the module does.
         subprocess.run([sys.executable, HERE / "traces.py", module.floor, module.shipped, module.plain], check=True)
-        variants = {
+        return {
             "no filter": Variant(),
             "Envoy's cors": Variant(native_filter(), NATIVE, native_policy()),
             "Lua": Variant(lua_filter()),
@@ -108,17 +152,6 @@ class Bench:
             "cors.wasm": Variant(wasm_filter(module.shipped, POLICY)),
             "plain build": Variant(wasm_filter(module.plain, POLICY)),
         }
-        print("\nCPU µs of a request: median (lowest to highest)")
-        with self.envoy(variants) as envoy:
-            for name in variants:
-                for kind in KINDS:
-                    envoy.check(name, kind)
-            measured = {kind["name"]: envoy.measure(kind) for kind in KINDS}
-        print_table(measured)
-        ratios = {kind: ratios_of(figures) for kind, figures in measured.items()}
-        for kind, found in ratios.items():
-            print(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
-        return {"figures": measured, "ratios": ratios}
 
     def scale(self):
         """What a request costs as the configuration or the request grows."""
@@ -201,37 +234,50 @@ class Variant:
 class Envoy(contextlib.AbstractContextManager):
     """A running Envoy with one listener for each variant."""
 
-    def __init__(self, options, folder, variants, workers):
+    SECONDS_TO_START = 60
+
+    def __init__(self, options, folder, variants, workers, upstream=None):
         self.options, self.folder, self.variants = options, folder, variants
         self.ports = {name: free_port() for name in variants}
-        listeners = [listener(self.ports[name], variant) for name, variant in variants.items()]
+        resources = {"listeners": [listener(self.ports[name], variant, upstream) for name, variant in variants.items()]}
+        if upstream:
+            resources["clusters"] = [cluster(upstream)]
         config = folder / "envoy.json"
-        config.write_text(json.dumps({"static_resources": {"listeners": listeners}}))
+        # Statistics are flushed between no two requests: that work is not theirs.
+        config.write_text(json.dumps({"stats_flush_interval": "299s", "static_resources": resources}))
         command = [options.envoy, "-c", config, "--concurrency", str(workers), "--log-level", "warning"]
         self.log = (folder / "envoy.log").open("w")
         self.process = subprocess.Popen(
-            ["taskset", "-c", str(CORES[0]), *command, "--use-dynamic-base-id"], stdout=self.log, stderr=self.log
+            [*self.runner(), *command, "--use-dynamic-base-id"], stdout=self.log, stderr=self.log
         )
         for port in self.ports.values():
             self.wait_for(port)
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self.log.close()
 
+    def runner(self):
+        return ["taskset", "-c", str(CORES[0])]
+
     def wait_for(self, port):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.SECONDS_TO_START
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(OSError):
                 return socket.create_connection(("127.0.0.1", port), 1).close()
             time.sleep(0.02)
         sys.exit(f"Envoy did not start:\n{(self.folder / 'envoy.log').read_text()}")
 
+    def check_all(self, kinds):
+        for name in self.variants:
+            for kind in kinds:
+                self.check(name, kind)
+
     def check(self, name, kind):
         """A figure for wrong answers would be worth nothing."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=10)
-        connection.request(kind["method"], "/", headers=kind["headers"])
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
+        connection.request(kind["method"], "/", kind.get("body"), kind["headers"])
         response = connection.getresponse()
         of_cors = lambda header: header == "vary" or header.startswith("access-control-")
         seen = response.status, {n.lower(): v for n, v in response.getheaders() if of_cors(n.lower())}
@@ -275,15 +321,85 @@ class Envoy(contextlib.AbstractContextManager):
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def listener(port, variant):
+class CountedEnvoy(Envoy):
+    """An Envoy that runs under callgrind, fifty times slower."""
+
+    SECONDS_TO_START = 600
+    dumps = 0
+
+    def runner(self):
+        out = self.folder / "callgrind"
+        # The code that V8 writes is never changed in place.
+        return ["valgrind", "--tool=callgrind", "--smc-check=all-non-file", f"--callgrind-out-file={out}"]
+
+    def wait_for(self, port):
+        progress("Envoy starts under callgrind, which takes some minutes")
+        super().wait_for(port)
+
+    def measure(self, kind):
+        counts = {}
+        for name in self.variants:
+            progress(f"{kind['name']}: {name}")
+            self.send(name, kind, COUNTED)
+            counts[name] = [self.executed() / COUNTED]
+        progress("")
+        return counts
+
+    def send(self, name, kind, count):
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
+        for _ in range(count):
+            connection.request(kind["method"], "/", kind.get("body"), kind["headers"])
+            connection.getresponse().read()
+        connection.close()
+
+    def executed(self):
+        """How many instructions since the last call."""
+        self.dumps += 1
+        dump = self.folder / f"callgrind.{self.dumps}"
+        subprocess.run(["callgrind_control", "--dump", str(self.process.pid)], check=True, capture_output=True)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if dump.exists() and (total := re.search(r"^totals: (\d+)", dump.read_text(), re.MULTILINE)):
+                dump.unlink()
+                return int(total[1])
+            time.sleep(0.1)
+        sys.exit(f"callgrind wrote no count:\n{(self.folder / 'envoy.log').read_text()}")
+
+
+class Upstream(http.server.ThreadingHTTPServer):
+    """Answers 200 once it has read the body."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+def listener(port, variant, upstream):
+    # Answers 200 instead of an upstream, whose time would be measured too. A direct response
+    # of the route would do, but Envoy's own filter passes those by.
+    fault = typed_filter("envoy.filters.http.fault", "fault.v3.HTTPFault", abort={"http_status": 200, "percentage": {"numerator": 100}})
     filters = [
         *variant.filters,
-        # Answers 200 instead of an upstream, whose time would be measured too. A direct response
-        # of the route would do, but Envoy's own filter passes those by.
-        typed_filter("envoy.filters.http.fault", "fault.v3.HTTPFault", abort={"http_status": 200, "percentage": {"numerator": 100}}),
+        *([] if upstream else [fault]),
         typed_filter("envoy.filters.http.router", "router.v3.Router"),
     ]
-    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "none"}}]}
+    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]}
     if variant.per_filter_config:
         host["typed_per_filter_config"] = variant.per_filter_config
     manager = {
@@ -295,6 +411,12 @@ def listener(port, variant):
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     return {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}, "filter_chains": [chain]}
+
+
+def cluster(port):
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    return {"name": "upstream", "load_assignment": {"cluster_name": "upstream", "endpoints": endpoints}}
 
 
 def typed_filter(name, kind, **config):
@@ -376,7 +498,15 @@ def ratios_of(figures):
         "added cors.wasm / floor": added["cors.wasm"] / added["floor"],
         "added plain / floor": added["plain build"] / added["floor"],
         "total cors.wasm / Envoy's cors": median["cors.wasm"] / median["Envoy's cors"],
+        "total floor / Envoy's cors": median["floor"] / median["Envoy's cors"],
     }
+
+
+def print_ratios(measured):
+    ratios = {kind: ratios_of(figures) for kind, figures in measured.items()}
+    for kind, found in ratios.items():
+        print(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
+    return ratios
 
 
 def print_table(measured):
