@@ -114,6 +114,7 @@ mod tests {
         ready.push("long-name", b"");
         ready.push("", b"\xff");
         let map = ready.serialize_behind(&[Some(("a", b"1")), None]);
+        assert_eq!(map.capacity(), map.len(), "one allocation of just the size");
         let pairs = parse(&map).unwrap();
         assert_eq!(
             pairs,
