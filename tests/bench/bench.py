@@ -3,7 +3,7 @@
 
 One Envoy with one worker has a listener for each variant, so that all share one process and one run.
 Envoy has one core for itself, the load another. A figure is the CPU time of Envoy's process over the
-requests that it answered; the variants take turns, and the median of the rounds counts.
+requests that it answered; the variants take turns, and the median of the rounds counts, or the lowest.
 """
 
 import argparse
@@ -54,7 +54,6 @@ KINDS = [
     {"name": "preflight, allowed", "method": "OPTIONS", "headers": {"origin": APP, **PREFLIGHT}, "answer": (204, ANSWER)},
     {"name": "preflight, refused", "method": "OPTIONS", "headers": {"origin": EVIL, **PREFLIGHT}, "answer": (403, {"vary": "Origin"})},
 ]
-# 64 chunks of 16 KiB, as Envoy reads them.
 BODIES = [
     {"name": f"POST of {size >> 10} KiB", "method": "POST", "headers": {"origin": APP}, "body": b"x" * size, "answer": (200, GRANT)}
     for size in (0, 1 << 20)
@@ -256,7 +255,7 @@ class Envoy(contextlib.AbstractContextManager):
         if upstream:
             resources["clusters"] = [cluster(upstream)]
         config = folder / "envoy.json"
-        # Statistics are flushed between no two requests: that work is not theirs.
+        # Statistics are flushed as seldom as Envoy allows: that work is not the requests'.
         config.write_text(json.dumps({"stats_flush_interval": "299s", "static_resources": resources}))
         command = [options.envoy, "-c", config, "--concurrency", str(workers), "--log-level", "warning"]
         self.log = (folder / "envoy.log").open("w")
@@ -342,7 +341,7 @@ class CountedEnvoy(Envoy):
 
     def runner(self):
         out = self.folder / "callgrind"
-        # The code that V8 writes is never changed in place.
+        # V8 writes code while it runs, and may write other code to the same place.
         code = "--smc-check=all-non-file"
         caches = ["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=1048576,16,64"]
         return ["valgrind", "--tool=callgrind", code, *caches, f"--callgrind-out-file={out}"]
@@ -378,6 +377,7 @@ class CountedEnvoy(Envoy):
             if totals := re.search(r"^totals: (.+)", text, re.MULTILINE):
                 dump.unlink()
                 events = re.search(r"^events: (.+)", text, re.MULTILINE)
+                # Zeros at the end are left out.
                 return dict(zip(events[1].split(), map(int, totals[1].split()), strict=False))
             time.sleep(0.1)
         sys.exit(f"callgrind wrote no count:\n{(self.folder / 'envoy.log').read_text()}")
