@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use regex_lite::Regex;
 
-use crate::header::{Class, is_in};
+use crate::header::{Class, span};
 use crate::text_map::TextMap;
 
 /// The longest origin that can be legal: a scheme of 64 bytes, `://`, a host of 253 bytes and `:65535`.
@@ -533,7 +533,7 @@ impl OriginSet {
         if found.is_some() {
             return found;
         }
-        if self.depths.most > 0 {
+        if self.depths.least <= origin.dots {
             let mut dots = origin.dots;
             for (at, byte) in origin.host().iter().enumerate() {
                 if *byte != b'.' {
@@ -721,10 +721,7 @@ fn scheme_length(text: &[u8]) -> Option<usize> {
     if !text.first()?.is_ascii_lowercase() {
         return None;
     }
-    let length = text
-        .iter()
-        .position(|byte| !is_in(*byte, Class::SCHEME))
-        .unwrap_or(text.len());
+    let length = span(text, Class::SCHEME);
     (length <= 64).then_some(length)
 }
 
@@ -755,20 +752,18 @@ fn ipv6_length(text: &[u8]) -> Option<usize> {
 /// The length of the domain at the start, with one trailing dot if it has one, and the number of its
 /// dots. Labels are what DNS knows, less than what a URL can hold.
 fn domain_length(text: &[u8]) -> Option<(usize, usize)> {
-    let (mut length, mut label, mut dots) = (0, 0, 0);
-    for byte in text {
-        if is_in(*byte, Class::LABEL) && label < 63 {
-            label += 1;
-        } else if *byte == b'.' && label > 0 {
-            label = 0;
-            dots += 1;
-        } else {
-            break;
+    let (mut length, mut dots) = (0, 0);
+    loop {
+        let rest = text.get(length..)?;
+        let label = span(rest, Class::LABEL);
+        length += label;
+        if label == 0 || label > 63 || rest.get(label) != Some(&b'.') {
+            let without_dot = length - usize::from(label == 0 && dots > 0);
+            return (label <= 63 && (1..=253).contains(&without_dot)).then_some((length, dots));
         }
         length += 1;
+        dots += 1;
     }
-    let without_dot = length - usize::from(label == 0 && length > 0);
-    (1..=253).contains(&without_dot).then_some((length, dots))
 }
 
 /// Labels of letters, digits, `-` and `_`, with dots between them.
