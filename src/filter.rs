@@ -94,7 +94,7 @@ impl HttpContext for Http {
             return Action::Pause;
         }
         policy.amend_request(&verdict, &mut headers);
-        self.kept = Some((Rc::clone(policy), verdict));
+        self.kept = governed.policy.map(|policy| (policy, verdict));
         Action::Continue
     }
 
@@ -119,6 +119,8 @@ struct Shared {
     shadow_counters: Option<Counters>,
     /// The second of the last log lines, and how many there were in it.
     lines: Cell<(u64, u32)>,
+    /// What was last written for access logs: room for the next.
+    text: Cell<String>,
 }
 
 impl Shared {
@@ -131,6 +133,7 @@ impl Shared {
                 .may_shadow()
                 .then(|| Counters::define(&shadow_prefix)),
             lines: Cell::default(),
+            text: Cell::default(),
             plugin,
         }
     }
@@ -156,8 +159,13 @@ impl Shared {
             _ => None,
         };
         if let Some(refusal) = refusal.filter(|_| !is_shadow) {
-            let text = [refusal.word(), " ", &governed.source.describe()].concat();
+            let mut text = self.text.take();
+            text.clear();
+            text.push_str(refusal.word());
+            text.push(' ');
+            text.push_str(&governed.source.describe());
             host::set_property("cors_verdict", &text);
+            self.text.set(text);
         }
         if self.plugin.settings.debug || (is_shadow && refusal.is_some()) {
             let shadow = if is_shadow { "shadow: " } else { "" };
@@ -198,6 +206,7 @@ impl Default for Shared {
             counters: Counters::default(),
             shadow_counters: None,
             lines: Cell::default(),
+            text: Cell::default(),
         }
     }
 }

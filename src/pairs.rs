@@ -2,7 +2,7 @@
 //! all names and values, then names and values, each followed by a zero.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#serialization>
 
-/// A name and a value.
+/// A name and a value; no line without a value.
 pub type Line<'a> = (&'static str, &'a [u8]);
 
 /// The map without a line.
@@ -11,59 +11,59 @@ pub static NONE: &[u8] = &[0; 4];
 /// The map of `vary: Origin` alone.
 pub static VARY_ON_ORIGIN: &[u8] = b"\x01\0\0\0\x04\0\0\0\x06\0\0\0vary\0Origin\0";
 
-/// Header lines that are serialized already, but for their number.
-#[derive(Debug)]
-pub struct Pairs {
-    count: usize,
-    lengths: Vec<u8>,
-    texts: Vec<u8>,
+/// A whole header map of those of the lines that have a value.
+pub fn serialize(lines: &[Line]) -> Vec<u8> {
+    let lines = || lines.iter().filter(|(_, value)| !value.is_empty());
+    let (mut count, mut size) = (0, 4);
+    for (name, value) in lines() {
+        count += 1;
+        size += 8 + name.len() + 1 + value.len() + 1;
+    }
+    let mut map = Vec::with_capacity(size);
+    map.extend_from_slice(&number(count));
+    for (name, value) in lines() {
+        map.extend_from_slice(&number(name.len()));
+        map.extend_from_slice(&number(value.len()));
+    }
+    for (name, value) in lines() {
+        for text in [name.as_bytes(), value] {
+            map.extend_from_slice(text);
+            map.push(0);
+        }
+    }
+    map
 }
 
-impl Pairs {
-    pub const fn new() -> Self {
-        Self {
-            count: 0,
-            lengths: Vec::new(),
-            texts: Vec::new(),
-        }
+/// A whole header map but for the value of its first line.
+#[derive(Debug)]
+pub struct Gap {
+    before: Vec<u8>,
+    behind: Vec<u8>,
+}
+
+impl Gap {
+    /// The map of these lines behind one of this name.
+    pub fn new(name: &'static str, others: &[Line]) -> Self {
+        let placeholder = b"*";
+        let mut before = serialize(&[&[(name, &placeholder[..])], others].concat());
+        let count = 1 + others.iter().filter(|(_, value)| !value.is_empty()).count();
+        let mut behind = before.split_off(4 + 8 * count + name.len() + 1);
+        behind.drain(..placeholder.len());
+        Self { before, behind }
     }
 
-    pub fn push(&mut self, name: &str, value: &[u8]) {
-        push_lengths(&mut self.lengths, name, value);
-        push_texts(&mut self.texts, name, value);
-        self.count += 1;
-    }
-
-    /// The whole of a header map: these lines, behind others.
-    pub fn serialize_behind(&self, others: &[Option<Line>]) -> Vec<u8> {
-        let (mut count, mut size) = (self.count, 4 + self.lengths.len() + self.texts.len());
-        for (name, value) in others.iter().flatten() {
-            count += 1;
-            size += 8 + name.len() + 1 + value.len() + 1;
+    /// The whole map.
+    pub fn fill(&self, value: &[u8]) -> Vec<u8> {
+        let mut map = Vec::with_capacity(self.before.len() + value.len() + self.behind.len());
+        map.extend_from_slice(&self.before);
+        // Behind the number of lines and the length of the first name.
+        if let Some(length) = map.get_mut(8..12) {
+            length.copy_from_slice(&number(value.len()));
         }
-        let mut map = Vec::with_capacity(size);
-        map.extend_from_slice(&number(count));
-        for (name, value) in others.iter().flatten() {
-            push_lengths(&mut map, name, value);
-        }
-        map.extend_from_slice(&self.lengths);
-        for (name, value) in others.iter().flatten() {
-            push_texts(&mut map, name, value);
-        }
-        map.extend_from_slice(&self.texts);
+        map.extend_from_slice(value);
+        map.extend_from_slice(&self.behind);
         map
     }
-}
-
-impl Default for Pairs {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// A whole header map of these lines.
-pub fn serialize(lines: &[Option<Line>]) -> Vec<u8> {
-    Pairs::new().serialize_behind(lines)
 }
 
 /// Reads a whole header map; `None` for bytes that are none.
@@ -86,18 +86,6 @@ pub fn parse(map: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
         .collect()
 }
 
-fn push_lengths(lengths: &mut Vec<u8>, name: &str, value: &[u8]) {
-    lengths.extend_from_slice(&number(name.len()));
-    lengths.extend_from_slice(&number(value.len()));
-}
-
-fn push_texts(texts: &mut Vec<u8>, name: &str, value: &[u8]) {
-    texts.extend_from_slice(name.as_bytes());
-    texts.push(0);
-    texts.extend_from_slice(value);
-    texts.push(0);
-}
-
 /// No header map of a host is longer than the numbers of the ABI reach.
 #[expect(clippy::cast_possible_truncation, reason = "memory has 32 bits")]
 fn number(number: usize) -> [u8; 4] {
@@ -110,17 +98,14 @@ mod tests {
 
     #[test]
     fn pairs_survive_the_abi() {
-        let mut ready = Pairs::new();
-        ready.push("long-name", b"");
-        ready.push("", b"\xff");
-        let map = ready.serialize_behind(&[Some(("a", b"1")), None]);
+        let map = serialize(&[("a", b"1"), ("none", b""), ("long", b"22"), ("", b"\xff")]);
         assert_eq!(map.capacity(), map.len(), "one allocation of just the size");
         let pairs = parse(&map).unwrap();
         assert_eq!(
             pairs,
             [
                 (b"a".to_vec(), b"1".to_vec()),
-                (b"long-name".to_vec(), b"".to_vec()),
+                (b"long".to_vec(), b"22".to_vec()),
                 (b"".to_vec(), b"\xff".to_vec()),
             ]
         );
@@ -132,8 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn a_filled_gap_is_as_serialized() {
+        let (none, other): (Line, Line) = (("none", b""), ("b", b"2"));
+        for others in [&[][..], &[none, other], &[other; 3]] {
+            let gap = Gap::new("name", others);
+            for value in [&b"v"[..], &[b'v'; 300]] {
+                let map = gap.fill(value);
+                assert_eq!(map, serialize(&[&[("name", value)], others].concat()));
+                assert_eq!(map.capacity(), map.len(), "one allocation of just the size");
+            }
+        }
+    }
+
+    #[test]
     fn ready_maps_are_as_serialized() {
-        assert_eq!(NONE, serialize(&[None]));
-        assert_eq!(VARY_ON_ORIGIN, serialize(&[Some(("vary", b"Origin"))]));
+        assert_eq!(NONE, serialize(&[("none", b"")]));
+        assert_eq!(VARY_ON_ORIGIN, serialize(&[("vary", b"Origin")]));
     }
 }

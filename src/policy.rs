@@ -12,7 +12,7 @@ use crate::header::{
     is_cors_safelisted_method, is_exposable, is_token, read_request_header_names,
 };
 use crate::origin::{Origin, OriginSet, split_port};
-use crate::pairs::{self, Line, Pairs};
+use crate::pairs::{self, Gap, Line};
 use crate::request::{Headers, HeadersMut, Request, is_options};
 use crate::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Reply, Verdict};
 
@@ -37,8 +37,9 @@ pub struct Policy {
     pub(crate) allow: Option<String>,
     /// Read what only an explanation needs, and give the reason in a refusal's body.
     pub(crate) debug: bool,
-    /// What the answers to all preflights have in common; [`Policy::make_ready`] writes it.
-    pub(crate) ready: Pairs,
+    /// The answer to every preflight but for the allowed origin, where the lists are answered in full;
+    /// [`Policy::make_ready`] writes it.
+    pub(crate) ready: Option<Gap>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -139,27 +140,13 @@ pub(crate) enum UpstreamCors {
 impl Policy {
     /// Writes what no request changes. To be called when all else is set.
     pub(crate) fn make_ready(&mut self) {
-        let mut ready = Pairs::new();
-        let mut push = |name, value: &str| {
-            if !value.is_empty() {
-                ready.push(name, value.as_bytes());
+        self.ready = match (&self.methods, &self.headers) {
+            (Methods::Listed(_), RequestHeaders::Listed(_)) => {
+                let [(name, _), others @ ..] = self.preflight_lines(b"", b"", None);
+                Some(Gap::new(name, &others))
             }
+            _ => None,
         };
-        if self.credentials {
-            push(ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
-        }
-        if let Methods::Listed(list) = &self.methods {
-            push(ACCESS_CONTROL_ALLOW_METHODS, &list.value);
-        }
-        if let RequestHeaders::Listed(list) = &self.headers {
-            push(ACCESS_CONTROL_ALLOW_HEADERS, &list.value);
-        }
-        if let Expose::Value(names) = &self.expose {
-            push(ACCESS_CONTROL_EXPOSE_HEADERS, names);
-        }
-        push(ACCESS_CONTROL_MAX_AGE, &self.max_age);
-        push(VARY, self.preflight_vary().unwrap_or_default());
-        self.ready = ready;
     }
 
     /// Judges a request by its headers, reading no more of them than the policy needs.
@@ -218,23 +205,23 @@ impl Policy {
                 if self.unmatched_requests == UnmatchedRequests::Reject =>
             {
                 // Content delivery networks cache a 403 that does not forbid it.
-                let no_store: Line = (CACHE_CONTROL, b"no-store");
+                let no_store = (CACHE_CONTROL, &b"no-store"[..]);
                 Some(Reply {
                     status: 403,
-                    headers: Cow::Owned(pairs::serialize(&[self.vary(), Some(no_store)])),
+                    headers: Cow::Owned(pairs::serialize(&[self.vary(), no_store])),
                     body: String::new(),
                 })
             }
             _ if verdict.is_plain_options => {
                 let allow = self.allow.as_deref()?;
-                let grant = if self.is_open() || verdict.reason == Reason::Allowed {
-                    self.grant(verdict.request.origin().unwrap_or_default())
-                } else {
-                    [None; 3]
-                };
-                let [origin, credentials, exposed] = grant;
-                let allow: Line = (ALLOW, allow.as_bytes());
-                let lines = [Some(allow), origin, credentials, exposed, self.vary()];
+                let [origin, credentials, exposed] =
+                    if self.is_open() || verdict.reason == Reason::Allowed {
+                        self.grant(verdict.request.origin().unwrap_or_default())
+                    } else {
+                        <[Line; 3]>::default()
+                    };
+                let allow = (ALLOW, allow.as_bytes());
+                let lines = [allow, origin, credentials, exposed, self.vary()];
                 Some(Reply {
                     status: 204,
                     headers: Cow::Owned(pairs::serialize(&lines)),
@@ -406,41 +393,65 @@ impl Policy {
             .map(|name| Blocked::Header(name.to_vec()))
     }
 
-    /// The full lists, whatever is asked: the browser then names what it misses, and its cache
-    /// fills best.
     fn preflight_reply<'a>(
         &'a self,
         origin: &'a [u8],
         method: &'a [u8],
         answer: Option<&'a PreflightAnswer>,
     ) -> Reply<'a> {
-        let mut lines: [Option<Line>; 4] = [None; 4];
-        let [grant, methods, headers, network] = &mut lines;
-        *grant = Some((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)));
-        if matches!(self.methods, Methods::Any) && self.allows_method(method) {
-            *methods = Some((ACCESS_CONTROL_ALLOW_METHODS, method));
-        }
-        if let Some(answer) = answer {
-            if matches!(self.headers, RequestHeaders::Any) && !answer.asked_headers.is_empty() {
-                *headers = Some((ACCESS_CONTROL_ALLOW_HEADERS, &answer.asked_headers));
+        let headers = match &self.ready {
+            Some(ready) if !answer.is_some_and(|answer| answer.private_network) => {
+                ready.fill(self.allow_origin(origin))
             }
-            if answer.private_network {
-                *network = Some((ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, b"true"));
-            }
-        }
+            _ => pairs::serialize(&self.preflight_lines(origin, method, answer)),
+        };
         Reply {
             status: self.preflight_status as u16,
-            headers: Cow::Owned(self.ready.serialize_behind(&lines)),
+            headers: Cow::Owned(headers),
             body: String::new(),
         }
     }
 
+    /// The full lists, whatever is asked: the browser then names what it misses, and its cache
+    /// fills best.
+    fn preflight_lines<'a>(
+        &'a self,
+        origin: &'a [u8],
+        method: &'a [u8],
+        answer: Option<&'a PreflightAnswer>,
+    ) -> [Line<'a>; 8] {
+        let methods = match &self.methods {
+            Methods::Any if self.allows_method(method) => method,
+            Methods::Any => b"",
+            Methods::Listed(list) => list.value.as_bytes(),
+        };
+        let headers = match &self.headers {
+            RequestHeaders::Any => answer.map_or(&b""[..], |answer| &answer.asked_headers),
+            RequestHeaders::Listed(list) => list.value.as_bytes(),
+        };
+        let exposed = match &self.expose {
+            Expose::All => "",
+            Expose::Value(names) => names,
+        };
+        let private_network = answer.is_some_and(|answer| answer.private_network);
+        [
+            (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
+            (ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, truth(private_network)),
+            (ACCESS_CONTROL_ALLOW_CREDENTIALS, truth(self.credentials)),
+            (ACCESS_CONTROL_ALLOW_METHODS, methods),
+            (ACCESS_CONTROL_ALLOW_HEADERS, headers),
+            (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
+            (ACCESS_CONTROL_MAX_AGE, self.max_age.as_bytes()),
+            (VARY, self.preflight_vary().as_bytes()),
+        ]
+    }
+
     fn preflight_refusal(&self, verdict: &Verdict) -> Reply<'_> {
         let (headers, body) = if self.debug {
-            let lines: [Option<Line>; 3] = [
+            let lines: [Line; 3] = [
                 self.vary(),
-                Some((CONTENT_TYPE, b"text/plain")),
-                Some((X_CONTENT_TYPE_OPTIONS, b"nosniff")),
+                (CONTENT_TYPE, b"text/plain"),
+                (X_CONTENT_TYPE_OPTIONS, b"nosniff"),
             ];
             (Cow::Owned(pairs::serialize(&lines)), format!("{verdict}\n"))
         } else {
@@ -453,17 +464,16 @@ impl Policy {
         }
     }
 
-    fn grant<'a>(&'a self, origin: &'a [u8]) -> [Option<Line<'a>>; 3] {
+    fn grant<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 3] {
         let exposed = match &self.expose {
             // The names of the reply's own headers.
             Expose::All => "allow, vary",
             Expose::Value(names) => names,
         };
         [
-            Some((ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin))),
-            self.credentials
-                .then_some((ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true")),
-            (!exposed.is_empty()).then_some((ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes())),
+            (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
+            (ACCESS_CONTROL_ALLOW_CREDENTIALS, truth(self.credentials)),
+            (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
         ]
     }
 
@@ -497,8 +507,8 @@ impl Policy {
         !self.is_open() || self.upstream_cors == UpstreamCors::Keep
     }
 
-    fn vary(&self) -> Option<Line<'static>> {
-        self.varies().then_some((VARY, b"Origin"))
+    fn vary(&self) -> Line<'static> {
+        (VARY, if self.varies() { b"Origin" } else { b"" })
     }
 
     /// The header map of a reply that has no other header.
@@ -510,24 +520,27 @@ impl Policy {
         })
     }
 
-    fn preflight_vary(&self) -> Option<&'static str> {
+    fn preflight_vary(&self) -> &'static str {
         let any_method = matches!(self.methods, Methods::Any);
         let any_header = matches!(self.headers, RequestHeaders::Any);
         match (self.varies(), any_method, any_header) {
-            (false, false, false) => None,
-            (false, false, true) => Some("Access-Control-Request-Headers"),
-            (false, true, false) => Some("Access-Control-Request-Method"),
-            (false, true, true) => {
-                Some("Access-Control-Request-Method, Access-Control-Request-Headers")
-            }
-            (true, false, false) => Some("Origin"),
-            (true, false, true) => Some("Origin, Access-Control-Request-Headers"),
-            (true, true, false) => Some("Origin, Access-Control-Request-Method"),
+            (false, false, false) => "",
+            (false, false, true) => "Access-Control-Request-Headers",
+            (false, true, false) => "Access-Control-Request-Method",
+            (false, true, true) => "Access-Control-Request-Method, Access-Control-Request-Headers",
+            (true, false, false) => "Origin",
+            (true, false, true) => "Origin, Access-Control-Request-Headers",
+            (true, true, false) => "Origin, Access-Control-Request-Method",
             (true, true, true) => {
-                Some("Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+                "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
             }
         }
     }
+}
+
+/// The value of a header that is there if something is true.
+fn truth(is: bool) -> &'static [u8] {
+    if is { b"true" } else { b"" }
 }
 
 /// Leaves `*` out of names that are joined with `,`.
