@@ -54,12 +54,34 @@ KINDS = [
     {"name": "preflight, allowed", "method": "OPTIONS", "headers": {"origin": APP, **PREFLIGHT}, "answer": (204, ANSWER)},
     {"name": "preflight, refused", "method": "OPTIONS", "headers": {"origin": EVIL, **PREFLIGHT}, "answer": (403, {"vary": "Origin"})},
 ]
+CHUNK = b"x" * (16 << 10)
 BODIES = [
-    {"name": f"POST of {size >> 10} KiB", "method": "POST", "headers": {"origin": APP}, "body": b"x" * size, "answer": (200, GRANT)}
-    for size in (0, 1 << 20)
+    {
+        "name": f"POST of {chunks} chunks of {len(CHUNK) >> 10} KiB",
+        "method": "POST",
+        "headers": {"origin": APP, "content-length": str(chunks * len(CHUNK))},
+        "chunks": chunks,
+        "counted": 100,
+        "answer": (200, GRANT),
+    }
+    for chunks in (0, 64)
 ]
+# What the module of calls.wat does ten times over in a request, by the header x-call, and once for a reply.
+CALLS = {
+    "the question for x-call alone": None,
+    "nothing": 0,
+    "reading a header, absent": 1,
+    "reading a header, present": 2,
+    "reading all headers": 3,
+    "counting": 4,
+    "setting a property": 5,
+    "removing a header, absent": 6,
+    "replacing a header": 7,
+    "replying instead of the next filter": 8,
+}
 # What callgrind counts, by its names.
 EVENTS = {"Ir": "instructions of a request", "I1mr": "misses of an instruction cache of 32 KiB"}
+PROGRAMS = ("envoy", "shipped", "plain", "floor", "sdk_floor", "calls", "empty")
 # Requests of each kind and variant whose instructions are counted, and before.
 COUNTED, WARM_UP = 1000, 100
 # What Envoy's own filter does otherwise: no Vary, 200, refused preflights go on.
@@ -87,17 +109,17 @@ def main():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("envoy", "shipped", "plain", "floor"):
-        parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    for name in PROGRAMS:
+        parser.add_argument(f"--{name.replace('_', '-')}", required=True, type=pathlib.Path)
     parser.add_argument("--json", required=True, type=pathlib.Path, help="where the figures go")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each variant (default 15)")
     parser.add_argument("--seconds", type=int, default=1, help="seconds of each measurement (default 1)")
-    parts = ["requests", "instructions", "scale", "configuration", "start"]
+    parts = ["requests", "instructions", "calls", "scale", "configuration", "start"]
     parser.add_argument("parts", nargs="*", default=parts, metavar="PART", help=f"of {', '.join(parts)} (default all)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(parts):
         parser.error(f"no such part: {', '.join(unknown)}")
-    for name in ("envoy", "shipped", "plain", "floor", "json"):
+    for name in (*PROGRAMS, "json"):
         setattr(options, name, getattr(options, name).absolute())
     return options
 
@@ -123,44 +145,77 @@ class Bench:
 
     def instructions(self):
         """The same, counted: no other load on the machine changes how many instructions a request takes."""
-        measured = self.counts(self.variants(), KINDS)
+        variants = self.variants()
+        # Valgrind leaves Envoy the memory for three modules at most.
+        apart = {name: variants.pop(name) for name in ("SDK's floor",)}
+        measured = self.counts(variants, KINDS)
+        for event, figures in self.counts({"no filter": Variant()} | apart, KINDS).items():
+            for kind, of in figures.items():
+                measured[event][kind] = of | measured[event][kind]
         ratios = {}
         for event, figures in measured.items():
-            print(f"\n{event}: ratios")
+            print(f"\n{EVENTS[event]}: ratios")
             ratios[event] = print_ratios(figures)
-        print("\nto an upstream, by the size of the body")
+        print("\nto an upstream, by the chunks of the body")
         variants = {"no filter": Variant(), "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY))}
         with Upstream() as upstream:
             bodies = self.counts(variants, BODIES, upstream.server_port)
         return {"figures": measured, "ratios": ratios, "bodies": bodies}
 
-    def counts(self, variants, kinds, upstream=None):
+    def calls(self):
+        """What entering the module and calling the host cost, whatever the module is: counted instructions."""
+        variants = {
+            "no filter": Variant(),
+            "empty": Variant(wasm_filter(self.options.empty, {})),
+            "calls": Variant(wasm_filter(self.options.calls, {})),
+        }
+        kinds = [
+            {"name": name, "method": "GET", "headers": {} if number is None else {"x-call": str(number)}}
+            for name, number in CALLS.items()
+        ]
+        counted = self.counts(variants, kinds, check=False)["Ir"]
+        added = {name: of["calls"][0] - of["no filter"][0] for name, of in counted.items()}
+        empty = counted["nothing"]["empty"][0] - counted["nothing"]["no filter"][0]
+        prices = {name: (added[name] - added["nothing"]) / 10 for name, number in CALLS.items() if number}
+        replying = "replying instead of the next filter"
+        prices[replying] *= 10
+        entered = added["the question for x-call alone"] - empty - prices["reading a header, absent"]
+        prices = {"a filter that is never entered": empty, "entering the module, once of four": entered / 4} | prices
+        print("\nprices in instructions")
+        for name, price in prices.items():
+            print(f"{name:40}{price:10,.0f}")
+        return prices
+
+    def counts(self, variants, kinds, upstream=None, check=True):
         with CountedEnvoy(self.options, self.folder, variants, 1, upstream) as envoy:
-            envoy.check_all(kinds)
+            if check:
+                envoy.check_all(kinds)
             for kind in kinds:
                 for name in variants:
                     progress(f"warming up: {kind['name']}, {name}")
-                    envoy.send(name, kind, WARM_UP)
+                    envoy.send(name, kind, WARM_UP if "chunks" not in kind else 10)
             envoy.executed()
             counted = {kind["name"]: envoy.measure(kind) for kind in kinds}
         measured = {}
         for symbol, event in EVENTS.items():
             print(f"\n{event:40}" + "".join(f"{name:>14}" for name in variants))
-            measured[event] = {}
+            measured[symbol] = {}
             for kind, counts in counted.items():
-                measured[event][kind] = {name: [count[symbol] / COUNTED] for name, count in counts.items()}
-                print(f"{kind:40}" + "".join(f"{count[symbol] / COUNTED:14,.0f}" for count in counts.values()))
+                measured[symbol][kind] = {name: [count[symbol]] for name, count in counts.items()}
+                print(f"{kind:40}" + "".join(f"{count[symbol]:14,.0f}" for count in counts.values()))
         return measured
 
     def variants(self):
         module = self.options
         # The floor is one only if it does what the module does.
-        subprocess.run([sys.executable, HERE / "traces.py", module.floor, module.shipped, module.plain], check=True)
+        modules = [module.floor, module.sdk_floor, module.shipped, module.plain]
+        subprocess.run([sys.executable, HERE / "traces.py", *modules], check=True)
         return {
             "no filter": Variant(),
             "Envoy's cors": Variant(native_filter(), NATIVE, native_policy()),
             "Lua": Variant(lua_filter()),
             "floor": Variant(wasm_filter(module.floor, POLICY)),
+            "SDK's floor": Variant(wasm_filter(module.sdk_floor, POLICY)),
             "cors.wasm": Variant(wasm_filter(module.shipped, POLICY)),
             "plain build": Variant(wasm_filter(module.plain, POLICY)),
         }
@@ -289,7 +344,7 @@ class Envoy(contextlib.AbstractContextManager):
     def check(self, name, kind):
         """A figure for wrong answers would be worth nothing."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
-        connection.request(kind["method"], "/", kind.get("body"), kind["headers"])
+        connection.request(kind["method"], "/", body_of(kind), kind["headers"])
         response = connection.getresponse()
         of_cors = lambda header: header == "vary" or header.startswith("access-control-")
         seen = response.status, {n.lower(): v for n, v in response.getheaders() if of_cors(n.lower())}
@@ -351,18 +406,20 @@ class CountedEnvoy(Envoy):
         super().wait_for(port)
 
     def measure(self, kind):
+        """The counts of a request, by event, for each variant."""
         counts = {}
+        number = kind.get("counted", COUNTED)
         for name in self.variants:
             progress(f"{kind['name']}: {name}")
-            self.send(name, kind, COUNTED)
-            counts[name] = self.executed()
+            self.send(name, kind, number)
+            counts[name] = {event: count / number for event, count in self.executed().items()}
         progress("")
         return counts
 
     def send(self, name, kind, count):
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
         for _ in range(count):
-            connection.request(kind["method"], "/", kind.get("body"), kind["headers"])
+            connection.request(kind["method"], "/", body_of(kind), kind["headers"])
             connection.getresponse().read()
         connection.close()
 
@@ -405,6 +462,17 @@ class Upstream(http.server.ThreadingHTTPServer):
     def __exit__(self, *_):
         self.shutdown()
         self.server_close()
+
+
+def body_of(kind):
+    """Chunks with a pause after each, so that Envoy reads none together with the next; None without a body."""
+    return paced(kind["chunks"]) if kind.get("chunks") else None
+
+
+def paced(chunks):
+    for _ in range(chunks):
+        yield CHUNK
+        time.sleep(0.005)
 
 
 def listener(port, variant, upstream):
@@ -512,7 +580,8 @@ def ratios_of(figures, of):
     added = {name: value - cost["no filter"] for name, value in cost.items()}
     return {
         "added cors.wasm / floor": added["cors.wasm"] / added["floor"],
-        "added plain / floor": added["plain build"] / added["floor"],
+        "SDK's floor / floor": added["SDK's floor"] / added["floor"],
+        "plain / floor": added["plain build"] / added["floor"],
         "total cors.wasm / Envoy's cors": cost["cors.wasm"] / cost["Envoy's cors"],
         "total floor / Envoy's cors": cost["floor"] / cost["Envoy's cors"],
     }
