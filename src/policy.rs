@@ -630,3 +630,18 @@ static PREFLIGHT_HEADERS: &[&str] = &[
 ];
 
 const MAX_EXPANDED_NAMES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_from_lists_is_ready_before_it_is_asked_for() {
+        let mut policy = Policy::default();
+        policy.make_ready();
+        assert!(policy.ready.is_some());
+        policy.methods = Methods::Any;
+        policy.make_ready();
+        assert!(policy.ready.is_none());
+    }
+}

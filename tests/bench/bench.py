@@ -267,6 +267,7 @@ class Bench:
         variants = {
             "no filter": Variant(),
             "floor": Variant(wasm_filter(self.options.floor, POLICY)),
+            "SDK's floor": Variant(wasm_filter(self.options.sdk_floor, POLICY)),
             "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY)),
             "plain build": Variant(wasm_filter(self.options.plain, POLICY)),
         }
@@ -563,13 +564,14 @@ def rules(count):
         {"match": {"hostnames": [f"api-{index}.example.com"], "pathPrefixes": [f"/v{index % 10}"]}, "policyRef": "p"}
         for index in range(1, count)
     ]
-    return {"policies": {"p": POLICY}, "rules": [*some, {"match": {"pathPrefixes": ["/"]}, "policyRef": "p"}]}
+    last = {"match": {"hostnames": ["a.example"], "pathPrefixes": ["/"]}, "policyRef": "p"}
+    return {"policies": {"p": POLICY}, "rules": [*some, last]}
 
 
 SCALES = [
     ("exact origins", (1, 100, 10_000, 100_000), origins, KINDS[1]),
     ("wildcard origins", (1, 100, 10_000, 100_000), wildcards, KINDS[1]),
-    ("rules", (1, 100, 1_000, 10_000), rules, KINDS[1]),
+    ("rules", (1, 100, 1_000, 10_000), rules, KINDS[1] | {"headers": {"Host": "a.example", "origin": APP}}),
     ("regular expressions", (1, 10, 100, 1_000), regexes, KINDS[1]),
 ]
 

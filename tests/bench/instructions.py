@@ -1,9 +1,10 @@
 """Counts the instructions that a module runs for each kind of request, by wasmtime's fuel.
 
-    python3 tests/bench/instructions.py [--limits FILE] MODULE.wasm...    needs the package `wasmtime` of PyPI
+    python3 tests/bench/instructions.py [--limits FILE] [--scale] MODULE.wasm...    needs the package `wasmtime` of PyPI
 
-The limits are for the first module. One request after many, so that nothing grows any more. The host's own work is not in it: what is
-counted is what the filter can do better or worse, and no other load on the machine changes it.
+The limits are for the first module, and so is the scale: the instructions as configurations grow. One request after many, so that nothing
+grows any more. The host's own work is not in it: what is counted is what the filter can do better or worse, and no other load on the
+machine changes it.
 """
 
 import argparse
@@ -17,20 +18,25 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1]), str(pathlib.Path(__file_
 import bench
 import other_host
 
-WARM_UP, FUEL = 1000, 10**12
+WARM_UP, FUEL = 200, 10**12
+# What one more regular expression may cost that does not match.
+EACH_EXPRESSION = 17_000
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--limits", type=pathlib.Path)
+    parser.add_argument("--scale", action="store_true")
     parser.add_argument("modules", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
-    counts = [count(module) for module in options.modules]
+    counts = [count(module, bench.POLICY, bench.KINDS) for module in options.modules]
     print(f"{'instructions':20}" + "".join(f"{module.name:>16}" for module in options.modules))
     for kind in bench.KINDS:
         print(f"{kind['name']:20}" + "".join(f"{seen[kind['name']]:16}" for seen in counts))
     if options.limits:
         check(counts[0], json.loads(options.limits.read_text()), options.limits)
+    if options.scale:
+        scale(options.modules[0])
 
 
 def check(counts, limits, path):
@@ -41,17 +47,28 @@ def check(counts, limits, path):
         sys.exit(f"spare some, or raise the limit in {path} with the reason in the commit")
 
 
-def count(path):
+def scale(module):
+    """An actual request must not take a tenth more as the configuration grows; regular expressions may, one by one."""
+    print("as the configuration grows:")
+    for name, sizes, policy, kind in bench.SCALES:
+        seen = {size: count(module, policy(size), [kind])[kind["name"]] for size in sizes}
+        print(f"{name:20}" + ", ".join(f"{size}: {instructions}" for size, instructions in seen.items()))
+        smallest, largest = seen[sizes[0]], seen[sizes[-1]]
+        each = sizes[-1] - sizes[0] if name == "regular expressions" else 0
+        if largest > 1.1 * smallest + each * EACH_EXPRESSION:
+            sys.exit(f"{name}: {largest} instructions with {sizes[-1]} of them, {smallest} with {sizes[0]}")
+
+
+def count(path, policy, kinds):
     """The instructions of each kind of request."""
     config = Config()
     config.consume_fuel = True
     engine = Engine(config)
     other_host.Store = fuelled_store
     module = Module.from_file(engine, str(path))
-    policy = json.dumps(bench.POLICY).encode()
-    plugin = other_host.Plugin(engine, module, other_host.Difference("like Envoy"), policy)
+    plugin = other_host.Plugin(engine, module, other_host.Difference("like Envoy"), json.dumps(policy).encode())
     seen = {}
-    for kind in bench.KINDS:
+    for kind in kinds:
         headers = {":method": kind["method"], ":authority": "a.example", ":path": "/"} | kind["headers"]
         request = [(name, value.encode()) for name, value in headers.items()]
         for _ in range(WARM_UP):
