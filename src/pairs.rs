@@ -2,7 +2,7 @@
 //! all names and values, then names and values, each followed by a zero.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#serialization>
 
-/// A name and a value; no line without a value.
+/// A name and a value; with an empty value it is no line.
 pub type Line<'a> = (&'static str, &'a [u8]);
 
 /// The map without a line.
