@@ -392,7 +392,7 @@ class Envoy(contextlib.AbstractContextManager):
 class CountedEnvoy(Envoy):
     """An Envoy that runs under callgrind, fifty times slower."""
 
-    SECONDS_TO_START = 600
+    SECONDS_TO_START = 1200
     dumps = 0
 
     def runner(self):
