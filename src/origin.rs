@@ -493,7 +493,7 @@ impl OriginSet {
             return false;
         };
         let tail = pattern.tail();
-        if pattern.host.starts_with('*') {
+        if pattern.host.starts_with("*.") {
             self.depths.include(&tail);
         }
         let tails = match pattern.port {
@@ -904,6 +904,18 @@ mod tests {
         for port in ["", "00", "080", "65536", "99999999999999999999", "8a", "-1"] {
             assert!(!is_port(port.as_bytes()), "{port}");
         }
+    }
+
+    #[test]
+    fn an_ipv6_address_may_hold_dots() {
+        let find = |pattern: &str| {
+            let mut origins = OriginSet::default();
+            assert!(origins.insert(&OriginPattern::parse(pattern).unwrap().0));
+            origins.find(b"https://[::ffff:1.2.3.4]").is_ok()
+        };
+        assert!(find("https://*"));
+        assert!(!find("https://*:8443"));
+        assert!(!find("https://*.example"));
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub struct Policy {
     pub(crate) allow: Option<String>,
     /// Read what only an explanation needs, and give the reason in a refusal's body.
     pub(crate) debug: bool,
-    /// The answer to every preflight but for the allowed origin, where the lists are answered in full;
-    /// [`Policy::make_ready`] writes it.
+    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
+    /// for the private network has another. [`Policy::make_ready`] writes it.
     pub(crate) ready: Option<Gap>,
 }
 
