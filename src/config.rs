@@ -11,7 +11,7 @@ use crate::header::{
 };
 use crate::node::Node;
 use crate::origin::{OriginPattern, OriginRegex, OriginSet, Remark};
-use crate::plugin::{Plugin, Rule, Settings};
+use crate::plugin::{Plugin, Settings};
 use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
@@ -273,10 +273,7 @@ impl Reader {
             }
             let policy = self.read_rule_policy(&rule, policies);
             self.read_match(&rule, index, &mut rules, &mut matches);
-            plugin.add_rule(Rule {
-                name: name.map(Rc::from),
-                policy,
-            });
+            plugin.add_rule(name, policy);
         }
         plugin.set_rules(rules);
     }

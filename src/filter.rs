@@ -163,7 +163,7 @@ impl Shared {
             text.clear();
             text.push_str(refusal.word());
             text.push(' ');
-            text.push_str(&governed.source.describe());
+            text.push_str(governed.source.words());
             host::set_property("cors_verdict", &text);
             self.text.set(text);
         }

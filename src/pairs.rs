@@ -49,6 +49,8 @@ impl Gap {
         let count = 1 + others.iter().filter(|(_, value)| !value.is_empty()).count();
         let mut behind = before.split_off(4 + 8 * count + name.len() + 1);
         behind.drain(..placeholder.len());
+        // A policy keeps it: without the room that the whole map had.
+        before.shrink_to_fit();
         Self { before, behind }
     }
 
@@ -113,6 +115,8 @@ mod tests {
             assert_eq!(parse(&map[..end]), None, "{end}");
         }
         assert_eq!(parse(&[0xff; 64]), None);
+        let empty = b"\x01\0\0\0\x01\0\0\0\0\0\0\0a\0\0";
+        assert_eq!(parse(empty), Some(vec![(b"a".to_vec(), Vec::new())]));
         assert_eq!(parse(&serialize(&[])), Some(Vec::new()));
     }
 

@@ -1,6 +1,5 @@
 //! All that one configuration says: its policies, and which of them governs a request.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
@@ -41,9 +40,10 @@ pub struct Settings {
 
 /// A policy for some hosts, paths or routes.
 #[derive(Debug)]
-pub struct Rule {
-    pub name: Option<Rc<str>>,
-    pub policy: Rc<Policy>,
+struct Rule {
+    /// Its place and its name, ready for explanations and access logs.
+    words: Rc<str>,
+    policy: Rc<Policy>,
 }
 
 impl Plugin {
@@ -58,8 +58,14 @@ impl Plugin {
         }
     }
 
-    pub fn add_rule(&mut self, rule: Rule) {
-        self.rule_list.push(rule);
+    pub fn add_rule(&mut self, name: Option<&str>, policy: Rc<Policy>) {
+        let place = format!("rules[{}]", self.rule_list.len());
+        let words = match name {
+            None => place,
+            Some(name) => format!("{place} {}", Escaped(name.as_bytes())),
+        };
+        let words = words.into();
+        self.rule_list.push(Rule { words, policy });
     }
 
     /// Sets the index over the rules, in which a rule is its place among those added.
@@ -143,8 +149,8 @@ impl Plugin {
     fn governed_by(&self, rule: Option<usize>) -> Governed {
         match rule.and_then(|index| Some((index, self.rule_list.get(index)?))) {
             Some((index, rule)) => {
-                let name = rule.name.clone();
-                Governed::by(Rc::clone(&rule.policy), Source::Rule { index, name })
+                let words = Rc::clone(&rule.words);
+                Governed::by(Rc::clone(&rule.policy), Source::Rule { index, words })
             }
             None => Governed {
                 policy: self.top_level.clone(),
@@ -250,32 +256,28 @@ pub enum Source {
     RouteMetadata,
     Rule {
         index: usize,
-        name: Option<Rc<str>>,
+        words: Rc<str>,
     },
     TopLevel,
     VirtualHostMetadata,
 }
 
 impl Source {
-    /// The source in words: ready-made but for a rule's.
-    pub fn describe(&self) -> Cow<'static, str> {
-        Cow::Borrowed(match self {
+    /// The source in words.
+    pub fn words(&self) -> &str {
+        match self {
             Self::Ambiguous => "conflicting rules",
             Self::RouteMetadata => "route metadata",
-            Self::Rule { index, name: None } => return Cow::Owned(format!("rules[{index}]")),
-            Self::Rule {
-                index,
-                name: Some(name),
-            } => return Cow::Owned(format!("rules[{index}] {}", Escaped(name.as_bytes()))),
+            Self::Rule { words, .. } => words,
             Self::TopLevel => "top-level policy",
             Self::VirtualHostMetadata => "virtual host metadata",
-        })
+        }
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.describe())
+        f.write_str(self.words())
     }
 }
 
