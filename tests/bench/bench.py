@@ -160,7 +160,12 @@ class Bench:
             print(f"\n{EVENTS[event]}: ratios")
             ratios[event] = print_ratios(figures)
         print("\nto an upstream, by the chunks of the body")
-        variants = {"no filter": Variant(), "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY))}
+        variants = {
+            "no filter": Variant(),
+            # What a chunk costs because there is a filter, whatever it does.
+            "empty": Variant(wasm_filter(self.options.empty, {}), {kind["name"]: (200, {}) for kind in BODIES}),
+            "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY)),
+        }
         with Upstream() as upstream:
             bodies = self.counts(variants, BODIES, upstream.server_port)
         return {"figures": measured, "ratios": ratios, "bodies": bodies}

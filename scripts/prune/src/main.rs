@@ -1,4 +1,5 @@
-//! Takes out of a module what its host would use for nothing: exports, imports, names of functions.
+//! Takes out of a module what its host would use for nothing: exports, imports, names of functions; and
+//! keeps V8 from inlining where it gains nothing.
 //!
 //! The SDK exports every callback of the ABI, and Envoy enters the module for each one that is
 //! exported: for every chunk of a body, at the end of every stream. It also imports every function
@@ -10,13 +11,14 @@
 //!
 //! Usage: prune [--names] LIST IN.wasm OUT.wasm; scripts/module.txt is the list.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, bail};
-use walrus::ir::{Call, Visitor, dfs_in_order};
+use prune::{READERS, is_panic, name, owner, reached};
+use walrus::ir::{Call, Value, Visitor, dfs_in_order};
 use walrus::{
-    FunctionBuilder, FunctionId, FunctionKind, ImportKind, LocalFunction, Module, ModuleConfig,
-    ValType,
+    ElementItems, FunctionBuilder, FunctionId, FunctionKind, ImportKind, InstrSeqBuilder,
+    LocalFunction, Module, ModuleConfig, ValType,
 };
 
 fn main() -> Result<()> {
@@ -42,6 +44,7 @@ fn main() -> Result<()> {
     drop_exports(&mut module, &listed(&list, "export "));
     walrus::passes::gc::run(&mut module);
     trap_host_calls_of_the_sdk(&mut module, &listed(&list, "import "))?;
+    inline_less(&mut module);
     walrus::passes::gc::run(&mut module);
     module.emit_wasm_file(output)
 }
@@ -137,10 +140,81 @@ fn trap_host_calls_of_the_sdk(module: &mut Module, listed: &HashSet<&str>) -> Re
         }
         traps.insert(caller);
     }
-    for function in traps {
-        trap(module, function)?;
+    for function in &traps {
+        trap(module, *function)?;
     }
+    share_in_tables(module, &traps);
     Ok(())
+}
+
+/// Lets tables hold one of these functions, which are all alike, for each signature.
+fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
+    let mut shared = HashMap::new();
+    for element in module.elements.iter_mut() {
+        let ElementItems::Functions(functions) = &mut element.items else {
+            continue;
+        };
+        for function in functions.iter_mut().filter(|id| alike.contains(id)) {
+            *function = *shared
+                .entry(module.funcs.get(*function).ty())
+                .or_insert(*function);
+        }
+    }
+}
+
+/// Keeps V8 from inlining into functions that no stream runs.
+///
+/// Envoy's V8 compiles every function of a module before Envoy is ready, without its baseline compiler
+/// and so without counts of calls: into each function it then takes whatever that calls, until this is
+/// two to five times the function's own size, or 60 calls are inlined (`should_inline` in
+/// [turboshaft-graph-interface.cc](https://chromium.googlesource.com/v8/v8/+/refs/tags/14.6.202.10/src/wasm/turboshaft-graph-interface.cc)).
+/// On the path of requests that gains more than it costs; elsewhere it doubles V8's work and code.
+/// So there a function begins with a call, never made, of one that makes two calls, each of one
+/// that makes two, and so on: all of that inlined is nothing, and 60 calls are inlined.
+fn inline_less(module: &mut Module) {
+    let streams = reached(module, |name| {
+        !is_panic(name) && !READERS.contains(&name) && !name.contains("core::fmt::")
+    });
+    let is_run_by_streams = |id, name: &str| streams.contains_key(&id) && !is_of_library(name);
+    let others: Vec<_> = module
+        .funcs
+        .iter_local()
+        .filter(|(_, function)| function.size() >= LEAST_TO_KEEP)
+        .map(|(id, _)| id)
+        .filter(|id| !is_run_by_streams(*id, &name(module, *id)))
+        .collect();
+    let mut callee =
+        FunctionBuilder::new(&mut module.types, &[], &[]).finish(Vec::new(), &mut module.funcs);
+    // 1, 3, 7, 15, 31, 63 functions.
+    for _ in 0..5 {
+        let mut twice = FunctionBuilder::new(&mut module.types, &[], &[]);
+        twice.func_body().call(callee).call(callee);
+        callee = twice.finish(Vec::new(), &mut module.funcs);
+    }
+    for id in others {
+        let FunctionKind::Local(function) = &mut module.funcs.get_mut(id).kind else {
+            continue;
+        };
+        let never = |then: &mut InstrSeqBuilder<'_>| {
+            then.call(callee);
+        };
+        let mut body = function.builder_mut().func_body();
+        body.if_else_at(0, None, never, |_| {});
+        body.const_at(0, Value::I32(0));
+    }
+}
+
+/// Whether the function is of a library of Rust's: inlining into those took 60 ms and gained nothing on requests.
+fn is_of_library(name: &str) -> bool {
+    const LIBRARIES: [&str; 6] = [
+        "alloc",
+        "core",
+        "foldhash",
+        "hashbrown",
+        "serde_json",
+        "std",
+    ];
+    LIBRARIES.contains(&owner(name))
 }
 
 /// Whether this is a function of that module of the SDK.
@@ -193,3 +267,6 @@ fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
     module.funcs.get_mut(function).kind = FunctionKind::Local(builder.local_func(arguments));
     Ok(())
 }
+
+/// Instructions of the shortest function that is kept from it: less would not pay for the call.
+const LEAST_TO_KEEP: u64 = 16;
