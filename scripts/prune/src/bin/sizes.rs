@@ -41,7 +41,7 @@ fn main() -> Result<()> {
 
 /// The part of the filter to which a function belongs, by its crate or its name.
 fn part(owner: &str) -> &'static str {
-    const PARTS: [(&str, &str); 14] = [
+    const PARTS: [(&str, &str); 15] = [
         ("cors::config", "configuration and its messages"),
         ("cors::report", "configuration and its messages"),
         ("cors::field", "configuration and its messages"),
@@ -56,13 +56,10 @@ fn part(owner: &str) -> &'static str {
         ("proxy_", "the SDK"),
         ("alloc", "Rust's library"),
         ("core", "Rust's library"),
+        ("std", "Rust's library"),
     ];
     let found = PARTS
         .iter()
         .find(|(start, _)| owner.trim_start_matches('<').starts_with(start));
-    match found {
-        Some((_, part)) => part,
-        None if owner == "std" => "Rust's library",
-        None => "memory and the rest of C's library",
-    }
+    found.map_or("memory and the rest of C's library", |(_, part)| part)
 }
