@@ -96,14 +96,17 @@ function refused(problems) {
 function readLines(text) {
   for (const line of text.split("\n").filter((line) => line.trim())) {
     const [name, ...value] = line.split(":");
-    if (!isToken(name.trim()) || !value.length) throw new Error(`${JSON.stringify(line)} is not a header; write name: value`);
-    if (/[^\x00-\xff…]/.test(line)) throw new Error(`${JSON.stringify(line)} has a character that no header can carry.`);
+    if (!isToken(name.trim()) || !value.length)
+      throw new Error(`${JSON.stringify(line)} is not a header; write name: value`);
+    if (/[^\x00-\xff…]/.test(line))
+      throw new Error(`${JSON.stringify(line)} has a character that no header can carry.`);
   }
   return readHeaders(text.replaceAll("…", "..."));
 }
 
 function checkStatus(text) {
-  if (text.trim() && !/^\s*[2-5]\d\d\s*$/.test(text)) throw new Error(`${JSON.stringify(text)} is not the status of an answer; write 200 to 599`);
+  if (text.trim() && !/^\s*[2-5]\d\d\s*$/.test(text))
+    throw new Error(`${JSON.stringify(text)} is not the status of an answer; write 200 to 599`);
 }
 
 /** What a field holds, read; where it cannot be, the field is marked. */
@@ -119,7 +122,8 @@ function field(id, reading) {
 
 function showProblem(text = "") {
   $("request-problem").textContent = text;
-  if (!text) for (const marked of $("request").querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
+  if (!text)
+    for (const marked of $("request").querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
 }
 
 function showHealth({ ok, problems }) {
@@ -129,7 +133,9 @@ function showHealth({ ok, problems }) {
   };
   const counts = [...count("error"), ...count("warning"), ...count("note")].join(", ");
   $("health").className = `health ${!ok ? "bad" : counts.includes("warning") ? "warn" : "good"}`;
-  $("health").textContent = !ok ? `✕ Refused: ${counts}` : `✓ Accepted by the module${counts ? `, with ${counts}` : ""}`;
+  $("health").textContent = !ok
+    ? `✕ Refused: ${counts}`
+    : `✓ Accepted by the module${counts ? `, with ${counts}` : ""}`;
   $("policy").setAttribute("aria-invalid", String(!ok));
 }
 

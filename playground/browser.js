@@ -29,7 +29,12 @@ export function plan({ origin, url, method, headers, credentials }) {
   const own = (method) => [
     ...(sameOrigin && /^(GET|HEAD)$/.test(method) ? [] : [["origin", origin]]),
     // Only told to servers that are trustworthy.
-    ...(isTrustworthy(target) ? [["sec-fetch-site", site(origin, target)], ["sec-fetch-mode", "cors"]] : []),
+    ...(isTrustworthy(target)
+      ? [
+          ["sec-fetch-site", site(origin, target)],
+          ["sec-fetch-mode", "cors"],
+        ]
+      : []),
   ];
   call.request = { method: sent, url: target.href, headers: [...set, ...own(sent)] };
   if (!sameOrigin && (!isSafelistedMethod(sent) || call.unsafe.length)) {
@@ -70,7 +75,8 @@ export function checkCors({ origin, credentials }, { headers }) {
     const because = 'Access-Control-Allow-Origin is "*", which is not enough for a request that includes credentials';
     return { kind: "wildcard", because };
   }
-  if (value !== origin) return { kind: "origin", because: `Access-Control-Allow-Origin is "${value}", not "${origin}"` };
+  if (value !== origin)
+    return { kind: "origin", because: `Access-Control-Allow-Origin is "${value}", not "${origin}"` };
   if (!credentials || get(headers, "access-control-allow-credentials") === "true") return undefined;
   const because = 'Access-Control-Allow-Credentials is not "true", and the request includes credentials';
   return { kind: "credentials", because };
@@ -134,7 +140,9 @@ export function readOrigin(text) {
   try {
     url = new URL(text);
   } catch {
-    throw new Error(`${JSON.stringify(text)} is not an origin; write scheme://host[:port], as in https://app.example.com`);
+    throw new Error(
+      `${JSON.stringify(text)} is not an origin; write scheme://host[:port], as in https://app.example.com`,
+    );
   }
   if (url.origin !== "null") return url.origin;
   // Schemes that the URL standard does not know: extensions, applications.
@@ -169,7 +177,8 @@ function unsafeNames(headers) {
     if (why) unsafe.push({ name, why });
     else safe.push(name), (size += value.length);
   }
-  if (size > 1024) safe.forEach((name) => unsafe.push({ name, why: "the safelisted headers together are over 1,024 bytes" }));
+  if (size > 1024)
+    safe.forEach((name) => unsafe.push({ name, why: "the safelisted headers together are over 1,024 bytes" }));
   return unsafe.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -177,7 +186,8 @@ function unsafeNames(headers) {
 function unsafeReason(name, value) {
   const hasUnsafeByte = /[\x00-\x08\x0a-\x1f"():<>?@[\\\]{}\x7f]/.test(value);
   const bad = `its value is not a safelisted one`;
-  if (!/^(accept|accept-language|content-language|content-type|range)$/.test(name)) return "it is not a safelisted header";
+  if (!/^(accept|accept-language|content-language|content-type|range)$/.test(name))
+    return "it is not a safelisted header";
   if (value.length > 128) return "its value is over 128 bytes";
   if (name === "accept") return hasUnsafeByte ? bad : "";
   if (name.endsWith("-language")) return /^[0-9A-Za-z *,\-.;=]*$/.test(value) ? "" : bad;
@@ -198,7 +208,10 @@ export function isForbiddenRequestHeaderName(name) {
 
 /** https://fetch.spec.whatwg.org/#extract-header-list-values: the names of a header that lists them; none if it is no list. */
 function list(headers, name) {
-  const items = (get(headers, name) ?? "").split(",").map((item) => item.trim()).filter(Boolean);
+  const items = (get(headers, name) ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean);
   return items.every(isToken) ? items : undefined;
 }
 
@@ -222,10 +235,35 @@ function site(origin, url) {
 
 // https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
 const SAFELISTED_RESPONSE = new Set([
-  "cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma",
+  "cache-control",
+  "content-language",
+  "content-length",
+  "content-type",
+  "expires",
+  "last-modified",
+  "pragma",
 ]);
 const FORBIDDEN_REQUEST = new Set([
-  "accept-charset", "accept-encoding", "access-control-request-headers", "access-control-request-method",
-  "access-control-request-private-network", "connection", "content-length", "cookie", "cookie2", "date", "dnt", "expect",
-  "host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via",
+  "accept-charset",
+  "accept-encoding",
+  "access-control-request-headers",
+  "access-control-request-method",
+  "access-control-request-private-network",
+  "connection",
+  "content-length",
+  "cookie",
+  "cookie2",
+  "date",
+  "dnt",
+  "expect",
+  "host",
+  "keep-alive",
+  "origin",
+  "referer",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
 ]);

@@ -120,13 +120,15 @@ class Vm {
   /** The imports in module `env`. Each returns a status and is noted in `calls`. */
   proxyWasm() {
     const note = (call, name, found) => this.calls.push({ phase: this.phase, call, name, found });
-    const header = (call, act) => (type, key, keySize, ...value) => {
-      const map = this.maps[type];
-      const name = this.string(key, keySize).toLowerCase();
-      if (map) act(map, name, value.length ? this.string(...value) : undefined);
-      note(call, name);
-      return map ? OK : BAD_ARGUMENT; // the other phase's headers are out of reach
-    };
+    const header =
+      (call, act) =>
+      (type, key, keySize, ...value) => {
+        const map = this.maps[type];
+        const name = this.string(key, keySize).toLowerCase();
+        if (map) act(map, name, value.length ? this.string(...value) : undefined);
+        note(call, name);
+        return map ? OK : BAD_ARGUMENT; // the other phase's headers are out of reach
+      };
     return {
       proxy_log: (level, text, size) => (this.say(LEVELS[level] ?? "critical", this.text(text, size)), OK),
       proxy_get_current_time_nanoseconds: (out) => this.now(out),
@@ -191,7 +193,10 @@ class Vm {
       fd_write: (_fd, vectors, count, written) => {
         const parts = [...Array(count).keys()].map((i) => [this.word(vectors + 8 * i), this.word(vectors + 8 * i + 4)]);
         this.say("error", parts.map(([at, size]) => this.text(at, size)).join(""));
-        this.word(written, parts.reduce((sum, [, size]) => sum + size, 0));
+        this.word(
+          written,
+          parts.reduce((sum, [, size]) => sum + size, 0),
+        );
         return 0;
       },
       proc_exit: (code) => {
@@ -216,7 +221,8 @@ class Vm {
   bytes = (at, size) => new Uint8Array(this.exports.memory.buffer, at, size);
   text = (at, size) => new TextDecoder().decode(this.bytes(at, size));
   string = (at, size) => byteString(this.bytes(at, size));
-  word = (at, value) => (value === undefined ? this.view().getUint32(at, true) : this.view().setUint32(at, value, true));
+  word = (at, value) =>
+    value === undefined ? this.view().getUint32(at, true) : this.view().setUint32(at, value, true);
 
   /** Hands bytes over in memory that the module allocates and then owns; no bytes need no memory. */
   hand(bytes, data, dataSize) {
@@ -271,14 +277,21 @@ class HeaderMap {
 function pseudoHeaders(method, url) {
   const [, scheme, authority, path] = /^([a-z]+):\/\/([^/?#*]*)([^]*)$/.exec(url) ?? [];
   if (authority === undefined) throw new Error(`not a URL: ${url}`);
-  const all = [[":method", method], [":scheme", scheme], [":authority", authority], [":path", path || "/"]];
+  const all = [
+    [":method", method],
+    [":scheme", scheme],
+    [":authority", authority],
+    [":path", path || "/"],
+  ];
   return method === "CONNECT" ? [all[0], all[2]] : all;
 }
 
 /** Envoy describes a body that the filter did not describe. */
 function localReply(status, headers, body) {
   const described = headers.some(([name]) => name === "content-type");
-  const more = body ? [["content-length", String(body.length)], ...(described ? [] : [["content-type", "text/plain"]])] : [];
+  const more = body
+    ? [["content-length", String(body.length)], ...(described ? [] : [["content-type", "text/plain"]])]
+    : [];
   return { status, headers: [...headers, ...more], body };
 }
 

@@ -76,8 +76,11 @@ export function edited(text, { object, field, add, value, base = [] }) {
   const holder = object.reduce((node, part) => node[part], JSON.parse(text));
   const name = Object.keys(holder).find((key) => canonical(key) === field);
   const old = name === undefined ? undefined : holder[name];
-  const wanted = value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
-  const written = Array.isArray(wanted) ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(wanted);
+  const wanted =
+    value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
+  const written = Array.isArray(wanted)
+    ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]`
+    : JSON.stringify(wanted);
   if (old !== undefined) {
     const { start, end } = place(field);
     const isOneLine = !text.slice(start, end).includes("\n");
@@ -99,7 +102,10 @@ export function edited(text, { object, field, add, value, base = [] }) {
 
 /** A path given as a list, in words that cannot be mistaken: keys in quotes. */
 function exact(parts) {
-  return parts.map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`)).join("").slice(parts.length ? 1 : 0);
+  return parts
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`))
+    .join("")
+    .slice(parts.length ? 1 : 0);
 }
 
 /** A path, and all paths above it. */

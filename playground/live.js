@@ -8,7 +8,10 @@ const $ = (id) => document.getElementById(id);
 const REQUESTS = [
   ["A plain GET", { method: "GET" }],
   ["A form", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } }],
-  ["JSON with a token", { method: "PUT", headers: { "content-type": "application/json", authorization: "Bearer demo" } }],
+  [
+    "JSON with a token",
+    { method: "PUT", headers: { "content-type": "application/json", authorization: "Bearer demo" } },
+  ],
   ["With credentials", { method: "GET", credentials: "include" }],
   ["A method that is not listed", { method: "PATCH" }],
   ["A header that is not listed", { method: "GET", headers: { "x-unlisted": "1" } }],
@@ -62,28 +65,35 @@ async function read(file, take) {
 function openFrames() {
   const page = `:${location.port}${location.pathname.replace(/[^/]*$/, "")}live-frame.html`;
   const sources = [[`http://localhost${page}`], [`http://127.0.0.1${page}`], ["live-frame.html", "allow-scripts"]];
-  return Promise.all(sources.map(([src, sandbox]) => new Promise((resolve) => {
-    const element = document.createElement("iframe");
-    if (sandbox) element.setAttribute("sandbox", sandbox);
-    const frame = { element, ready: (origin) => resolve(Object.assign(frame, { origin })) };
-    frames.push(frame);
-    element.src = src;
-    $("frames").append(element);
-  })));
+  return Promise.all(
+    sources.map(
+      ([src, sandbox]) =>
+        new Promise((resolve) => {
+          const element = document.createElement("iframe");
+          if (sandbox) element.setAttribute("sandbox", sandbox);
+          const frame = { element, ready: (origin) => resolve(Object.assign(frame, { origin })) };
+          frames.push(frame);
+          element.src = src;
+          $("frames").append(element);
+        }),
+    ),
+  );
 }
 
 async function sendAll() {
   $("send").disabled = true;
   let [right, all] = [0, 0];
   for (const [row, [, init]] of REQUESTS.entries()) {
-    await Promise.all(frames.map(async (frame, column) => {
-      const state = stateOf(frame.origin, init);
-      const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
-      const result = await ask(frame, state.url, init);
-      const same = foretold === !result.error;
-      [right, all] = [right + same, all + 1];
-      showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
-    }));
+    await Promise.all(
+      frames.map(async (frame, column) => {
+        const state = stateOf(frame.origin, init);
+        const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
+        const result = await ask(frame, state.url, init);
+        const same = foretold === !result.error;
+        [right, all] = [right + same, all + 1];
+        showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
+      }),
+    );
   }
   $("sum").textContent = `${right} of ${all} results are as foretold.`;
   $("sum").classList.toggle("bad", right < all);
@@ -99,7 +109,16 @@ function ask({ element }, url, init) {
 }
 
 function stateOf(origin, { method, headers = {}, credentials }) {
-  return { policy: live.policy, origin, url: `${live.envoy}/`, method, credentials: credentials === "include", headers: Object.entries(headers), status: 200, upstream: UPSTREAM.headers };
+  return {
+    policy: live.policy,
+    origin,
+    url: `${live.envoy}/`,
+    method,
+    credentials: credentials === "include",
+    headers: Object.entries(headers),
+    status: 200,
+    upstream: UPSTREAM.headers,
+  };
 }
 
 function drawTable() {

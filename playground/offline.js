@@ -1,7 +1,12 @@
 // Keeps a copy of the page for when there is no network; with a network, what is there is always newer.
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(
+    caches
+      .open(NAME)
+      .then((cache) => cache.addAll(FILES))
+      .then(() => self.skipWaiting()),
+  );
 });
 
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -22,6 +27,19 @@ self.addEventListener("fetch", (event) => {
 
 const NAME = "playground";
 const FILES = [
-  "./", "style.css", "app.js", "browser.js", "editor.js", "examples.js", "host.js", "json.js", "judge.js", "link.js",
-  "manifests.js", "paste.js", "story.js", "view.js", "cors.wasm",
+  "./",
+  "style.css",
+  "app.js",
+  "browser.js",
+  "editor.js",
+  "examples.js",
+  "host.js",
+  "json.js",
+  "judge.js",
+  "link.js",
+  "manifests.js",
+  "paste.js",
+  "story.js",
+  "view.js",
+  "cors.wasm",
 ];

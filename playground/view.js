@@ -65,7 +65,12 @@ function exchangeFigure({ request, response }) {
   const { pathname, search, host } = new URL(request.url);
   both.append(
     message("Asked", `${request.method} ${pathname}${search}`, [["host", host], ...request.headers]),
-    message(response.from === "filter" ? "Answered by the filter" : "Answered by the upstream, through the filter", `HTTP ${response.status}`, response.headers, response.body),
+    message(
+      response.from === "filter" ? "Answered by the filter" : "Answered by the upstream, through the filter",
+      `HTTP ${response.status}`,
+      response.headers,
+      response.body,
+    ),
   );
   return both;
 }
@@ -90,7 +95,13 @@ function icon(state) {
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", ICONS[state]);
-  for (const [name, value] of Object.entries({ fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" })) {
+  for (const [name, value] of Object.entries({
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": 2.4,
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+  })) {
     path.setAttribute(name, value);
   }
   svg.append(path);
@@ -104,4 +115,9 @@ function element(name, classes = "", text = "") {
   return made;
 }
 
-const ICONS = { good: "M3 8.5 6.5 12 13 4.5", bad: "M4 4 12 12M12 4 4 12", info: "M3 8H13M9 4 13 8 9 12", none: "M4 8H12" };
+const ICONS = {
+  good: "M3 8.5 6.5 12 13 4.5",
+  bad: "M4 4 12 12M12 4 4 12",
+  info: "M3 8H13M9 4 13 8 9 12",
+  none: "M4 8H12",
+};

@@ -99,7 +99,14 @@ function collect(lines) {
 
 /** The tokens of Vary in one order; a duplicate stays visible. */
 function tokens(lines) {
-  return lines?.join(",").toLowerCase().split(",").map((token) => token.trim()).filter(Boolean).sort().join(", ");
+  return lines
+    ?.join(",")
+    .toLowerCase()
+    .split(",")
+    .map((token) => token.trim())
+    .filter(Boolean)
+    .sort()
+    .join(", ");
 }
 
 /** The verdict that the counters tell, whatever their prefix; empty where none was counted. */

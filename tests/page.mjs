@@ -25,10 +25,21 @@ const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "
 const HEADERS = {
   "grpc-web": ["content-type", "grpc-timeout", "x-grpc-web", "x-user-agent"],
   connect: ["content-type", "connect-protocol-version", "connect-timeout-ms", "x-user-agent"],
-  mcp: ["authorization", "content-type", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"],
+  mcp: [
+    "authorization",
+    "content-type",
+    "last-event-id",
+    "mcp-method",
+    "mcp-name",
+    "mcp-protocol-version",
+    "mcp-session-id",
+  ],
   open: ["*"],
 };
-const EXPOSED = { "grpc-web": ["grpc-status", "grpc-message", "grpc-status-details-bin"], mcp: ["mcp-session-id", "www-authenticate"] };
+const EXPOSED = {
+  "grpc-web": ["grpc-status", "grpc-message", "grpc-status-details-bin"],
+  mcp: ["mcp-session-id", "www-authenticate"],
+};
 
 // The table
 
@@ -52,19 +63,37 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
   const [origin, ...more] = get("origin");
   const sent = judge.send(request, upstream);
   const policy = governing(config, sent.source);
-  if (origin === undefined || more.length || !isBrowsers(origin) || !URL.canParse(request.url) || !policy) return undefined;
+  if (origin === undefined || more.length || !isBrowsers(origin) || !URL.canParse(request.url) || !policy)
+    return undefined;
   const method = get("access-control-request-method")[0];
   const isPreflight = request.method === "OPTIONS" && method;
-  const names = (get("access-control-request-headers").join(",")).split(",").map((item) => item.trim().toLowerCase()).filter(Boolean);
+  const names = get("access-control-request-headers")
+    .join(",")
+    .split(",")
+    .map((item) => item.trim().toLowerCase())
+    .filter(Boolean);
   if (isPreflight && ![method, ...names].every((token) => /^[\w!#$%&'*+.^`|~-]+$/.test(token))) return undefined;
   const call = plan({
-    origin, credentials, url: request.url,
+    origin,
+    credentials,
+    url: request.url,
     method: isPreflight ? method : request.method,
     headers: isPreflight ? names.map((name) => [name, "…"]) : [],
   });
   // A browser changes the case of some methods and the form of some URLs, and leaves out what no script can set.
-  if (call.sameOrigin || call.blocked || call.url !== request.url || call.dropped.length || (isPreflight && call.method !== method)) return undefined;
-  if (answer.from === "upstream" && (policy.upstreamCors === "keep" || policy.mode === "shadow" || policy.mode === "off")) return undefined;
+  if (
+    call.sameOrigin ||
+    call.blocked ||
+    call.url !== request.url ||
+    call.dropped.length ||
+    (isPreflight && call.method !== method)
+  )
+    return undefined;
+  if (
+    answer.from === "upstream" &&
+    (policy.upstreamCors === "keep" || policy.mode === "shadow" || policy.mode === "off")
+  )
+    return undefined;
 
   const response = { status: answer.status, headers: Object.entries(answer.headers) };
   const open = Boolean(policy.allowOrigins?.includes("*")) && !policy.allowCredentials;
@@ -76,7 +105,8 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
     if (granted) {
       for (const [name] of response.headers) {
         const may = exposed.includes("*") || exposed.includes(name);
-        if (!(policy.allowCredentials && exposed.includes("*"))) assert.equal(readable.includes(name), may, `${title}: ${name}`);
+        if (!(policy.allowCredentials && exposed.includes("*")))
+          assert.equal(readable.includes(name), may, `${title}: ${name}`);
       }
     }
     checked++;
@@ -91,9 +121,14 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
   const methods = ["GET", "HEAD", "POST", ...list(policy, "allowMethods", METHODS, (item) => item)];
   const headers = list(policy, "allowHeaders", HEADERS);
   // With credentials no header says "*", not even where it is a name that is asked for.
-  const covers = (names, name) => (policy.allowCredentials && name === "*" ? false : names.includes("*") || names.includes(name));
+  const covers = (names, name) =>
+    policy.allowCredentials && name === "*" ? false : names.includes("*") || names.includes(name);
   const listed = covers(methods, method) && call.unsafe.every(({ name }) => covers(headers, name));
-  assert.equal(!checkPreflight(call, response), granted && answer.from === "filter" && verdict === "allowed" && listed, title);
+  assert.equal(
+    !checkPreflight(call, response),
+    granted && answer.from === "filter" && verdict === "allowed" && listed,
+    title,
+  );
   if (verdict === "allowed") assert.equal(/the browser blocks it/.test(sent.says), !listed, `${title}: ${sent.says}`);
   checked++;
   return "preflight";
@@ -109,7 +144,10 @@ function isBrowsers(origin) {
 
 /** The policy that the module names, with camelCase fields. */
 function governing(config, source) {
-  const camel = (object) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key.replace(/(?<=.)_(.)/g, (_, c) => c.toUpperCase()), value]));
+  const camel = (object) =>
+    Object.fromEntries(
+      Object.entries(object).map(([key, value]) => [key.replace(/(?<=.)_(.)/g, (_, c) => c.toUpperCase()), value]),
+    );
   const plain = JSON.stringify(config) === "{}" ? { presets: ["open"] } : camel(config);
   const rule = camel(plain.rules?.[/^rules\[(\d+)\]/.exec(source ?? "")?.[1]] ?? {});
   const found = source === "top-level policy" ? plain : camel(rule.policy ?? plain.policies?.[rule.policyRef] ?? {});
@@ -123,7 +161,13 @@ function list(policy, field, presets, form = (item) => item.toLowerCase()) {
 
 // What needs a preflight, by the standard's tables
 
-const call = { origin: "https://app.example", url: "https://api.example/", method: "GET", headers: [], credentials: false };
+const call = {
+  origin: "https://app.example",
+  url: "https://api.example/",
+  method: "GET",
+  headers: [],
+  credentials: false,
+};
 for (const [change, asks] of [
   [{}, undefined],
   [{ method: "post" }, undefined],
@@ -131,14 +175,32 @@ for (const [change, asks] of [
   [{ method: "patch" }, "patch "],
   [{ headers: [["Content-Type", "text/plain;charset=utf-8"]] }, undefined],
   [{ headers: [["Content-Type", "application/json"]] }, "GET content-type"],
-  [{ headers: [["Accept", "text/html"], ["X-B", ""], ["X-A", ""]] }, "GET x-a,x-b"],
+  [
+    {
+      headers: [
+        ["Accept", "text/html"],
+        ["X-B", ""],
+        ["X-A", ""],
+      ],
+    },
+    "GET x-a,x-b",
+  ],
   [{ headers: [["Accept", '"quoted"']] }, "GET accept"],
   [{ headers: [["Range", "bytes=0-99"]] }, undefined],
   [{ headers: [["Range", "bytes=-99"]] }, "GET range"],
   [{ headers: [["Accept-Language", "de;q=0.5"]] }, undefined],
   [{ headers: [["Accept-Language", "de(CH)"]] }, "GET accept-language"],
   [{ headers: [["Accept", "a".repeat(129)]] }, "GET accept"],
-  [{ headers: [["Cookie", "a"], ["Sec-X", "1"], ["Host", "b"]] }, undefined],
+  [
+    {
+      headers: [
+        ["Cookie", "a"],
+        ["Sec-X", "1"],
+        ["Host", "b"],
+      ],
+    },
+    undefined,
+  ],
   [{ url: "https://app.example/", method: "DELETE", headers: [["X-A", "1"]] }, undefined],
 ]) {
   const { preflight } = plan({ ...call, ...change });
@@ -176,7 +238,11 @@ for (const [credentials, response, wrong] of [
   assert.equal(checkCors({ ...call, credentials }, response)?.kind, wrong, JSON.stringify(response));
   checked++;
 }
-const star = answer("access-control-allow-origin: *", "access-control-allow-methods: *", "access-control-allow-headers: *");
+const star = answer(
+  "access-control-allow-origin: *",
+  "access-control-allow-methods: *",
+  "access-control-allow-headers: *",
+);
 const wants = (name) => plan({ ...call, method: "PUT", headers: [[name, "1"]] });
 assert.equal(checkPreflight(wants("x-a"), star), undefined);
 assert.equal(checkPreflight(wants("authorization"), star).kind, "header");
@@ -186,28 +252,67 @@ assert.equal(checkPreflight(wants("x-a"), { ...star, status: 302 }).kind, "statu
 
 for (const [text, expected] of [
   ["curl https://api.example/", { url: "https://api.example/", method: "GET" }],
-  ["curl -i -XPUT 'https://api.example/x' \\\n  -H \"Origin: https://app.example\" -H 'X-A: it'\\''s' -b a=b", {
-    url: "https://api.example/x", method: "PUT", origin: "https://app.example", credentials: true, headers: [["X-A", "it's"]],
-  }],
-  ["curl https://api.example/ -d '{}' -o out", { method: "POST", headers: [["content-type", "application/x-www-form-urlencoded"]] }],
-  ["curl -iX OPTIONS -vH 'Origin: https://app.example' -so /dev/null api.example/x", { url: "http://api.example/x", method: "OPTIONS", origin: "https://app.example" }],
-  ["curl -sX POST -# --max-filesize 100 -kLu a:b localhost:8080", { url: "http://localhost:8080", method: "POST", headers: [["authorization", "…"]] }],
+  [
+    "curl -i -XPUT 'https://api.example/x' \\\n  -H \"Origin: https://app.example\" -H 'X-A: it'\\''s' -b a=b",
+    {
+      url: "https://api.example/x",
+      method: "PUT",
+      origin: "https://app.example",
+      credentials: true,
+      headers: [["X-A", "it's"]],
+    },
+  ],
+  [
+    "curl https://api.example/ -d '{}' -o out",
+    { method: "POST", headers: [["content-type", "application/x-www-form-urlencoded"]] },
+  ],
+  [
+    "curl -iX OPTIONS -vH 'Origin: https://app.example' -so /dev/null api.example/x",
+    { url: "http://api.example/x", method: "OPTIONS", origin: "https://app.example" },
+  ],
+  [
+    "curl -sX POST -# --max-filesize 100 -kLu a:b localhost:8080",
+    { url: "http://localhost:8080", method: "POST", headers: [["authorization", "…"]] },
+  ],
   ["curl -sIL --retry 3 [::1]:80/x", { url: "http://[::1]:80/x", method: "HEAD" }],
   ["curl -T file https://api.example/", { method: "PUT" }],
   ['fetch("https://api.example/", null)', { url: "https://api.example/", method: "GET", headers: [] }],
   ['fetch("https://api.example/", {"headers": null})', { headers: [] }],
-  ["curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H 'Access-Control-Request-Headers: x-a, x-b'",
-    { method: "DELETE", origin: "null", headers: [["x-a", "…"], ["x-b", "…"]] }],
-  ['fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
-    { method: "PATCH", credentials: true, headers: [["x-a", "1"]] }],
-  ["Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
-    { url: "https://api.example/x", origin: "https://app.example", method: "PUT" }],
-  ["Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
-    { origin: "null", credentials: true }],
-  ["Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
-    { url: "https://api.example/", headers: [["x-a", "…"]] }],
-  ["WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response code: 403", { url: "https://api.example/chat", method: undefined }],
-  ["Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200", { origin: "https://app.example" }],
+  [
+    "curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H 'Access-Control-Request-Headers: x-a, x-b'",
+    {
+      method: "DELETE",
+      origin: "null",
+      headers: [
+        ["x-a", "…"],
+        ["x-b", "…"],
+      ],
+    },
+  ],
+  [
+    'fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
+    { method: "PATCH", credentials: true, headers: [["x-a", "1"]] },
+  ],
+  [
+    "Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
+    { url: "https://api.example/x", origin: "https://app.example", method: "PUT" },
+  ],
+  [
+    "Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
+    { origin: "null", credentials: true },
+  ],
+  [
+    "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
+    { url: "https://api.example/", headers: [["x-a", "…"]] },
+  ],
+  [
+    "WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response code: 403",
+    { url: "https://api.example/chat", method: undefined },
+  ],
+  [
+    "Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200",
+    { origin: "https://app.example" },
+  ],
 ]) {
   const { found } = readPaste(text);
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
@@ -224,15 +329,43 @@ for (const line of lines) {
   assert.equal(readPaste(text).kind, "console error", line);
   checked++;
 }
-for (const nonsense of ["", "hello", "curl", "curl 'unclosed", "curl OPTIONS", "curl 100", "curl $URL/x", "fetch(x)", 'fetch("/api")', "Access to fetch at nowhere", "\0", "{}", "x".repeat(200_000)]) {
-  assert.throws(() => readPaste(nonsense), (error) => error.constructor === Error && error.message.length > 20, nonsense.slice(0, 40));
+for (const nonsense of [
+  "",
+  "hello",
+  "curl",
+  "curl 'unclosed",
+  "curl OPTIONS",
+  "curl 100",
+  "curl $URL/x",
+  "fetch(x)",
+  'fetch("/api")',
+  "Access to fetch at nowhere",
+  "\0",
+  "{}",
+  "x".repeat(200_000),
+]) {
+  assert.throws(
+    () => readPaste(nonsense),
+    (error) => error.constructor === Error && error.message.length > 20,
+    nonsense.slice(0, 40),
+  );
   checked++;
 }
 
 // Links, places, manifests
 
 const defaults = { policy: "{}", origin: "a", credentials: true, status: 200, headers: [["a", "b"]] };
-for (const state of [defaults, { policy: '{"a": "é&=#+ %"}\n', origin: "null", credentials: false, status: 404, headers: [] }, { ...defaults, headers: [["x", "1: 2"], ["y", ""]] }]) {
+for (const state of [
+  defaults,
+  { policy: '{"a": "é&=#+ %"}\n', origin: "null", credentials: false, status: 404, headers: [] },
+  {
+    ...defaults,
+    headers: [
+      ["x", "1: 2"],
+      ["y", ""],
+    ],
+  },
+]) {
   assert.deepEqual(fromHash(`#${toHash(state, defaults)}`, defaults), state);
   checked++;
 }
@@ -245,13 +378,22 @@ assert.equal(placed("a[0].missing"), "1");
 assert.equal(text.slice(offsetOf(text, 2, 2))[0], '"');
 assert.equal("é,x".slice(offsetOf("é,x", 1, 4)), "x");
 for (const { policy, id } of EXAMPLES) {
-  for (const [name, manifest] of Object.entries(manifests(policy))) assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
+  for (const [name, manifest] of Object.entries(manifests(policy)))
+    assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
 }
 
 // Beside the policy, a manifest is what the tested ones in envoy/ are.
-for (const [name, file] of [["envoy", "envoy.yaml"], ["istio", "istio/wasm-plugin.yaml"], ["gateway", "envoy-gateway/extension-policy.yaml"]]) {
-  const original = readFileSync(new URL(`../envoy/${file}`, here), "utf8").split("\n").map((line) => line.trim());
-  const own = manifests('{"allowOrigins": []}')[name].split("\n").map((line) => line.trim());
+for (const [name, file] of [
+  ["envoy", "envoy.yaml"],
+  ["istio", "istio/wasm-plugin.yaml"],
+  ["gateway", "envoy-gateway/extension-policy.yaml"],
+]) {
+  const original = readFileSync(new URL(`../envoy/${file}`, here), "utf8")
+    .split("\n")
+    .map((line) => line.trim());
+  const own = manifests('{"allowOrigins": []}')
+    [name].split("\n")
+    .map((line) => line.trim());
   const strange = own.filter((line) => line && !/^#|allowOrigins|^filename: /.test(line) && !original.includes(line));
   assert.deepEqual(strange, [], file);
   const order = (lines) => lines.filter((line) => line.includes("before: "));
@@ -265,7 +407,21 @@ for (const { id, policy, request } of EXAMPLES) {
   const { ok, problems } = judge.configure(policy);
   assert.equal(ok, id !== "mistakes", `${id}: ${JSON.stringify(problems)}`);
   if (!ok) assert(problems.length > 4 && problems.every(({ path }) => path), id);
-  for (const change of ok ? [{}, { method: "TRY" }, { headers: [["x-new", "1"], ["authorization", "…"]] }, { origin: "https://other.example" }, { credentials: true }, { url: "https://nobody.example/" }] : []) {
+  for (const change of ok
+    ? [
+        {},
+        { method: "TRY" },
+        {
+          headers: [
+            ["x-new", "1"],
+            ["authorization", "…"],
+          ],
+        },
+        { origin: "https://other.example" },
+        { credentials: true },
+        { url: "https://nobody.example/" },
+      ]
+    : []) {
     const { status, upstream, ...fetched } = { ...REQUEST, ...request, ...change };
     fixAll(policy, { ...fetched, upstream: { status, headers: upstream } }, `${id} with ${JSON.stringify(change)}`);
   }
@@ -274,10 +430,26 @@ for (const { id, policy, request } of EXAMPLES) {
 // A policy whose name has a dot is mended where it stands; one that is off is not, and none is widened in its stead.
 const api = { hostnames: ["api.example.com"] };
 for (const [config, mend] of [
-  [{ rules: [{ match: api, policyRef: "a.b_c" }], policies: { a: { allowOrigins: ["*"] }, "a.b_c": { allowOrigins: ["https://b.example"] } } },
-    ({ policies }) => (policies["a.b_c"] = { allowOrigins: ["https://b.example", REQUEST.origin], allowMethods: ["GET", "HEAD", "POST", "PUT"] })],
+  [
+    {
+      rules: [{ match: api, policyRef: "a.b_c" }],
+      policies: { a: { allowOrigins: ["*"] }, "a.b_c": { allowOrigins: ["https://b.example"] } },
+    },
+    ({ policies }) =>
+      (policies["a.b_c"] = {
+        allowOrigins: ["https://b.example", REQUEST.origin],
+        allowMethods: ["GET", "HEAD", "POST", "PUT"],
+      }),
+  ],
   [{ rules: [{ match: api, policy: { mode: "off" } }], allowOrigins: ["https://b.example"] }, () => {}],
-  [{ rules: [{ match: api, policy_ref: "a.b" }], policies: { "a.b": { allow_origins: [REQUEST.origin], mode: "Off" } }, mode: "off" }, () => {}],
+  [
+    {
+      rules: [{ match: api, policy_ref: "a.b" }],
+      policies: { "a.b": { allow_origins: [REQUEST.origin], mode: "Off" } },
+      mode: "off",
+    },
+    () => {},
+  ],
   [{ rules: [{ match: { hostnames: ["docs.example.com"] }, policy: { allowOrigins: ["*"] } }], mode: "off" }, () => {}],
 ]) {
   const before = JSON.stringify(config, null, 2);

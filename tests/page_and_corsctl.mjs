@@ -17,7 +17,13 @@ const changes = [
   {},
   { method: "patch" },
   { method: "TRACE" },
-  { headers: [["x-new", "1"], ["Authorization", "1"], ["Cookie", "1"]] },
+  {
+    headers: [
+      ["x-new", "1"],
+      ["Authorization", "1"],
+      ["Cookie", "1"],
+    ],
+  },
   { origin: "https://other.example" },
   { origin: "null" },
   { credentials: true },
@@ -33,12 +39,18 @@ for (const { id, policy, request } of EXAMPLES) {
     const title = `${id} with ${JSON.stringify(change)}`;
     const told = explain(policy, fetched);
     const call = plan(fetched);
-    const { blocked, preflight, actual, readable } = run(call, (sent) => judge.send(sent, { status: 200, headers: [] }));
+    const { blocked, preflight, actual, readable } = run(call, (sent) =>
+      judge.send(sent, { status: 200, headers: [] }),
+    );
     assert.equal(!blocked, told.readable, title);
     assert.equal(blocked?.because ?? null, told.because ?? null, title);
     assert.equal(blocked?.at ?? null, told.blocked_at ?? null, title);
     const answers = [preflight, actual].filter(Boolean);
-    assert.deepEqual(answers.map(({ status }) => status), told.exchanges.map(({ status }) => status), title);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      told.exchanges.map(({ status }) => status),
+      title,
+    );
     for (const [index, { headers }] of answers.entries()) {
       assert.deepEqual(sorted(headers), sorted(told.exchanges[index].headers), title);
     }

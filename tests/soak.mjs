@@ -22,7 +22,11 @@ const requests = [
   { method: "OPTIONS", headers: [app, asks, ["access-control-request-headers", "x-a,".repeat(20)]] },
   { method: "OPTIONS", headers: [["origin", "https://evil.example"], asks] },
 ];
-const policy = { allowOrigins: ["https://app.example", "https://*.example"], allowHeaders: ["*"], allowCredentials: true };
+const policy = {
+  allowOrigins: ["https://app.example", "https://*.example"],
+  allowHeaders: ["*"],
+  allowCredentials: true,
+};
 const configurations = [
   policy,
   { rules: [{ match: { pathPrefixes: ["/"] }, policy: { ...policy, exposeHeaders: ["*"] } }] },
