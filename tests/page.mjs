@@ -5,13 +5,14 @@
 // preflight, what is read from pasted texts, links, and that every fix that the page offers does fix it.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { checkCors, checkPreflight, plan, readOrigin, run } from "../playground/browser.js";
 import { EXAMPLES, REQUEST } from "../playground/examples.js";
 import { Judge } from "../playground/judge.js";
 import { edited, locate, offsetOf } from "../playground/json.js";
 import { fromHash, toHash } from "../playground/link.js";
 import { manifests } from "../playground/manifests.js";
+import { fill, MESSAGES, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
 import { tell } from "../playground/story.js";
 
@@ -259,7 +260,7 @@ for (const [text, expected] of [
       method: "PUT",
       origin: "https://app.example",
       credentials: true,
-      headers: [["X-A", "it's"]],
+      headers: [["X-A", "…"]],
     },
   ],
   [
@@ -291,7 +292,7 @@ for (const [text, expected] of [
   ],
   [
     'fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
-    { method: "PATCH", credentials: true, headers: [["x-a", "1"]] },
+    { method: "PATCH", credentials: true, headers: [["x-a", "…"]] },
   ],
   [
     "Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
@@ -318,17 +319,163 @@ for (const [text, expected] of [
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
   checked++;
 }
-// Every line of the README's table of what browsers say is read.
-const readme = readFileSync(new URL("../README.md", here), "utf8");
-const [, table] = /^\| what the browser says \|.*\n\|.*\n((?:\|.*\n)+)/m.exec(readme);
-const lines = [...table.matchAll(/^\| (`+)(.*?)\1 \|/gm)].map(([, , line]) => line);
-assert.equal(lines.length, table.trim().split("\n").length);
-for (const line of lines) {
-  const scheme = line.startsWith("WebSocket") ? "wss" : "https";
-  const text = line.replaceAll("'URL'", `'${scheme}://api.example/'`).replaceAll("'ORIGIN'", "'https://app.example'");
-  assert.equal(readPaste(text).kind, "console error", line);
+// What each browser copies of one and the same request is read as what its script set, and holds no secret.
+const pastes = new URL("pastes/", here);
+for (const file of readdirSync(pastes)) {
+  const copy = readFileSync(new URL(file, pastes), "utf8");
+  assert.match(copy, /S3CR3T-query[\s\S]*S3CR3T-body|S3CR3T-body[\s\S]*S3CR3T-key/, file);
+  const { found, notes } = readPaste(copy);
+  assert.deepEqual(
+    { ...found, headers: found.headers.map(([name, value]) => `${name.toLowerCase()}: ${value}`).sort() },
+    {
+      url: "https://api.example.com/v1/items?token=…",
+      method: "PUT",
+      origin: "https://app.example.com",
+      credentials: true,
+      headers: [
+        "accept-language: en-US,en;q=0.9",
+        "accept: application/json",
+        "authorization: …",
+        "content-type: application/json",
+        "x-api-key: …",
+      ],
+    },
+    file,
+  );
+  assert.match(
+    notes.join(" "),
+    /cache-control.* too: left out. If your script sets (it, add it|them, add them) back\./i,
+    file,
+  );
+  assert.match(notes.join(" "), /Left out what the browser sets itself: .*priority/i, file);
+  withoutSecret(copy);
   checked++;
 }
+// Who writes a request by hand means what stands in it, but for what browsers always send.
+const byHand = readPaste("curl https://a.example/ -H 'Cache-Control: no-store' -H 'If-None-Match: x'");
+assert.deepEqual(byHand.found.headers, [
+  ["Cache-Control", "…"],
+  ["If-None-Match", "…"],
+]);
+
+/** What is read of a text with S3CR3T in it, and what the page shows and links to, does not have it. */
+function withoutSecret(text) {
+  assert(/s3cr3t/i.test(text), text);
+  let shown = "";
+  try {
+    const { found = {}, notes, kind } = readPaste(text);
+    const defaults = { ...REQUEST, policy: "{}" };
+    shown = `${decodeURIComponent(toHash({ ...defaults, ...found }, defaults))} ${JSON.stringify(found)} ${notes} ${kind}`;
+  } catch (error) {
+    shown = error.message;
+  }
+  assert(!/s3cr3t/i.test(shown), `${text}\n${shown}`);
+  checked++;
+}
+const headerForms = [
+  "x-key: S3CR3T",
+  "Authorization: Token S3CR3T",
+  "Cookie: a=S3CR3T",
+  "X: Bearer S3CR3T",
+  "Referer: http://a/S3CR3T",
+];
+const urls = [
+  "https://api.example/x?S3CR3T",
+  "https://api.example/x?a=b&token=S3CR3T=S3CR3T&S3CR3T",
+  "https://S3CR3T@api.example/",
+  "https://user:S3CR3T@api.example/x",
+  "https://user:p@S3CR3T@api.example/x",
+  "https://api.example/x;session=S3CR3T/y",
+  "https://api.example/#access_token=S3CR3T",
+];
+for (const url of urls) {
+  for (const text of [
+    `curl '${url}'`,
+    `curl ^"${url}^" ^\r\n  -H ^"accept: */*^"`,
+    `fetch("${url}")`,
+    `fetch('${url}', {method: 'PUT'})`,
+    `Invoke-WebRequest -Uri "${url}"`,
+    `irm ${url} -Method Put`,
+    `GET ${url} HTTP/1.1\nHost: api.example`,
+    `GET ${url.replace(/^.*example/, "") || "/"} HTTP/1.1\nHost: api.example\nX: S3CR3T`,
+    `Access to fetch at '${url}' from origin 'https://app.example' has been blocked by CORS policy: It does not have HTTP ok status.`,
+    `Access to fetch at '${url}' (redirected from '${url}') from origin 'https://app.example' has been blocked by CORS policy: x`,
+    `Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘${url}’. (Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 200.`,
+    `Fetch API cannot load ${url} due to access control checks.`,
+    `Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200\nFetch API cannot load ${url} due to access control checks.`,
+    `GET ${url} net::ERR_FAILED 200 (OK)`,
+    `WebSocket connection to '${url.replace("http", "ws")}' failed: Error during WebSocket handshake: Unexpected response code: 403`,
+  ]) {
+    withoutSecret(text);
+  }
+}
+for (const header of headerForms) {
+  const [name, value] = header.split(": ");
+  for (const text of [
+    `curl https://api.example/ -H '${header}'`,
+    `curl https://api.example/ --header='${header}' -u S3CR3T:S3CR3T -d S3CR3T --oauth2-bearer S3CR3T`,
+    `curl ^"https://api.example/^" -H ^"${header}^"`,
+    `fetch("https://api.example/", {"headers": {"${name}": "${value}"}})`,
+    `fetch(url, {headers: {'${name}': \`${value}\`}, body: 'S3CR3T'})`,
+    `fetch(url, {headers: [['${name}', 'S3CR3T' + x]], body: S3CR3T, method})`,
+    `Invoke-RestMethod https://api.example/ -Headers @{ ${/^\w+$/.test(name) ? name : `'${name}'`} = "${value}" } -Body 'S3CR3T'`,
+    `GET /x HTTP/1.1\nHost: api.example\n${header}`,
+    `:authority: api.example\n:path: /?S3CR3T\n${header}`,
+  ]) {
+    withoutSecret(text);
+  }
+}
+
+// Every message of every engine is known for what it is, also with other quotes and in the middle of other lines.
+const places = {
+  url: "https://api.example/x",
+  from: "https://old.example/",
+  origin: "https://app.example",
+  method: "DELETE",
+  header: "x-two",
+};
+for (const message of MESSAGES) {
+  for (const wording of wordings(message)) {
+    const isSocket = wording.includes("WebSocket") || wording.includes("establish a connection");
+    const line = fill(wording, { ...places, ...(isSocket ? { url: "wss://api.example/x" } : {}) });
+    const noise = `VM12:1 Uncaught (in promise) TypeError: Failed to fetch\n    at <anonymous>:1:1\n${line}\n\tat app.js:7`;
+    for (const text of message.isVague ? [line] : [line, noise, straight(line), line.replaceAll("'", "’")]) {
+      const read = readPaste(text);
+      assert.equal(read.kind, "console error", text);
+      assert.equal(read.message, message, `${text}\nis read as: ${read.message?.cause}`);
+      const { found } = read;
+      if (message.isVague) assert.equal(found, undefined, text);
+      else if (wording.includes("{url}")) assert.equal(found.url, "https://api.example/x", text);
+      if (wording.includes("{origin}")) assert.equal(found.origin, "https://app.example", text);
+      if (wording.includes("{method}")) assert.equal(found.method, "DELETE", text);
+      if (wording.includes("{header}")) assert.deepEqual(found.headers, [["x-two", "…"]], text);
+      checked++;
+    }
+  }
+}
+// The README's two tables are the data's.
+const code = (text) => (text.includes("`") ? `\`\`${text}\`\`` : `\`${text}\``);
+const lines = (list, missing = "") => (list ?? []).map((wording) => code(fill(wording).trim())).join("<br>") || missing;
+const ofChromium = MESSAGES.filter(({ chromium, isVague }) => chromium && !isVague);
+const ofOthers = MESSAGES.filter(({ firefox, webkit }) => firefox || webkit);
+const readme = readFileSync(new URL("../README.md", here), "utf8");
+for (const table of [
+  [
+    "| what the browser says | what to change |",
+    "|---|---|",
+    ...ofChromium.map(({ chromium, remedy }) => `| ${lines(chromium)} | ${remedy} |`),
+  ],
+  [
+    "| cause | Firefox | Safari |",
+    "|---|---|---|",
+    ...ofOthers.map(({ cause, firefox, webkit }) => `| ${cause} | ${lines(firefox, "–")} | ${lines(webkit, "–")} |`),
+  ],
+]) {
+  const text = `\n${table.join("\n")}\n\n`;
+  assert(readme.includes(text), `README.md lacks this table of playground/messages.js:\n${text}`);
+  checked++;
+}
+
 for (const nonsense of [
   "",
   "hello",
