@@ -8,14 +8,15 @@ import { edited } from "./json.js";
 import { fromHash, readHeaders, toHash } from "./link.js";
 import { manifests } from "./manifests.js";
 import { readPaste } from "./paste.js";
-import { tell } from "./story.js";
-import { showStory } from "./view.js";
+import { besideMessage, tell } from "./story.js";
+import { showMessage, showStory } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
 let judge;
 let configured; // the text of the policy that the module has been offered last, and what it said
+let message; // of a browser's console, if it was pasted and the request is still its own
 let timer;
 
 fillExamples();
@@ -78,7 +79,8 @@ function judged(state) {
     field("status", checkStatus);
     call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
     const policy = JSON.parse(state.policy.trim() || "{}");
-    return tell(judge, policy, call);
+    const story = tell(judge, policy, call);
+    return message ? { ...story, verdict: besideMessage(message, story.verdict) } : story;
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
     showProblem(error.message);
@@ -218,10 +220,14 @@ function listen() {
     $("example-note").textContent = "";
     soon();
   });
-  $("request").addEventListener("input", soon);
+  $("request").addEventListener("input", () => {
+    forget();
+    soon();
+  });
   $("request").addEventListener("submit", (event) => event.preventDefault());
   $("example").addEventListener("change", () => {
     const example = EXAMPLES.find(({ id }) => id === $("example").value);
+    forget();
     write({ ...REQUEST, ...example.request, policy: example.policy });
     update();
   });
@@ -231,14 +237,14 @@ function listen() {
     $("verdict").focus();
   });
   $("copy").addEventListener("click", () => copy($("manifest").textContent, "Copied"));
-  $("paste-open").addEventListener("click", () => {
-    const open = $("paste").hidden;
-    $("paste").hidden = !open;
-    $("paste-open").setAttribute("aria-expanded", String(open));
-    if (open) $("pasted").focus();
-  });
+  $("paste-open").addEventListener("click", () => showPaste($("paste").hidden));
   $("paste-read").addEventListener("click", takePaste);
+  $("paste").addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
+    if (key === "Escape") showPaste(false);
+    if (key === "Enter" && (ctrlKey || metaKey)) takePaste();
+  });
   addEventListener("hashchange", () => {
+    forget();
     write(fromHash(location.hash, DEFAULTS));
     update();
   });
@@ -283,21 +289,41 @@ function showManifest() {
 
 function takePaste() {
   const said = $("paste-said");
+  forget();
   try {
-    const { kind, found, notes } = readPaste($("pasted").value);
-    const { credentials, headers = [], method = "GET", origin, url } = found;
-    if (origin !== undefined) $("origin").value = origin;
-    if (url !== undefined) $("url").value = url;
-    $("method").value = method;
-    $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-    $("credentials").checked = credentials ?? false;
+    const { kind, found, notes, message: read } = readPaste($("pasted").value);
+    if (found) {
+      const { credentials, headers = [], method = "GET", origin, url } = found;
+      if (origin !== undefined) $("origin").value = origin;
+      if (url !== undefined) $("url").value = url;
+      $("method").value = method;
+      $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
+      $("headers").rows = Math.max(2, headers.length);
+      $("credentials").checked = credentials ?? false;
+    }
     said.className = "";
     said.textContent = [`Read as a ${kind}.`, ...notes].join(" ");
+    message = read;
+    showMessage(message);
     update();
+    // What was read, what it means and the verdict come into view together, as far as there is room.
+    $("paste-read").scrollIntoView({ block: "start" });
   } catch (error) {
     said.className = "bad";
     said.textContent = error.message;
   }
+}
+
+/** The request is no longer that of the message that was pasted. */
+function forget() {
+  message = undefined;
+  showMessage(message);
+}
+
+function showPaste(open) {
+  $("paste").hidden = !open;
+  $("paste-open").setAttribute("aria-expanded", String(open));
+  $(open ? "pasted" : "paste-open").focus();
 }
 
 function fillExamples() {

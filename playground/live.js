@@ -30,14 +30,12 @@ const UPSTREAM = {
 
 const waiting = new Map();
 addEventListener("message", ({ data, source }) => {
-  const frame = frames.find(({ element }) => element.contentWindow === source);
-  if (!frame) return;
-  if (data.ready) frame.ready(data.origin);
+  if (!frames.some(({ element }) => element.contentWindow === source)) return;
   waiting.get(data.id)?.(data.result);
   waiting.delete(data.id);
 });
 
-let frames = [];
+const frames = [];
 let live;
 let judge;
 try {
@@ -46,7 +44,7 @@ try {
   const { ok } = judge.configure(live.policy);
   if (!ok) throw new Error("the module refuses the policy of live.json");
   $("policy").textContent = live.policy;
-  frames = await openFrames();
+  await openFrames();
   drawTable();
   $("send").addEventListener("click", sendAll);
 } catch (error) {
@@ -62,21 +60,26 @@ async function read(file, take) {
 }
 
 /** This page from a listed origin, the same from one that is not listed, and one without an origin. */
-function openFrames() {
+async function openFrames() {
   const page = `:${location.port}${location.pathname.replace(/[^/]*$/, "")}live-frame.html`;
-  const sources = [[`http://localhost${page}`], [`http://127.0.0.1${page}`], ["live-frame.html", "allow-scripts"]];
-  return Promise.all(
-    sources.map(
-      ([src, sandbox]) =>
-        new Promise((resolve) => {
-          const element = document.createElement("iframe");
-          if (sandbox) element.setAttribute("sandbox", sandbox);
-          const frame = { element, ready: (origin) => resolve(Object.assign(frame, { origin })) };
-          frames.push(frame);
-          element.src = src;
-          $("frames").append(element);
-        }),
-    ),
+  for (const [src, sandbox] of [
+    [`http://localhost${page}`],
+    [`http://127.0.0.1${page}`],
+    ["live-frame.html", "allow-scripts"],
+  ]) {
+    const element = document.createElement("iframe");
+    if (sandbox) element.setAttribute("sandbox", sandbox);
+    // The origin of a sandbox has no name that a message could be addressed to.
+    frames.push({ element, target: sandbox ? "*" : new URL(src).origin, origin: "" });
+    element.src = src;
+  }
+  await Promise.all(
+    frames.map(async (frame) => {
+      const loaded = new Promise((resolve) => frame.element.addEventListener("load", resolve, { once: true }));
+      $("frames").append(frame.element);
+      await loaded;
+      frame.origin = (await ask(frame)).origin;
+    }),
   );
 }
 
@@ -100,11 +103,12 @@ async function sendAll() {
   $("send").disabled = false;
 }
 
-function ask({ element }, url, init) {
+/** What a frame's `fetch` gives; without a URL, the frame's origin. */
+function ask({ element, target }, url, init) {
   const id = crypto.randomUUID();
   return new Promise((resolve) => {
     waiting.set(id, resolve);
-    element.contentWindow.postMessage({ id, url, init }, "*");
+    element.contentWindow.postMessage({ id, url, init }, target);
   });
 }
 

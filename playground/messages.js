@@ -150,12 +150,12 @@ export const MESSAGES = /** @type {Message[]} */ ([
     kind: "status",
   },
   {
-    cause: "The preflight is refused with 403",
+    cause: "The preflight, or the request, is refused with 403",
     firefox: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 403."],
     webkit: ["Preflight response is not successful. Status code: 403"],
     remedy:
-      "The filter answers so where the origin, the method or a header of the preflight is not allowed: list it. The " +
-      "access log says which. If the log has no reason, a filter before the plugin answers: put the plugin first",
+      "The filter answers so where the origin is not allowed: list it in `allowOrigins`. If the access log has no reason, " +
+      "a filter before the plugin answers: put the plugin first",
     kind: "origin",
   },
   {

@@ -42,6 +42,7 @@ const FILES = [
   "manifests.js",
   "messages.js",
   "paste.js",
+  "start.js",
   "story.js",
   "view.js",
   "cors.wasm",

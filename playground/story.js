@@ -10,7 +10,24 @@ export function tell(judge, policy, { origin, url, method, headers, credentials,
   const call = plan({ origin, url, method, headers, credentials });
   const result = run(call, (request) => governed(judge.send(request, upstream), policy));
   const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(call, result)];
-  return { verdict: verdict(call, result), steps: steps.filter(Boolean), fixes: fixes(call, result) };
+  return {
+    verdict: verdict(call, result),
+    steps: steps.filter(Boolean),
+    fixes: fixes(call, result),
+  };
+}
+
+/** The verdict beside a message of a browser's console, of messages.js: whether this policy can be what it is about. */
+export function besideMessage({ isHarmless, isVague, kind }, verdict) {
+  if (isHarmless || isVague || verdict.good === undefined) return verdict;
+  if (verdict.good) {
+    const text =
+      "Under the policy on the left this request passes. So the answer in the message came from elsewhere: another " +
+      "filter, another host, or an old cache.";
+    return { ...verdict, title: "This policy is not what the message is about", text, good: undefined };
+  }
+  const text = verdict.kind === kind ? "It is what the message says." : "That is not what the message says.";
+  return { ...verdict, text: `${verdict.text} ${text}` };
 }
 
 function verdict(call, { blocked, actual, readable }) {
@@ -20,7 +37,8 @@ function verdict(call, { blocked, actual, readable }) {
     const text = rejected
       ? "The answer is the filter's 403."
       : `Status ${actual.status}, the body, and ${count(readable.length, "header")}.`;
-    return { good: !rejected, title: rejected ? "The filter refuses the request" : title, text };
+    const kind = rejected ? "origin" : undefined;
+    return { good: !rejected, kind, title: rejected ? "The filter refuses the request" : title, text };
   }
   const text = {
     call: "Nothing is sent.",
@@ -30,7 +48,7 @@ function verdict(call, { blocked, actual, readable }) {
         ? "The filter refused the request; the upstream never saw it."
         : "The request reached the upstream and was answered, but the script does not get the answer.",
   }[blocked.at];
-  return { good: false, title: "The browser blocks it", text: `${sentence(blocked.because)} ${text}` };
+  return { good: false, kind: blocked.kind, title: "The browser blocks it", text: `${sentence(blocked.because)} ${text}` };
 }
 
 function planStep(call) {

@@ -13,6 +13,19 @@ export function showStory({ verdict, steps, fixes }, apply) {
   announce(`${verdict.title}. ${verdict.text}`);
 }
 
+/** Shows what a message of a browser's console means, and what to change; none hides it. */
+export function showMessage(message) {
+  const box = $("message");
+  box.hidden = !message;
+  box.replaceChildren();
+  if (!message) return;
+  const remedy = element("p");
+  for (const [index, part] of message.remedy.split("`").entries()) {
+    remedy.append(index % 2 ? element("code", "", part) : part);
+  }
+  box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
+}
+
 /** Tells a screen reader the verdict alone, once typing has paused. */
 function announce(text) {
   clearTimeout(announce.timer);
