@@ -11,6 +11,7 @@ import { readPaste } from "./paste.js";
 import { besideMessage, tell } from "./story.js";
 import { showMessage, showStory } from "./view.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
@@ -18,12 +19,14 @@ let judge;
 let configured; // the text of the policy that the module has been offered last, and what it said
 let message; // of a browser's console, if it was pasted and the request is still its own
 let timer;
+let clearing;
 
 fillExamples();
 write(fromHash(location.hash, DEFAULTS));
 listen();
 await startModule();
-if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {}); // then only without it
+// Where it cannot be, the page works with a network only.
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
 
 async function startModule() {
   $("broken").hidden = true;
@@ -90,7 +93,8 @@ function judged(state) {
 
 function refused(problems) {
   const errors = problems.filter(({ level }) => level === "error").length;
-  const text = `${errors === 1 ? "It has an error" : `It has ${errors} errors`}. Envoy would not start with it, or keep the configuration it has.`;
+  const what = errors === 1 ? "It has an error" : `It has ${errors} errors`;
+  const text = `${what}. Envoy would not start with it, or keep the configuration it has.`;
   return { verdict: { good: false, title: "The module refuses this policy", text }, steps: [], fixes: [] };
 }
 
@@ -203,8 +207,8 @@ async function copy(text, done) {
 
 function say(text) {
   $("shared").textContent = text;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => ($("shared").textContent = ""), 4000);
+  clearTimeout(clearing);
+  clearing = setTimeout(() => ($("shared").textContent = ""), 4000);
 }
 
 // Controls
@@ -248,7 +252,7 @@ function listen() {
     write(fromHash(location.hash, DEFAULTS));
     update();
   });
-  const tabs = [...document.querySelectorAll("[role=tab]")];
+  const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[role=tab]")]);
   for (const [index, tab] of tabs.entries()) {
     tab.addEventListener("click", () => select(tab, tabs));
     tab.addEventListener("keydown", ({ key }) => {

@@ -7,8 +7,9 @@
 // Header values are byte strings, as in host.js.
 
 /**
- * What the browser makes of a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed, with
- * the reasons) and `request`. `headers` are [name, value] as the script sets them; `credentials` whether they are included.
+ * What the browser makes of a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed,
+ * with the reasons) and `request`. `headers` are [name, value] as the script sets them; `credentials` whether they are
+ * included.
  */
 export function plan({ origin, url, method, headers, credentials }) {
   const target = readUrl(url);
@@ -49,8 +50,9 @@ export function plan({ origin, url, method, headers, credentials }) {
 }
 
 /**
- * Sends what was planned; `send` is given a request and returns {status, headers}. The result: the answers, where it ended
- * (`blocked: {at: "call" | "preflight" | "actual", kind, because}`), and the `readable` and `hidden` header names.
+ * Sends what was planned; `send` is given a request and returns {status, headers}. The result: the answers, where it
+ * ended (`blocked: {at: "call" | "preflight" | "actual", kind, because}`), and the `readable` and `hidden` header
+ * names.
  */
 export function run(call, send) {
   const result = { blocked: undefined, preflight: undefined, actual: undefined, readable: [], hidden: [] };
@@ -175,10 +177,13 @@ function unsafeNames(headers) {
   for (const [name, value] of headers) {
     const why = unsafeReason(name, value);
     if (why) unsafe.push({ name, why });
-    else safe.push(name), (size += value.length);
+    else {
+      safe.push(name);
+      size += value.length;
+    }
   }
-  if (size > 1024)
-    safe.forEach((name) => unsafe.push({ name, why: "the safelisted headers together are over 1,024 bytes" }));
+  const why = "the safelisted headers together are over 1,024 bytes";
+  if (size > 1024) unsafe.push(...safe.map((name) => ({ name, why })));
   return unsafe.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -206,7 +211,10 @@ export function isForbiddenRequestHeaderName(name) {
   return /^(proxy-|sec-)/i.test(name) || FORBIDDEN_REQUEST.has(name.toLowerCase());
 }
 
-/** https://fetch.spec.whatwg.org/#extract-header-list-values: the names of a header that lists them; none if it is no list. */
+/**
+ * https://fetch.spec.whatwg.org/#extract-header-list-values: the names of a header that lists them; none if it is no
+ * list.
+ */
 function list(headers, name) {
   const items = (get(headers, name) ?? "")
     .split(",")
@@ -224,7 +232,9 @@ const isLoopback = ({ hostname }) => /^(localhost|.*\.localhost|127\.\d+\.\d+\.\
 const isTrustworthy = (url) => url.protocol === "https:" || isLoopback(url);
 const isMixedContent = (origin, url) => origin.startsWith("https:") && !isTrustworthy(url);
 
-/** The site of the page, seen from the server. Which domains one can register is not known here: two labels are taken. */
+/**
+ * The site of the page, seen from the server. Which domains one can register is not known here: two labels are taken.
+ */
 function site(origin, url) {
   if (origin === url.origin) return "same-origin";
   const domain = (host) => (/^[\d.]+$|^\[/.test(host) ? host : host.split(".").slice(-2).join("."));

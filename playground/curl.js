@@ -96,16 +96,17 @@ const FORM = "application/x-www-form-urlencoded";
 // Options of curl whose value must not be taken for the URL.
 const TAKES_VALUE = new Set(
   `
-  -A -b -c -C -d -D -e -E -F -H -K -m -o -P -Q -r -t -T -u -U -w -x -X -y -Y -z
-  --abstract-unix-socket --alt-svc --aws-sigv4 --cacert --capath --cert --cert-type --ciphers --config --connect-timeout
-  --connect-to --continue-at --cookie-jar --create-file-mode --crlfile --curves --delegation --dns-interface --dns-ipv4-addr
-  --dns-ipv6-addr --dns-servers --doh-url --dump-header --engine --etag-compare --etag-save --expect100-timeout
-  --ftp-port --happy-eyeballs-timeout-ms --haproxy-clientip --hsts --interface --keepalive-time --key --key-type --libcurl
+  -A -b -c -C -d -D -e -E -F -H -K -m -o -P -Q -r -t -T -u -U -w -x -X -y -Y -z --abstract-unix-socket --alt-svc
+  --aws-sigv4 --cacert --capath --cert --cert-type --ciphers --config --connect-timeout --connect-to --continue-at
+  --cookie-jar --create-file-mode --crlfile --curves --delegation --dns-interface --dns-ipv4-addr --dns-ipv6-addr
+  --dns-servers --doh-url --dump-header --engine --etag-compare --etag-save --expect100-timeout --ftp-port
+  --happy-eyeballs-timeout-ms --haproxy-clientip --hsts --interface --keepalive-time --key --key-type --libcurl
   --limit-rate --local-port --login-options --max-filesize --max-redirs --max-time --netrc-file --noproxy --output
-  --output-dir --parallel-max --pass --pinnedpubkey --preproxy --proto --proto-default --proto-redir --proxy --proxy-cacert
-  --proxy-header --proxy-user --proxy1.0 --quote --range --rate --request-target --resolve --retry --retry-delay
-  --retry-max-time --service-name --socks4 --socks4a --socks5 --socks5-hostname --speed-limit --speed-time --stderr
-  --time-cond --tls-max --tls13-ciphers --trace --trace-ascii --unix-socket --url-query --variable --write-out
+  --output-dir --parallel-max --pass --pinnedpubkey --preproxy --proto --proto-default --proto-redir --proxy
+  --proxy-cacert --proxy-header --proxy-user --proxy1.0 --quote --range --rate --request-target --resolve --retry
+  --retry-delay --retry-max-time --service-name --socks4 --socks4a --socks5 --socks5-hostname --speed-limit
+  --speed-time --stderr --time-cond --tls-max --tls13-ciphers --trace --trace-ascii --unix-socket --url-query
+  --variable --write-out
 `
     .trim()
     .split(/\s+/),

@@ -1,4 +1,5 @@
-// The policy's editor: a textarea, with a painted copy of its text beneath that shows what the module says at its place.
+// The policy's editor: a textarea, with a painted copy of its text beneath that shows what the module says at its
+// place.
 
 import { locate, offsetOf, positionOf } from "./json.js";
 
@@ -57,7 +58,10 @@ export class Editor {
       const word = string ?? token;
       line.append(...this.#pieces(word, start, kind, marks));
       start += word.length;
-      if (string && colon) line.append(...this.#pieces(colon, start, "", marks)), (start += colon.length);
+      if (string && colon) {
+        line.append(...this.#pieces(colon, start, "", marks));
+        start += colon.length;
+      }
     }
     return line;
   }
@@ -141,4 +145,4 @@ function element(name, classes = "", text = "") {
 const ICONS = { error: "✕", warning: "!", note: "·" };
 const MAX_PAINTED = 60_000;
 /** A string, with the colon that makes it a key; a number or word; anything else up to the next of these. */
-const TOKENS = /("(?:\\.|[^"\\])*"?)(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|[^"\dtfn-]+|[^]/g;
+const TOKENS = /("(?:\\.|[^"\\])*"?)(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|[^"\dtfn-]+|[\s\S]/g;

@@ -1,8 +1,8 @@
 // Where things stand in a JSON text: so that what the module says about `rules[0].policy.maxAge` is shown there.
 
 /**
- * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is not
- * there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
+ * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is
+ * not there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
  * `form` is how a key stands in a path.
  */
 export function locate(text, paths, form = (key) => key) {
@@ -17,6 +17,10 @@ export function locate(text, paths, form = (key) => key) {
     while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
     return { start, end: ++at };
   };
+  const isEnd = () => {
+    space();
+    return at >= text.length || /[\]}]/.test(text[at]);
+  };
   const value = (path, key) => {
     space();
     const start = at;
@@ -24,7 +28,7 @@ export function locate(text, paths, form = (key) => key) {
     if (open === '"') string();
     else if (open === "{" || open === "[") {
       at++;
-      for (let index = 0; space(), at < text.length && !/[\]}]/.test(text[at]); index++) {
+      for (let index = 0; !isEnd(); index++) {
         if (open === "[") value(`${path}[${index}]`);
         else {
           const key = string();
@@ -111,7 +115,9 @@ function exact(parts) {
 /** A path, and all paths above it. */
 function ancestors(path) {
   const all = [path];
-  while (path) all.push((path = path.slice(0, Math.max(0, path.lastIndexOf("."), path.lastIndexOf("[")))));
+  for (let rest = path; rest; all.push(rest)) {
+    rest = rest.slice(0, Math.max(0, rest.lastIndexOf("."), rest.lastIndexOf("[")));
+  }
   return all;
 }
 

@@ -4,7 +4,9 @@ import { Judge } from "./judge.js";
 import { toHash } from "./link.js";
 import { tell } from "./story.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
+/** @type {[string, {method: string, headers?: Record<string, string>, credentials?: string}][]} */
 const REQUESTS = [
   ["A plain GET", { method: "GET" }],
   ["A form", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } }],
@@ -93,7 +95,7 @@ async function sendAll() {
         const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
         const result = await ask(frame, state.url, init);
         const same = foretold === !result.error;
-        [right, all] = [right + same, all + 1];
+        [right, all] = [right + Number(same), all + 1];
         showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
       }),
     );
@@ -112,7 +114,7 @@ function ask({ element, target }, url, init) {
   });
 }
 
-function stateOf(origin, { method, headers = {}, credentials }) {
+function stateOf(origin, { method, headers = {}, credentials = "omit" }) {
   return {
     policy: live.policy,
     origin,

@@ -1,6 +1,9 @@
 // The policy as a proxy's own configuration, ready to copy.
 
-/** {envoy, istio, gateway}: the texts for a policy that is JSON. Their originals, with more of the reasons, are in envoy/. */
+/**
+ * {envoy, istio, gateway}: the texts for a policy that is JSON. Their originals, with more of the reasons, are in
+ * envoy/.
+ */
 export function manifests(policyText) {
   const policy = JSON.parse(policyText.trim() || "{}");
   return { envoy: envoy(policyText.trim() || "{}"), istio: istio(policy), gateway: envoyGateway(policy) };

@@ -1,6 +1,6 @@
-// What browsers print when CORS stops a script, what it means, and what to change: the README's table and this page share
-// it. Every `chromium`, `firefox` and `webkit` wording was printed by that engine in a test; `others` holds wordings of
-// other versions and libraries.
+// What browsers print when CORS stops a script, what it means, and what to change: the README's table and this page
+// share it. Every `chromium`, `firefox` and `webkit` wording was printed by that engine in a test; `others` holds
+// wordings of other versions and libraries.
 //
 // In a wording, {name} stands for what differs from request to request.
 
@@ -29,9 +29,9 @@ export const MESSAGES = /** @type {Message[]} */ ([
     webkit: ["Origin {origin} is not allowed by Access-Control-Allow-Origin."],
     others: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ missing)"],
     remedy:
-      "List the origin in `allowOrigins` as the message writes it, with scheme and port. If it is listed, the access log " +
-      "says why it was refused. If the log has no reason, no policy governs this host or path, or a filter before the " +
-      "plugin answers: put the plugin first",
+      "List the origin in `allowOrigins` as the message writes it, with scheme and port. If it is listed, the access " +
+      "log says why it was refused. If the log has no reason, no policy governs this host or path, or a filter " +
+      "before the plugin answers: put the plugin first",
     kind: "origin",
   },
   {
@@ -39,19 +39,20 @@ export const MESSAGES = /** @type {Message[]} */ ([
     chromium: [`Access to fetch at '{url}' from origin 'null' has been blocked by CORS policy: ${NONE}`],
     webkit: ["Origin null is not allowed by Access-Control-Allow-Origin."],
     remedy:
-      "The page is a file or in a sandbox: serve it from an origin of its own. Or the request was redirected from one " +
-      'other origin to a second one: ask the second address directly. `allowOrigins: ["*"]` without credentials, or ' +
-      "`null`, lets every such page of any site read",
+      "The page is a file or in a sandbox: serve it from an origin of its own. Or the request was redirected from " +
+      'one other origin to a second one: ask the second address directly. `allowOrigins: ["*"]` without credentials, ' +
+      "or `null`, lets every such page of any site read",
     kind: "origin",
   },
   {
     cause: "The origin is not allowed after a redirect",
     chromium: [
-      `Access to fetch at '{url}' (redirected from '{from}') from origin '{origin}' has been blocked by CORS policy: ${NONE}`,
+      `Access to fetch at '{url}' (redirected from '{from}') from origin '{origin}' has been blocked by CORS policy: ` +
+        `${NONE}`,
     ],
     remedy:
-      "Ask the second address directly, or redirect within one origin: after a redirect between two foreign origins the " +
-      "browser sends `Origin: null`",
+      "Ask the second address directly, or redirect within one origin: after a redirect between two foreign origins " +
+      "the browser sends `Origin: null`",
     kind: "origin",
   },
   {
@@ -67,15 +68,16 @@ export const MESSAGES = /** @type {Message[]} */ ([
     chromium: ["Method patch is not allowed by Access-Control-Allow-Methods in preflight response."],
     others: ["Method patch is not allowed by Access-Control-Allow-Methods."],
     remedy:
-      "Write `PATCH` in the script: browsers put GET, HEAD, POST, PUT, DELETE and OPTIONS into upper case, and no other",
+      "Write `PATCH` in the script: browsers put GET, HEAD, POST, PUT, DELETE and OPTIONS into upper case, and no " +
+      "other",
     kind: "method",
   },
   {
     cause: "A request header is not allowed",
     chromium: ["Request header field {header} is not allowed by Access-Control-Allow-Headers in preflight response."],
     firefox: [
-      "(Reason: header ‘{header}’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight " +
-        "response).",
+      "(Reason: header ‘{header}’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS " +
+        "preflight response).",
     ],
     webkit: ["Request header field {header} is not allowed by Access-Control-Allow-Headers."],
     others: [
@@ -87,8 +89,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
   {
     cause: "Credentials are not allowed",
     chromium: [
-      "The value of the 'Access-Control-Allow-Credentials' header in the response is '{allowed}' which must be 'true' when " +
-        "the request's credentials mode is 'include'.",
+      "The value of the 'Access-Control-Allow-Credentials' header in the response is '{allowed}' which must be " +
+        "'true' when the request's credentials mode is 'include'.",
     ],
     firefox: ["(Reason: expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’)."],
     webkit: ['Credentials flag is true, but Access-Control-Allow-Credentials is not "true".'],
@@ -120,7 +122,9 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "The 'Access-Control-Allow-Origin' header contains multiple values '{value}', but only one is allowed.",
       "(Reason: Multiple CORS header ‘Access-Control-Allow-Origin’ not allowed)",
     ],
-    remedy: "Take the CORS headers out of the route's `response_headers_to_add`",
+    remedy:
+      "Take the CORS headers out of the route's `response_headers_to_add`, and every other CORS filter out of the " +
+      "chain",
   },
   {
     cause: "Another layer writes Access-Control-Allow-Origin",
@@ -131,8 +135,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
     ],
     remedy:
       "The filter writes the origin of the request or `*`, and nothing else. Take the header out of the route or the " +
-      "filter before the plugin that writes it; with `upstreamCors: keep` it is the upstream's own. A cache that ignores " +
-      "`Vary: Origin` gives one origin the answer of another, too",
+      "filter before the plugin that writes it; with `upstreamCors: keep` it is the upstream's own. A cache that " +
+      "ignores `Vary: Origin` gives one origin the answer of another, too",
   },
   {
     cause: "The preflight is answered with an error",
@@ -145,8 +149,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "Preflight response is not successful",
     ],
     remedy:
-      "The upstream answers preflights (`unmatchedPreflights: forward`) and knows none: list the origin here. A filter " +
-      "before the plugin, such as one that checks tokens, answers them as well: put the plugin first",
+      "The upstream answers preflights (`unmatchedPreflights: forward`) and knows none: list the origin here. A " +
+      "filter before the plugin, such as one that checks tokens, answers them as well: put the plugin first",
     kind: "status",
   },
   {
@@ -154,8 +158,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
     firefox: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 403."],
     webkit: ["Preflight response is not successful. Status code: 403"],
     remedy:
-      "The filter answers so where the origin is not allowed: list it in `allowOrigins`. If the access log has no reason, " +
-      "a filter before the plugin answers: put the plugin first",
+      "The filter answers so where the origin is not allowed: list it in `allowOrigins`. If the access log has no " +
+      "reason, a filter before the plugin answers: put the plugin first",
     kind: "origin",
   },
   {
@@ -165,8 +169,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
     webkit: ["Preflight response is not successful. Status code: {redirect}"],
     others: ["(Reason: CORS request external redirect not allowed)"],
     remedy:
-      "No policy governs this host or path, so that the route's redirect answers the preflight: add a rule; or use the " +
-      "address after the redirect",
+      "No policy governs this host or path, so that the route's redirect answers the preflight: add a rule; or use " +
+      "the address after the redirect",
     kind: "status",
   },
   {
@@ -237,7 +241,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "cannot load {url} due to access control checks",
     ],
     remedy:
-      "Safari prints two lines: paste the one before it, such as `Origin … is not allowed by Access-Control-Allow-Origin`",
+      "Safari prints two lines: paste the one before it, such as `Origin … is not allowed by " +
+      "Access-Control-Allow-Origin`",
     isVague: true,
   },
   {
@@ -247,9 +252,9 @@ export const MESSAGES = /** @type {Message[]} */ ([
     webkit: ["TypeError: Load failed"],
     others: ["net::ERR_FAILED", "NetworkError when attempting to fetch resource", "AxiosError: Network Error"],
     remedy:
-      "Scripts never learn why. Open the browser's console (F12) and paste the line that begins with `Access to fetch " +
-      "at` (Chromium), `Cross-Origin Request Blocked` (Firefox), or the line before `due to access control checks` " +
-      "(Safari). If there is none, it is not CORS: the server did not answer",
+      "Scripts never learn why. Open the browser's console (F12) and paste the line that begins with `Access to " +
+      "fetch at` (Chromium), `Cross-Origin Request Blocked` (Firefox), or the line before `due to access control " +
+      "checks` (Safari). If there is none, it is not CORS: the server did not answer",
     isVague: true,
   },
 ]);
@@ -282,7 +287,7 @@ export function fill(wording, values = {}) {
 export const straight = (text) => text.replace(/[‘’]/g, "'").replace(/[“”]/g, '"');
 
 /** A line that says why counts more than one that does not, and a longer wording more than a shorter one. */
-function weigh({ isVague }, wording) {
+function weigh({ isVague = false }, wording) {
   const fixed = wording.replace(/\{(\w+)\}/g, (place) => (place === "{redirect}" ? "302" : ""));
   return (isVague ? 0 : 10_000) + fixed.length;
 }

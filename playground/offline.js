@@ -1,19 +1,21 @@
 // Keeps a copy of the page for when there is no network; with a network, what is there is always newer.
 
-self.addEventListener("install", (event) => {
+const worker = /** @type {any} */ (self);
+
+worker.addEventListener("install", (event) => {
   event.waitUntil(
     caches
       .open(NAME)
       .then((cache) => cache.addAll(FILES))
-      .then(() => self.skipWaiting()),
+      .then(() => worker.skipWaiting()),
   );
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("fetch", (event) => {
   const { pathname } = new URL(event.request.url);
-  const path = pathname.slice(new URL("./", self.location).pathname.length) || "./";
+  const path = pathname.slice(new URL("./", location.href).pathname.length) || "./";
   if (event.request.method !== "GET" || !FILES.includes(path)) return;
   event.respondWith(
     fetch(event.request)

@@ -1,8 +1,8 @@
 // Reads what developers have at hand: a curl command, "Copy as fetch" or a handwritten call, a PowerShell command, a
 // request as it is sent, or the error on a browser's console.
 //
-// CORS looks at the names of headers and at few values. All other values, and those of the URL's query, are left out here,
-// so that no secret comes into the page and the link to it.
+// CORS looks at the names of headers and at few values. All other values, and those of the URL's query, are left out
+// here, so that no secret comes into the page and the link to it.
 
 import { isForbiddenRequestHeaderName } from "./browser.js";
 import { readCurl } from "./curl.js";
@@ -19,8 +19,9 @@ import { findMessage, straight } from "./messages.js";
  */
 
 /**
- * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes, message}. Only
- * what the text says is in `found`; `message` is a message of messages.js. Throws an error for people where it says nothing.
+ * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes, message}.
+ * Only what the text says is in `found`; `message` is a message of messages.js. Throws an error for people where it
+ * says nothing.
  */
 export function readPaste(text) {
   text = text.trim();
@@ -40,7 +41,8 @@ export function readPaste(text) {
     throw new Error(`This call is not read. Send it once in the browser, then paste its copy: ${COPY}.`);
   }
   throw new Error(
-    "This is not a curl command, a fetch(…) call, a request, or a CORS error of Chromium, Firefox or Safari in English. " +
+    "This is not a curl command, a fetch(…) call, a request, or a CORS error of Chromium, Firefox or Safari in " +
+      "English. " +
       `What you pasted is still there. To copy a request: ${COPY}.`,
   );
 }
@@ -53,7 +55,8 @@ function readFetch(text) {
   if (!isText(url)) {
     if (!url?.code || !options) {
       throw new Error(
-        'This fetch(…) call has no URL that can be read: write it in quotes, as in fetch("https://api.example.com/items")',
+        "This fetch(…) call has no URL that can be read: write it in quotes, as in " +
+          'fetch("https://api.example.com/items")',
       );
     }
     notes.push(`The URL is not in the call, only ${url.code.slice(0, 40)}: enter it.`);
@@ -141,7 +144,8 @@ function readRaw(text) {
 function asScript(kind, { url, method, headers, credentials = false, isCopy = false }, notes = []) {
   if (url !== undefined && !/^[a-z][a-z\d+.-]*:\/\/[^/?#]/i.test(url)) {
     throw new Error(
-      `${JSON.stringify(url.slice(0, 80))} is not a URL with a host; write it whole, as in https://api.example.com/orders`,
+      `${JSON.stringify(url.slice(0, 80))} is not a URL with a host; write it whole, as in ` +
+        `https://api.example.com/orders`,
     );
   }
   const take = (name) => headers.find(([own]) => own.toLowerCase() === name)?.[1];
@@ -186,10 +190,7 @@ function readConsole(text) {
   const plain = straight(text);
   const known = findMessage(text);
   const take = (pattern) => pattern.exec(plain)?.[1];
-  const chromium =
-    /Access to (.+?) at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS policy/.exec(
-      plain,
-    );
+  const chromium = CHROMIUM.exec(plain);
   const firefox = take(/Cross-Origin Request Blocked: [^\n]*? at '?(\S+?)'?\.? \(Reason: /);
   const failed = /\b([A-Z]+) (https?:\/\/\S+) net::ERR_FAILED/.exec(plain);
   // A line out of the middle of a message says something, too.
@@ -236,7 +237,7 @@ function readConsole(text) {
 }
 
 /** A URL without what only its server knows: user, values of the query and of path parameters, fragment. */
-export function withoutSecrets(url) {
+function withoutSecrets(url) {
   const [, start, path, query] = /^([a-z][a-z\d+.-]*:\/\/[^/?#]*)([^?#]*)(\?[^#]*)?/i.exec(url) ?? [];
   if (start === undefined) return url;
   const host = start.replace(/\/\/.*@/s, "//");
@@ -258,10 +259,13 @@ const standIn = (name) => (name.toLowerCase() === "content-type" ? "application/
 const ALWAYS_BROWSERS = new Set(["user-agent", "priority", "upgrade-insecure-requests"]);
 /** What they add at times: without their cache, when they ask whether a copy is good, of HTTP/2, as hints. */
 const PERHAPS_BROWSERS = new Set(
-  `cache-control pragma if-none-match if-modified-since if-range authority method path scheme save-data device-memory dpr
-  viewport-width width downlink ect rtt purpose x-client-data`.split(/\s+/),
+  `cache-control pragma if-none-match if-modified-since if-range authority method path scheme save-data
+  device-memory dpr viewport-width width downlink ect rtt purpose x-client-data`.split(/\s+/),
 );
 /** The headers whose value counts: https://fetch.spec.whatwg.org/#cors-safelisted-request-header */
 const LOOKED_AT = new Set(["accept", "accept-language", "content-language", "content-type", "range"]);
+/** What most messages of Chromium begin with. */
+const CHROMIUM =
+  /Access to (.+?) at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS policy/;
 const MAX_ORIGIN = 400;
 const COPY = "in DevTools' network panel, right-click it, Copy, Copy as cURL or Copy as fetch";

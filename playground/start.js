@@ -7,8 +7,8 @@ addEventListener(
     if (!verdict.textContent.startsWith("Loading")) return;
     verdict.textContent = "No verdict without the page's scripts";
     broken.textContent =
-      "The page's scripts did not load. They need a recent browser and a server, be it python3 -m http.server: from a " +
-      "file they do not run.";
+      "The page's scripts did not load. They need a recent browser and a server, be it python3 -m http.server: from " +
+      "a file they do not run.";
     broken.hidden = false;
   },
   true,

@@ -1,4 +1,5 @@
-// Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to change.
+// Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to
+// change.
 
 import { plan, run } from "./browser.js";
 
@@ -9,7 +10,7 @@ import { plan, run } from "./browser.js";
 export function tell(judge, policy, { origin, url, method, headers, credentials, upstream }) {
   const call = plan({ origin, url, method, headers, credentials });
   const result = run(call, (request) => governed(judge.send(request, upstream), policy));
-  const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(call, result)];
+  const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(result)];
   return {
     verdict: verdict(call, result),
     steps: steps.filter(Boolean),
@@ -22,9 +23,9 @@ export function besideMessage({ isHarmless, isVague, kind }, verdict) {
   if (isHarmless || isVague || verdict.good === undefined) return verdict;
   if (verdict.good) {
     const text =
-      "Under the policy on the left this request passes. So the answer in the message came from elsewhere: another " +
-      "filter, another host, or an old cache.";
-    return { ...verdict, title: "This policy is not what the message is about", text, good: undefined };
+      "Under this policy the request passes. So the answer in the message came from elsewhere: another filter, " +
+      "another host, or an old cache.";
+    return { ...verdict, title: "This policy is not the cause", text, good: undefined };
   }
   const text = verdict.kind === kind ? "It is what the message says." : "That is not what the message says.";
   return { ...verdict, text: `${verdict.text} ${text}` };
@@ -48,7 +49,12 @@ function verdict(call, { blocked, actual, readable }) {
         ? "The filter refused the request; the upstream never saw it."
         : "The request reached the upstream and was answered, but the script does not get the answer.",
   }[blocked.at];
-  return { good: false, kind: blocked.kind, title: "The browser blocks it", text: `${sentence(blocked.because)} ${text}` };
+  return {
+    good: false,
+    kind: blocked.kind,
+    title: "The browser blocks it",
+    text: `${sentence(blocked.because)} ${text}`,
+  };
 }
 
 function planStep(call) {
@@ -137,7 +143,7 @@ function untouched({ source, mode }) {
   return mode === "off" ? [info(`${governor(source)} is off: the request passes untouched`)] : [];
 }
 
-function scriptStep(call, { blocked, actual, readable, hidden }) {
+function scriptStep({ blocked, actual, readable, hidden }) {
   if (blocked) {
     const points = [
       info('fetch() rejects with "TypeError: Failed to fetch"; the reason is on the console, not for the script'),
@@ -166,13 +172,16 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
   const edits = (...fields) => object && fields.map((field) => ({ object, ...field }));
   if (!decided.source) {
     const text =
-      "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow the origin at the top level.";
+      "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow " +
+      "the origin at the top level.";
     return [{ text, edits: [{ object: [], field: "allowOrigins", add: [call.origin] }] }];
   }
   if (mode === "off") {
     return [
       {
-        text: `${governor(decided.source)} is off: the upstream alone decides, and has to allow it. Or change the mode.`,
+        text:
+          `${governor(decided.source)} is off: the upstream alone decides, and has to allow it. ` +
+          "Or change the mode.",
       },
     ];
   }
@@ -185,7 +194,9 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
       if (call.method === "patch") {
         return [
           {
-            text: "Write PATCH in upper case in the script: browsers leave it as it is, and methods are compared exactly.",
+            text:
+              "Write PATCH in upper case in the script: browsers leave it as it is, and methods are compared " +
+              "exactly.",
           },
         ];
       }
@@ -233,7 +244,8 @@ function originFixes(call, decided, of, edits) {
   }
   if (call.origin === "null") {
     const text =
-      'Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. Listing "null" would allow any site that sandboxes a frame.';
+      "Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. " +
+      'Listing "null" would allow any site that sandboxes a frame.';
     return [{ text }];
   }
   return [

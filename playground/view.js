@@ -1,6 +1,7 @@
 // Draws the story.
 
 const $ = (id) => document.getElementById(id);
+let announcing;
 
 /** Shows a story as story.js tells it; `apply` is called with the edits of a fix that is taken. */
 export function showStory({ verdict, steps, fixes }, apply) {
@@ -23,13 +24,14 @@ export function showMessage(message) {
   for (const [index, part] of message.remedy.split("`").entries()) {
     remedy.append(index % 2 ? element("code", "", part) : part);
   }
+  remedy.append(".");
   box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
 }
 
 /** Tells a screen reader the verdict alone, once typing has paused. */
 function announce(text) {
-  clearTimeout(announce.timer);
-  announce.timer = setTimeout(() => {
+  clearTimeout(announcing);
+  announcing = setTimeout(() => {
     if ($("announce").textContent !== text) $("announce").textContent = text;
   }, 600);
 }
@@ -115,7 +117,7 @@ function icon(state) {
     "stroke-linecap": "round",
     "stroke-linejoin": "round",
   })) {
-    path.setAttribute(name, value);
+    path.setAttribute(name, String(value));
   }
   svg.append(path);
   return svg;

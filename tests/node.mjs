@@ -56,7 +56,7 @@ async function soak(count) {
 }
 
 /** What is wrong with the module's answer to one case, in lines. */
-function check(plugin, { request, upstream, answer, verdict, receives = {} }) {
+function check(plugin, { request, upstream, answer, verdict, receives = { present: [], absent: [] } }) {
   let seen;
   try {
     seen = plugin.request({ ...request, upstream });
@@ -93,7 +93,10 @@ function isGoverned(name, from) {
 /** {name: [value of each line]} */
 function collect(lines) {
   const headers = {};
-  for (const [name, value] of lines) (headers[name.toLowerCase()] ??= []).push(value);
+  for (const [name, value] of lines) {
+    headers[name.toLowerCase()] ??= [];
+    headers[name.toLowerCase()].push(value);
+  }
   return headers;
 }
 

@@ -1,7 +1,7 @@
 // Holds the page's parts against the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
 //
-// The model of the browser gets every answer of the table that a browser can have asked for, and must let the script read
-// it exactly when the policy, read plainly, says so; the module's own explanation must agree. Then: what needs a
+// The model of the browser gets every answer of the table that a browser can have asked for, and must let the script
+// read it exactly when the policy, read plainly, says so; the module's own explanation must agree. Then: what needs a
 // preflight, what is read from pasted texts, links, and that every fix that the page offers does fix it.
 
 import assert from "node:assert/strict";
@@ -169,7 +169,7 @@ const call = {
   headers: [],
   credentials: false,
 };
-for (const [change, asks] of [
+for (const [change, asks] of /** @type {[object, string | undefined][]} */ ([
   [{}, undefined],
   [{ method: "post" }, undefined],
   [{ method: "put" }, "PUT "],
@@ -203,19 +203,19 @@ for (const [change, asks] of [
     undefined,
   ],
   [{ url: "https://app.example/", method: "DELETE", headers: [["X-A", "1"]] }, undefined],
-]) {
+])) {
   const { preflight } = plan({ ...call, ...change });
   const asked = preflight && Object.fromEntries(preflight.headers);
   const got = asked && `${asked["access-control-request-method"]} ${asked["access-control-request-headers"] ?? ""}`;
   assert.equal(got, asks, JSON.stringify(change));
   checked++;
 }
-for (const [change, because] of [
+for (const [change, because] of /** @type {[object, RegExp][]} */ ([
   [{ method: "TRACE" }, /no script can send TRACE/],
   [{ method: "a b" }, /is not a method/],
   [{ headers: [["a b", "c"]] }, /is not a header/],
   [{ url: "http://api.example/" }, /mixed content/],
-]) {
+])) {
   assert.match(plan({ ...call, ...change }).blocked, because);
   checked++;
 }
@@ -226,7 +226,7 @@ assert.throws(() => plan({ ...call, url: "api.example" }), /is not a URL/);
 
 const answer = (...headers) => ({ status: 200, headers: headers.map((line) => line.split(": ")) });
 const origin = "access-control-allow-origin: https://app.example";
-for (const [credentials, response, wrong] of [
+for (const [credentials, response, wrong] of /** @type {[boolean, any, string | undefined][]} */ ([
   [false, answer(), "origin"],
   [false, answer("access-control-allow-origin: *"), undefined],
   [true, answer("access-control-allow-origin: *"), "wildcard"],
@@ -235,7 +235,7 @@ for (const [credentials, response, wrong] of [
   [true, answer(origin, "access-control-allow-credentials: true"), undefined],
   [false, answer(origin, origin), "origin"],
   [false, answer("access-control-allow-origin: https://app.example/"), "origin"],
-]) {
+])) {
   assert.equal(checkCors({ ...call, credentials }, response)?.kind, wrong, JSON.stringify(response));
   checked++;
 }
@@ -280,7 +280,8 @@ for (const [text, expected] of [
   ['fetch("https://api.example/", null)', { url: "https://api.example/", method: "GET", headers: [] }],
   ['fetch("https://api.example/", {"headers": null})', { headers: [] }],
   [
-    "curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H 'Access-Control-Request-Headers: x-a, x-b'",
+    "curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H " +
+      "'Access-Control-Request-Headers: x-a, x-b'",
     {
       method: "DELETE",
       origin: "null",
@@ -291,23 +292,30 @@ for (const [text, expected] of [
     },
   ],
   [
-    'fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
+    'fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", ' +
+      '"credentials": "include"});',
     { method: "PATCH", credentials: true, headers: [["x-a", "…"]] },
   ],
   [
-    "Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
+    "Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: " +
+      "Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
     { url: "https://api.example/x", origin: "https://app.example", method: "PUT" },
   ],
   [
-    "Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
+    "Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The " +
+      "value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the " +
+      "request's credentials mode is 'include'.",
     { origin: "null", credentials: true },
   ],
   [
-    "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
+    "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at " +
+      "https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ " +
+      "from CORS preflight response).",
     { url: "https://api.example/", headers: [["x-a", "…"]] },
   ],
   [
-    "WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response code: 403",
+    "WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response " +
+      "code: 403",
     { url: "https://api.example/chat", method: undefined },
   ],
   [
@@ -365,7 +373,8 @@ function withoutSecret(text) {
   try {
     const { found = {}, notes, kind } = readPaste(text);
     const defaults = { ...REQUEST, policy: "{}" };
-    shown = `${decodeURIComponent(toHash({ ...defaults, ...found }, defaults))} ${JSON.stringify(found)} ${notes} ${kind}`;
+    const link = decodeURIComponent(toHash({ ...defaults, ...found }, defaults));
+    shown = `${link} ${JSON.stringify(found)} ${notes} ${kind}`;
   } catch (error) {
     shown = error.message;
   }
@@ -398,13 +407,18 @@ for (const url of urls) {
     `irm ${url} -Method Put`,
     `GET ${url} HTTP/1.1\nHost: api.example`,
     `GET ${url.replace(/^.*example/, "") || "/"} HTTP/1.1\nHost: api.example\nX: S3CR3T`,
-    `Access to fetch at '${url}' from origin 'https://app.example' has been blocked by CORS policy: It does not have HTTP ok status.`,
-    `Access to fetch at '${url}' (redirected from '${url}') from origin 'https://app.example' has been blocked by CORS policy: x`,
-    `Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘${url}’. (Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 200.`,
+    `Access to fetch at '${url}' from origin 'https://app.example' has been blocked by CORS policy: It does not have ` +
+      `HTTP ok status.`,
+    `Access to fetch at '${url}' (redirected from '${url}') from origin 'https://app.example' has been blocked by ` +
+      `CORS policy: x`,
+    `Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘${url}’. ` +
+      `(Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 200.`,
     `Fetch API cannot load ${url} due to access control checks.`,
-    `Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200\nFetch API cannot load ${url} due to access control checks.`,
+    `Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200\nFetch API cannot ` +
+      `load ${url} due to access control checks.`,
     `GET ${url} net::ERR_FAILED 200 (OK)`,
-    `WebSocket connection to '${url.replace("http", "ws")}' failed: Error during WebSocket handshake: Unexpected response code: 403`,
+    `WebSocket connection to '${url.replace("http", "ws")}' failed: Error during WebSocket handshake: Unexpected ` +
+      `response code: 403`,
   ]) {
     withoutSecret(text);
   }
@@ -418,7 +432,8 @@ for (const header of headerForms) {
     `fetch("https://api.example/", {"headers": {"${name}": "${value}"}})`,
     `fetch(url, {headers: {'${name}': \`${value}\`}, body: 'S3CR3T'})`,
     `fetch(url, {headers: [['${name}', 'S3CR3T' + x]], body: S3CR3T, method})`,
-    `Invoke-RestMethod https://api.example/ -Headers @{ ${/^\w+$/.test(name) ? name : `'${name}'`} = "${value}" } -Body 'S3CR3T'`,
+    `Invoke-RestMethod https://api.example/ -Headers @{ ${/^\w+$/.test(name) ? name : `'${name}'`} = "${value}" } ` +
+      `-Body 'S3CR3T'`,
     `GET /x HTTP/1.1\nHost: api.example\n${header}`,
     `:authority: api.example\n:path: /?S3CR3T\n${header}`,
   ]) {
@@ -438,7 +453,7 @@ for (const message of MESSAGES) {
   for (const wording of wordings(message)) {
     const isSocket = wording.includes("WebSocket") || wording.includes("establish a connection");
     const line = fill(wording, { ...places, ...(isSocket ? { url: "wss://api.example/x" } : {}) });
-    const noise = `VM12:1 Uncaught (in promise) TypeError: Failed to fetch\n    at <anonymous>:1:1\n${line}\n\tat app.js:7`;
+    const noise = `VM12:1 Uncaught (in promise) TypeError: Failed to fetch\n    at x.js:1:1\n${line}\n\tat app.js:7`;
     for (const text of message.isVague ? [line] : [line, noise, straight(line), line.replaceAll("'", "’")]) {
       const read = readPaste(text);
       assert.equal(read.kind, "console error", text);
@@ -493,7 +508,7 @@ for (const nonsense of [
 ]) {
   assert.throws(
     () => readPaste(nonsense),
-    (error) => error.constructor === Error && error.message.length > 20,
+    (/** @type {any} */ error) => error.constructor === Error && error.message.length > 20,
     nonsense.slice(0, 40),
   );
   checked++;
@@ -574,9 +589,9 @@ for (const { id, policy, request } of EXAMPLES) {
   }
 }
 
-// A policy whose name has a dot is mended where it stands; one that is off is not, and none is widened in its stead.
+// A policy whose name has a dot is fixed in its place; one that is off is not, and none is widened in its stead.
 const api = { hostnames: ["api.example.com"] };
-for (const [config, mend] of [
+for (const [config, fix] of /** @type {[object, (config: any) => void][]} */ ([
   [
     {
       rules: [{ match: api, policyRef: "a.b_c" }],
@@ -598,10 +613,10 @@ for (const [config, mend] of [
     () => {},
   ],
   [{ rules: [{ match: { hostnames: ["docs.example.com"] }, policy: { allowOrigins: ["*"] } }], mode: "off" }, () => {}],
-]) {
+])) {
   const before = JSON.stringify(config, null, 2);
   const after = fixAll(before, { ...REQUEST, method: "PUT", upstream: { status: 200, headers: [] } }, before);
-  mend(config);
+  fix(config);
   assert.deepEqual(JSON.parse(after), config);
 }
 

@@ -1,7 +1,7 @@
 // Holds the page against the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
 //
-// For every example and some changes of its request, both conclude the same, for the same reason, from the same answers,
-// and advise the same.
+// For every example and some changes of its request, both conclude the same, for the same reason, from the same
+// answers, and advise the same.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -57,7 +57,8 @@ for (const { id, policy, request } of EXAMPLES) {
     // The command line names what is listed, the page what is there.
     const listed = told.exposed.map((name) => name.toLowerCase());
     if (!call.sameOrigin) for (const name of readable) assert(listed.includes(name), `${title}: ${name}`);
-    // Under shadow the page says first that nothing is enforced; it names all headers that are missing, not the first alone.
+    // Under shadow the page says first that nothing is enforced; it names all headers that are missing, not the first
+    // alone.
     if (told.remedy && !/"mode": "shadow"/.test(policy)) {
       const [advice] = tell(judge, JSON.parse(policy), { ...fetched, upstream: { status: 200, headers: [] } }).fixes;
       const said = advice.text.replace(/(add "[^"]+")(, "[^"]+")+/i, "$1").toLowerCase();

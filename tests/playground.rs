@@ -268,8 +268,10 @@ fn pasted_texts_are_read_and_nonsense_stays() {
         read,
         "Read as a console error\nhttps://evil.example\nhttps://api.example.com/x\n✕ The browser blocks it"
     );
-    let said = page.text("return [$('#message h3').textContent, $('#verdict-text').textContent].join('\\n')");
-    let says_both = said.starts_with("The origin is not allowed\n") && said.ends_with("It is what the message says.");
+    let said = page
+        .text("return [$('#message h3').textContent, $('#verdict-text').textContent].join('\\n')");
+    let says_both = said.starts_with("The origin is not allowed\n")
+        && said.ends_with("It is what the message says.");
     assert!(says_both, "{said}");
     for nonsense in [
         "'hello'",
@@ -327,9 +329,9 @@ fn a_message_is_answered_before_the_policy() {
     ));
     assert_eq!(
         said,
-        "The message meansTwo layers write Access-Control-Allow-OriginTake the CORS headers out of the route's response_headers_to_add\n\
-        https://api.example.com/x?key=…\nThis policy is not what the message is about\n\
-        Under the policy on the left this request passes. So the answer in the message came from elsewhere: another filter, another host, or an old cache.\n\
+        "The message meansTwo layers write Access-Control-Allow-OriginTake the CORS headers out of the route's response_headers_to_add, and every other CORS filter out of the chain.\n\
+        https://api.example.com/x?key=…\nThis policy is not the cause\n\
+        Under this policy the request passes. So the answer in the message came from elsewhere: another filter, another host, or an old cache.\n\
         true"
     );
     // A line that does not say why leaves the request as it is; another request is not the message's.
@@ -669,7 +671,7 @@ fn the_live_pages_frame_serves_no_other_site() {
     let browser = Browser::start();
     // Whether a message is answered, asked of pages of both.
     let answered = |port: u16| {
-        browser.open(&format!("http://127.0.0.1:{port}/live-frame.html"));
+        browser.open(&format!("http://127.0.0.1:{port}/live.html"));
         let asked = browser.run(
             &format!(
                 "{HELPERS}
@@ -682,7 +684,7 @@ fn the_live_pages_frame_serves_no_other_site() {
                 if (said.length) return String(said);
                 frame.contentWindow.postMessage({{ id: 1, url: '/', init: {{}} }}, '*');
                 await sleep(500);
-                return said.some(({{ id }}) => id === 1);",
+                return said.some(({{ id, result }}) => id === 1 && result.status === 200);",
                 site.port
             ),
             Value::Null,
