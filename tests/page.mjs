@@ -327,6 +327,104 @@ for (const [text, expected] of [
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
   checked++;
 }
+// Calls and requests as people write them: what stands in them is read, and what does not is asked for.
+for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][]} */ ([
+  ["fetch(url, {method: 'PUT'})", { url: undefined, method: "PUT" }, /The URL is not in the call, only url: enter it/],
+  [
+    "const answer = await fetch(`https://api.example/items/${id}?token=${token}`, {\n  method: 'patch', // a note\n" +
+      "  headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + token, 'x-b': f(1, [2]), [name]: 3 },\n" +
+      "  credentials: 'include', body: JSON.stringify({ a: [1, '}'] }), ...rest,\n}).then((answer) => answer.json());",
+    {
+      url: "https://api.example/items/…?token=…",
+      method: "patch",
+      credentials: true,
+      headers: [
+        ["Content-Type", "application/json"],
+        ["Authorization", "…"],
+        ["x-b", "…"],
+      ],
+    },
+  ],
+  ["fetch('https://api.example/', options)", { method: "GET" }, /What options holds is not in the call: enter it/],
+  [
+    "fetch('https://api.example/', { method, headers })",
+    { headers: [] },
+    /The method is not in .* names of the headers/,
+  ],
+  ["fetch('https://api.example/', {headers: [['x-a', 'b']], mode: 'no-cors'})", { headers: [["x-a", "…"]] }, /no-cors/],
+  ['window.fetch("https://api.example/\\u0061", undefined);', { url: "https://api.example/a", headers: [] }],
+  [
+    "irm https://api.example/x -Method Put -Headers @{ 'X-A' = 'it''s'; Accept = \"text/html\" } -Body '{}'",
+    {
+      url: "https://api.example/x",
+      method: "PUT",
+      headers: [
+        ["X-A", "…"],
+        ["Accept", "text/html"],
+        ["content-type", "application/x-www-form-urlencoded"],
+      ],
+    },
+  ],
+  [
+    "OPTIONS /items HTTP/1.1\r\nHost: api.example:8443\r\nOrigin: https://app.example\r\n" +
+      "Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: content-type,x-a\r\n\r\n",
+    {
+      url: "https://api.example:8443/items",
+      method: "PUT",
+      origin: "https://app.example",
+      headers: [
+        ["content-type", "application/json"],
+        ["x-a", "…"],
+      ],
+    },
+    /read as the PUT/,
+  ],
+  [
+    "OPTIONS /items HTTP/1.1\nOrigin: https://app.example",
+    { url: undefined, method: "OPTIONS", origin: "https://app.example" },
+    /no host/,
+  ],
+  [
+    "Origin: https://app.example\nAccess-Control-Request-Method: DELETE",
+    { method: "DELETE", origin: "https://app.example" },
+  ],
+  [
+    ":authority: api.example\n:method: POST\n:path: /x?a=b\n:scheme: http\norigin: null\ncontent-type: text/plain",
+    { url: "http://api.example/x?a=…", method: "POST", origin: "null", headers: [["content-type", "text/plain"]] },
+  ],
+  ["GET https://api.example/x?a=b net::ERR_FAILED 200 (OK)", { url: "https://api.example/x?a=…", method: "GET" }],
+  // Over plain http a copy has no Sec-Fetch-Mode that tells it from a script's own request.
+  [
+    'fetch("http://api.example/", {"headers": {"cache-control": "no-cache"}, "referrer": "http://app.example/",\n' +
+      '  "referrerPolicy": "origin", "body": null, "method": "GET", "mode": "cors", "credentials": "omit"});',
+    { headers: [], origin: "http://app.example" },
+    /If your script sets it, add it back/,
+  ],
+  [
+    '$session.UserAgent = "x"\nInvoke-WebRequest -Uri "http://api.example/" -Headers @{\n"pragma"="no-cache"\n}',
+    { headers: [] },
+    /add it back/,
+  ],
+  ["curl http://api.example/ -H 'User-Agent: Mozilla/5.0' -H 'Pragma: no-cache'", { headers: [] }, /add it back/],
+])) {
+  const { found, notes } = readPaste(text);
+  for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
+  assert.match(`${notes.join(" ")} `, asks, text);
+  checked++;
+}
+for (const [text, says] of /** @type {[string, RegExp][]} */ ([
+  ["axios.put('https://api.example/', {})", /Send it once in the browser, then paste its copy: .*Copy as cURL/],
+  ["const xhr = new XMLHttpRequest();\nxhr.open('PUT', url)", /This call is not read/],
+  ["fetch(request)", /write it in quotes/],
+  ["fetch('https://api.example/', {method: 'PUT'", /Paste it whole/],
+  ["Invoke-WebRequest -Uri $url", /write it after -Uri/],
+  ['curl ^"https://api.example/', /is not closed/],
+  ["GET /x", /To copy a request/],
+])) {
+  assert.throws(() => readPaste(text), says, text);
+  checked++;
+}
+
 // What each browser copies of one and the same request is read as what its script set, and holds no secret.
 const pastes = new URL("pastes/", here);
 for (const file of readdirSync(pastes)) {
@@ -453,7 +551,7 @@ for (const message of MESSAGES) {
   for (const wording of wordings(message)) {
     const isSocket = wording.includes("WebSocket") || wording.includes("establish a connection");
     const line = fill(wording, { ...places, ...(isSocket ? { url: "wss://api.example/x" } : {}) });
-    const noise = `VM12:1 Uncaught (in promise) TypeError: Failed to fetch\n    at x.js:1:1\n${line}\n\tat app.js:7`;
+    const noise = `TypeError: NetworkError when attempting to fetch resource.\n    at x.js:1:1\n${line}\n\tat app.js:7`;
     for (const text of message.isVague ? [line] : [line, noise, straight(line), line.replaceAll("'", "’")]) {
       const read = readPaste(text);
       assert.equal(read.kind, "console error", text);
