@@ -332,7 +332,7 @@ for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][
   ["fetch(url, {method: 'PUT'})", { url: undefined, method: "PUT" }, /The URL is not in the call, only url: enter it/],
   [
     "const answer = await fetch(`https://api.example/items/${id}?token=${token}`, {\n  method: 'patch', // a note\n" +
-      "  headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + token, 'x-b': f(1, [2]), [name]: 3 },\n" +
+      "  headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + t, 'x-b': f(1, [2]), [name]: 3 },\n" +
       "  credentials: 'include', body: JSON.stringify({ a: [1, '}'] }), ...rest,\n}).then((answer) => answer.json());",
     {
       url: "https://api.example/items/…?token=…",
