@@ -5,8 +5,10 @@
  */
 export function readCurl(text) {
   const isWindows = /\^["\r\n]/.test(text);
-  const words = (isWindows ? splitWindows(text) : split(text)).slice(1);
-  const request = { url: undefined, method: undefined, headers: [], credentials: false };
+  const all = (isWindows ? splitWindows(text) : split(text)).slice(1);
+  const next = all.findIndex((word, index) => /^curl(\.exe)?$/.test(word) && /^[;&]+$/.test(all[index - 1]));
+  const words = next < 0 ? all : all.slice(0, next - 1);
+  const request = { url: undefined, method: undefined, headers: [], credentials: false, isFirst: next >= 0 };
   const header = (line) => {
     const [, name, value] = /^([^:;]+)[:;]\s*([\s\S]*)$/.exec(line) ?? [];
     if (name) request.headers.push([name.trim(), value.trim()]);

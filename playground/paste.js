@@ -30,7 +30,10 @@ export function readPaste(text) {
     throw new Error("That is over 100,000 characters: not a command, and not an error message.");
   }
   const command = text.replace(/^(\$|>|PS [^>\n]*>) +/, "");
-  if (/^curl(\.exe)?\s/.test(command) || command === "curl") return asScript("curl command", readCurl(command));
+  if (/^curl(\.exe)?(\s|$)/.test(command)) {
+    const { isFirst, ...request } = readCurl(command);
+    return asScript("curl command", request, isFirst ? ["There are several commands: the first is read."] : []);
+  }
   if (/^(const \w+ = |return )?(await )?(window\.)?fetch\s*\(/.test(command)) return readFetch(command);
   if (/\b(Invoke-(WebRequest|RestMethod)|iwr|irm)\b/i.test(command)) return readPowerShell(command);
   const raw = readRaw(text);
