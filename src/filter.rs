@@ -3,16 +3,16 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use cors::config;
+use cors::counter::Counter;
+use cors::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
+use cors::policy::{Mode, Policy};
+use cors::report::{Problems, Report};
+use cors::verdict::{Reason, Verdict};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
-use crate::config;
-use crate::counter::Counter;
-use crate::host::{self, HeaderMap, Level, Metric};
-use crate::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
-use crate::policy::{Mode, Policy};
-use crate::report::{Problems, Report};
-use crate::verdict::{Reason, Verdict};
+use super::host::{self, HeaderMap, Level, Metric};
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
@@ -76,7 +76,7 @@ impl HttpContext for Http {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
         assert!(
-            crate::request::Headers::value(&headers, "x-panic-switch").is_none(),
+            cors::request::Headers::value(&headers, "x-panic-switch").is_none(),
             "told to"
         );
         let governed = self.shared.plugin.govern(&headers);

@@ -9,9 +9,9 @@
     reason = "the host is reached through extern functions only"
 )]
 
-use crate::pairs;
-use crate::request::{Headers, HeadersMut};
-use crate::verdict::Reply;
+use cors::pairs;
+use cors::request::{Headers, HeadersMut};
+use cors::verdict::Reply;
 
 /// A header map of the stream whose callback runs.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ pub fn log(level: Level, text: &str) {
     }
 }
 
-/// What is left to do at a panic: scripts/prune lets those of the shipped module end here, not in the
+/// What is left to do at a panic: tools/wasm-link lets those of the shipped module end here, not in the
 /// standard library's printer. No message, which would have to be allocated: the place tells enough.
 #[cfg(target_os = "wasi")]
 #[unsafe(no_mangle)]

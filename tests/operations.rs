@@ -1,7 +1,5 @@
 //! What envoy/operations.md says of Envoy, tried on one.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;

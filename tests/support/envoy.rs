@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -401,7 +401,7 @@ pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("ENVOY_BIN") {
         return path.into();
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/envoy");
+    let script = super::root().join("scripts/envoy");
     let output = Command::new(script)
         .arg("--path")
         .stderr(Stdio::inherit())
@@ -418,7 +418,7 @@ pub fn binary() -> PathBuf {
 
 /// The module under test: `CORS_WASM`, or what `scripts/build` made.
 pub fn module() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/cors.wasm");
+    let built = super::root().join("dist/cors.wasm");
     let path = std::env::var_os("CORS_WASM").map_or(built, PathBuf::from);
     assert!(
         path.is_file(),
