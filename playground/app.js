@@ -9,7 +9,7 @@ import { fromHash, readHeaders, toHash } from "./link.js";
 import { manifests } from "./manifests.js";
 import { readPaste } from "./paste.js";
 import { besideMessage, tell } from "./story.js";
-import { showMessage, showStory } from "./view.js";
+import { showLines, showMessage, showStory } from "./view.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -306,12 +306,12 @@ function takePaste() {
       $("credentials").checked = credentials ?? false;
     }
     said.className = "";
-    said.textContent = [`Read as a ${kind}.`, ...notes].join(" ");
+    showLines(said, [`Read as a ${kind}.`, ...notes]);
     message = read;
     showMessage(message);
     update();
     // What was read, what it means and the verdict come into view together, as far as there is room.
-    $("paste-read").scrollIntoView({ block: "start" });
+    said.parentElement.scrollIntoView({ block: "start" });
   } catch (error) {
     said.className = "bad";
     said.textContent = error.message;

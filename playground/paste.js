@@ -156,7 +156,6 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   if (url === undefined)
     notes.push(...(notes.some((note) => /URL/.test(note)) ? [] : ["It has no host: enter the URL."]));
   else found.url = withoutSecrets(url);
-  if (found.url && found.url !== url) notes.push("Values of the URL's query are left out: CORS does not look at them.");
   if (take("origin")) found.origin = take("origin").slice(0, MAX_ORIGIN);
   else notes.push("It has no origin: enter the page that the script runs on.");
   if (take("cookie")) found.credentials = true;
@@ -177,13 +176,13 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? value : "…"]);
   const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(origin|cookie)$/i.test(name));
   const perhaps = headers.filter(([name]) => isPerhaps(name));
-  if (dropped.length) notes.push(`Left out what the browser sets itself: ${names(dropped)}.`);
   if (perhaps.length) {
     const it = perhaps.length > 1 ? "them" : "it";
     notes.push(`Browsers add ${names(perhaps)} too: left out. If your script sets ${it}, add ${it} back.`);
   }
-  if (own.some(([name]) => !LOOKED_AT.has(name.toLowerCase()))) {
-    notes.push("Values of other headers are left out: CORS looks at their names alone.");
+  if (dropped.length) notes.push(`Left out what the browser sets itself: ${names(dropped)}.`);
+  if (found.url !== url || own.some(([name]) => !LOOKED_AT.has(name.toLowerCase()))) {
+    notes.push("Values that CORS does not look at are left out.");
   }
   return { kind, found, notes };
 }

@@ -14,6 +14,11 @@ export function showStory({ verdict, steps, fixes }, apply) {
   announce(`${verdict.title}. ${verdict.text}`);
 }
 
+/** Shows lines of text, one below the other. */
+export function showLines(box, lines) {
+  box.replaceChildren(...lines.flatMap((line) => [element("span", "", line), " "]));
+}
+
 /** Shows what a message of a browser's console means, and what to change; none hides it. */
 export function showMessage(message) {
   const box = $("message");
