@@ -293,10 +293,11 @@ function weigh({ isVague = false }, wording) {
 }
 
 function pattern(wording) {
-  const parts = straight(wording).split(/\{(\w+)\}/);
+  // Who copies a line often leaves its last dot; a URL has dots too, so the one behind it counts.
+  const isUrlLast = wording.endsWith("{url}.");
+  const parts = straight(isUrlLast ? wording : wording.replace(/\.$/, "")).split(/\{(\w+)\}/);
   const source = parts.map((part, index) => (index % 2 ? `(?<${part}>${PLACES[part].pattern})` : literal(part)));
-  // A URL has dots too: the one at the end is followed by nothing.
-  return new RegExp(source.join("") + (wording.endsWith("{url}.") ? "(?!\\S)" : ""));
+  return new RegExp(source.join("") + (isUrlLast ? "(?!\\S)" : ""));
 }
 
 /** Text as a pattern; what Chromium adds about the preflight, and what asks, may be anything. */

@@ -14,7 +14,7 @@ import { fromHash, toHash } from "../playground/link.js";
 import { manifests } from "../playground/manifests.js";
 import { fill, MESSAGES, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
-import { tell } from "../playground/story.js";
+import { besideMessage, tell } from "../playground/story.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
@@ -581,6 +581,35 @@ for (const message of MESSAGES) {
       checked++;
     }
   }
+}
+// Beside a message, the verdict says whether this policy can be what it is about.
+const from =
+  "Access to fetch at 'https://api.example/' from origin 'https://app.example' has been blocked by CORS policy:";
+const [it, other, elsewhere] = ["It is what the message says", "not what the message says", "came from elsewhere"];
+const app = { allowOrigins: ["https://app.example"] };
+const socket = fill(
+  MESSAGES.flatMap(wordings).find((wording) => wording.startsWith("WebSocket")),
+  { url: "wss://api.example/" },
+);
+for (const [policy, line, says] of /** @type {[object, string, string][]} */ ([
+  [app, `${from} Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.`, it],
+  [{ ...app, allowMethods: ["PUT"] }, `${from} Method PUT is not allowed by Access-Control-Allow-Methods`, elsewhere],
+  [{ allowOrigins: ["https://c.example"] }, `${from} Method PUT is not allowed by Access-Control-Allow-Methods`, other],
+  [app, `${from} Request header field x-one is not allowed by Access-Control-Allow-Headers`, it],
+  [app, "Origin https://b.example is not allowed by Access-Control-Allow-Origin.", it],
+  [app, "Origin https://app.example is not allowed by Access-Control-Allow-Origin.", elsewhere],
+  [app, `${from} ${MESSAGES.find(({ kind }) => kind === "credentials").chromium[0]}`, it],
+  [{ allowOrigins: ["*"] }, `${from} ${MESSAGES.find(({ kind }) => kind === "wildcard").chromium[0]}`, it],
+  [{ allowOrigins: ["https://c.example"], unmatchedRequests: "reject" }, socket, it],
+  [app, socket, elsewhere],
+  [app, 'Refused to get unsafe header "x-request-id"', "Status 200"],
+])) {
+  const { found, message } = readPaste(line);
+  const fetched = { ...call, headers: [], ...found, upstream: { status: 200, headers: [] } };
+  assert(judge.configure(JSON.stringify(policy)).ok, line);
+  const { verdict } = tell(judge, policy, { ...fetched, method: found.method ?? "GET" });
+  assert.match(besideMessage(message, verdict).text, new RegExp(says), `${line}\n${JSON.stringify(policy)}`);
+  checked++;
 }
 // The README's two tables are the data's.
 const code = (text) => (text.includes("`") ? `\`\`${text}\`\`` : `\`${text}\``);
