@@ -38,8 +38,7 @@ function verdict(call, { blocked, actual, readable }) {
     const text = rejected
       ? "The answer is the filter's 403."
       : `Status ${actual.status}, the body, and ${count(readable.length, "header")}.`;
-    const kind = rejected ? "origin" : undefined;
-    return { good: !rejected, kind, title: rejected ? "The filter refuses the request" : title, text };
+    return { good: !rejected, title: rejected ? "The filter refuses the request" : title, text };
   }
   const text = {
     call: "Nothing is sent.",
