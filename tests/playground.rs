@@ -332,6 +332,13 @@ fn a_message_is_answered_before_the_policy() {
         Under this policy the request passes. So the answer in the message came from elsewhere: another filter, another host, or an old cache.\n\
         true"
     );
+    for (width, scheme) in [(1280, "light"), (320, "dark")] {
+        page.emulate(width, 700, scheme);
+        assert_eq!(page.run(CONTRAST), json!([]), "{width} {scheme}");
+        let scrolls =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(page.run(scrolls), json!(0), "{width}");
+    }
     // A line that does not say why leaves the request as it is; another request is not the message's.
     let said = page.text(
         "set('#pasted', 'TypeError: Failed to fetch'); $('#paste-read').click(); await verdict();
