@@ -304,7 +304,7 @@ function pattern(wording) {
 function literal(text) {
   return text
     .replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")
-    .replace("Access to fetch at", "Access to .+? at")
+    .replace("Access to fetch at", "Access to [\\w ]{1,30}? at")
     .replace("blocked by CORS policy: ", `$&(?:${PREFLIGHT})?`);
 }
 

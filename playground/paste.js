@@ -4,7 +4,7 @@
 // CORS looks at the names of headers and at few values. All other values, and those of the URL's query, are left out
 // here, so that no secret comes into the page and the link to it.
 
-import { isForbiddenRequestHeaderName } from "./browser.js";
+import { isForbiddenRequestHeaderName, isToken } from "./browser.js";
 import { readCurl } from "./curl.js";
 import { readArguments } from "./literal.js";
 import { findMessage, straight } from "./messages.js";
@@ -74,9 +74,7 @@ function readFetch(text) {
   const request = {
     url: isText(url) ? url : undefined,
     method: isText(method) ? method : "GET",
-    headers: entries
-      .filter((entry) => isText(entry[0]))
-      .map(([name, value]) => [name, isText(value) ? value : (value?.code ?? "…")]),
+    headers: entries.filter((entry) => isText(entry[0])).map(([name, value]) => [name, isText(value) ? value : "…"]),
     credentials: credentials === "include",
     // Scripts rarely write these, and browsers' copies always.
     isCopy: Boolean(mode && (referrer || referrerPolicy)),
@@ -147,7 +145,7 @@ function readRaw(text) {
 function asScript(kind, { url, method, headers, credentials = false, isCopy = false }, notes = []) {
   if (url !== undefined && !/^[a-z][a-z\d+.-]*:\/\/[^/?#]/i.test(url)) {
     throw new Error(
-      `${JSON.stringify(url.slice(0, 80))} is not a URL with a host; write it whole, as in ` +
+      `${JSON.stringify(url.split(/[?#]/)[0].slice(0, 80))} is not a URL with a host; write it whole, as in ` +
         `https://api.example.com/orders`,
     );
   }
@@ -172,8 +170,10 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
     isForbiddenRequestHeaderName(name) || name.startsWith(":") || ALWAYS_BROWSERS.has(name.toLowerCase());
   const isPerhaps = (name) => isMarked && !isBrowsers(name) && PERHAPS_BROWSERS.has(name.toLowerCase());
   const names = (list) => [...new Set(list.map(([name]) => name))].join(", ");
-  const own = headers.filter(([name]) => !isBrowsers(name) && !isPerhaps(name));
-  found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? value : "…"]);
+  const own = headers.filter(([name]) => isToken(name) && !isBrowsers(name) && !isPerhaps(name));
+  found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? plain(value) : "…"]);
+  const isBroken = ([name]) => !isToken(name) && !isBrowsers(name);
+  if (headers.some(isBroken)) notes.push("The name of a header could not be read: check the headers.");
   const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(origin|cookie)$/i.test(name));
   const perhaps = headers.filter(([name]) => isPerhaps(name));
   if (perhaps.length) {
@@ -193,7 +193,7 @@ function readConsole(text) {
   const known = findMessage(text);
   const take = (pattern) => pattern.exec(plain)?.[1];
   const chromium = CHROMIUM.exec(plain);
-  const firefox = take(/Cross-Origin Request Blocked: [^\n]*? at '?(\S+?)'?\.? \(Reason: /);
+  const firefox = take(/Cross-Origin Request Blocked: [^\n]{0,120}? at '?(\S+?)'?\.? \(Reason: /);
   const failed = /\b([A-Z]+) (https?:\/\/\S+) net::ERR_FAILED/.exec(plain);
   // A line out of the middle of a message says something, too.
   const isPart = /Access-Control-(Allow|Request)-[A-Z]/.test(plain);
@@ -202,9 +202,9 @@ function readConsole(text) {
   const { message, names = {} } = known ?? {};
   const found = {};
   const notes = [];
-  const origin = chromium?.[3] ?? (names.origin && message?.kind === "origin" ? names.origin : undefined);
+  const origin = chromium?.[2] ?? (names.origin && message?.kind === "origin" ? names.origin : undefined);
   const safari = take(/cannot load (?:image |script |stylesheet |font )?(\w+:\/\/\S+?)\.?(?: |$)/im);
-  const url = (chromium?.[2] ?? firefox ?? failed?.[2] ?? safari ?? names.url)?.replace(/^ws/, "http");
+  const url = (chromium?.[1] ?? firefox ?? failed?.[2] ?? safari ?? names.url)?.replace(/^ws/, "http");
   const isNull = message?.cause === "The origin is null";
   if (origin || isNull) found.origin = isNull ? "null" : origin.slice(0, MAX_ORIGIN);
   if (url) found.url = withoutSecrets(url);
@@ -254,6 +254,9 @@ function isMark(name, value) {
   return /^(sec-(fetch|ch|gpc)|priority$)/i.test(name) || (/^user-agent$/i.test(name) && /^Mozilla\/5\.0/.test(value));
 }
 
+/** A value that CORS looks at. What is not plainly of its kind may be anything; quotes make it as unsafe as it was. */
+const plain = (value) => (/^[\w*+./;=, "-]{0,256}$/.test(value) || value === "…" ? value : '"…"');
+
 /** A value for a header whose name alone is known: JSON is what makes a browser ask for this name. */
 const standIn = (name) => (name.toLowerCase() === "content-type" ? "application/json" : "…");
 
@@ -268,6 +271,6 @@ const PERHAPS_BROWSERS = new Set(
 const LOOKED_AT = new Set(["accept", "accept-language", "content-language", "content-type", "range"]);
 /** What most messages of Chromium begin with. */
 const CHROMIUM =
-  /Access to (.+?) at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS policy/;
+  /Access to [\w ]{1,30}? at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS policy/;
 const MAX_ORIGIN = 400;
 const COPY = "in DevTools' network panel, right-click it, Copy, Copy as cURL or Copy as fetch";

@@ -345,6 +345,17 @@ for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][
       ],
     },
   ],
+  [
+    "fetch('https://api.example/', {headers: {Accept: 'a: \"b\"', 'Content-Type': t, Range: 'bytes=0-9', 'a b': 1}})",
+    {
+      headers: [
+        ["Accept", '"…"'],
+        ["Content-Type", "…"],
+        ["Range", "bytes=0-9"],
+      ],
+    },
+    /The name of a header could not be read/,
+  ],
   ["fetch('https://api.example/', options)", { method: "GET" }, /What options holds is not in the call: enter it/],
   [
     "fetch('https://api.example/', { method, headers })",
@@ -654,6 +665,29 @@ for (const nonsense of [
     (/** @type {any} */ error) => error.constructor === Error && error.message.length > 20,
     nonsense.slice(0, 40),
   );
+  checked++;
+}
+
+// Nothing that is pasted takes long to read or refuse.
+for (const part of [
+  "Access to fetch at 'a' ",
+  "Cross-Origin Request Blocked: at ' ",
+  "Access-Control-Allow-Origin' does not match '",
+  "curl ^\\^",
+  "fetch([{a:",
+  'irm -Uri "`',
+  "a: b\n",
+  "GET http://a;b=",
+]) {
+  const start = performance.now();
+  for (const before of ["", "curl 'http://a/' ", 'fetch("http://a/", ', "GET / HTTP/1.1\n"]) {
+    try {
+      readPaste((before + part.repeat(100_000 / part.length)).slice(0, 100_000));
+    } catch (error) {
+      assert.equal(error.constructor, Error, error.stack);
+    }
+  }
+  assert(performance.now() - start < 4000, `${part}: ${performance.now() - start} ms`);
   checked++;
 }
 
