@@ -271,6 +271,6 @@ const PERHAPS_BROWSERS = new Set(
 const LOOKED_AT = new Set(["accept", "accept-language", "content-language", "content-type", "range"]);
 /** What most messages of Chromium begin with. */
 const CHROMIUM =
-  /Access to [\w ]{1,30}? at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS policy/;
+  /Access to [\w ]{1,30} at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS/;
 const MAX_ORIGIN = 400;
 const COPY = "in DevTools' network panel, right-click it, Copy, Copy as cURL or Copy as fetch";
