@@ -172,22 +172,25 @@ fn envoy_yaml_answers_its_hosts_and_logs_verdicts() {
     let (_, configuration) = configurations().remove(0);
     let envoy = Envoy::start_shipped(&configuration);
     let port = envoy.port("public");
-    let ask = |host: &str, path: &str, origin: &str| {
+    let ask = |method: &str, host: &str, path: &str, origin: &str| {
         let headers = [
             ("host", host.as_bytes()),
             ("origin", origin.as_bytes()),
             ("access-control-request-method", b"PUT"),
         ];
-        let request = http::request("OPTIONS", path, &headers);
+        let request = http::request(method, path, &headers);
         http::exchange(port, &request).expect("an answer").status
     };
     const APP: &str = "https://app.example.com";
     for host in ["api.example.com", "localhost:1234", "127.0.0.1:10000"] {
-        assert_eq!(ask(host, "/?token=secret", APP), 204, "{host}");
+        assert_eq!(ask("OPTIONS", host, "/?token=secret", APP), 204, "{host}");
     }
-    assert_eq!(ask("evil.example", "/", APP), 404);
-    assert_eq!(ask("localhost", "/x/..%2fadmin", APP), 307);
-    assert_eq!(ask("localhost", "/", "https://evil.example"), 403);
+    assert_eq!(ask("GET", "evil.example", "/", APP), 404);
+    assert_eq!(ask("OPTIONS", "localhost", "/x/..%2fadmin", APP), 307);
+    assert_eq!(
+        ask("OPTIONS", "localhost", "/", "https://evil.example"),
+        403
+    );
     let start = Instant::now();
     let logged = loop {
         let logged = envoy.folder().read("stdout");
