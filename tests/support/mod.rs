@@ -10,6 +10,7 @@ pub mod envoy;
 pub mod http;
 pub mod random;
 pub mod table;
+pub mod undo;
 pub mod upstream;
 
 use std::io::{self, Write};

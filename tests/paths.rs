@@ -1,0 +1,89 @@
+//! No spelling of a path gets around the rule for it: what any server makes of the path, by the model
+//! in `support/undo.rs`, is governed by the rule that governs the path as sent, or no origin is allowed.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use cors::config;
+use cors::exchange::{Incoming, Lines};
+use cors::plugin::{Plugin, Source};
+
+use support::random::Random;
+use support::undo;
+
+#[test]
+fn no_server_undoes_a_path_into_another_rule() {
+    let plugin = config::read(undo::RULES.as_bytes())
+        .0
+        .expect("a configuration");
+    let mut random = Random::new(16);
+    let mut count = BTreeMap::new();
+    for _ in 0..PATHS {
+        let path: String = (0..1 + random.below(9))
+            .map(|_| random.pick(PIECES))
+            .collect();
+        let path = format!("/{path}");
+        let source = source(&plugin, &path);
+        if let Err(text) = undo::hold(path.as_bytes(), &source) {
+            panic!("{path} is governed by {source}, but some server reads {text}");
+        }
+        *count.entry(source.to_string()).or_insert(0) += 1;
+    }
+    // Neither everything nor nothing is closed.
+    for (source, count) in &count {
+        assert!(*count >= 5, "{source}: {count}");
+    }
+    assert_eq!(count.len(), 6, "{count:?}");
+}
+
+fn source(plugin: &Plugin, path: &str) -> Source {
+    let headers = Lines::from_iter([(":path", path), (":authority", "x.test")]);
+    plugin
+        .govern(&Incoming {
+            headers,
+            route_name: None,
+            route_policy: None,
+        })
+        .source
+}
+
+const PATHS: usize = 12_000;
+
+/// What paths are made of here.
+const PIECES: &[&str] = &[
+    "/",
+    "/",
+    "/",
+    "//",
+    "..",
+    "..",
+    ".",
+    ";",
+    "..;",
+    ";a=b",
+    "%2f",
+    "%2F",
+    "%5c",
+    "\\",
+    "%2e",
+    "%2e%2e",
+    "%3b",
+    "%",
+    "%25",
+    "%20",
+    "%c3%a9",
+    "%C3%A9",
+    "admin",
+    "admin",
+    "%61dmin",
+    "/admin",
+    "public",
+    "/public",
+    "one",
+    "/one/secret.txt",
+    "secret.txt",
+    "x",
+    "a b",
+    "100",
+];
