@@ -274,10 +274,9 @@ enum Step {
     /// Takes what is between `//` and the next slash for a host, as where a path is resolved as the
     /// reference of a URL.
     CutHost,
-    /// Removes dot segments.
     RemoveDots,
-    /// The same, and the slash that a dot segment at the end leaves.
-    RemoveDotsAndSlash,
+    /// Drops the slash at the end that other steps left there; one that was sent is another path.
+    CutLastSlash,
 }
 
 const STEPS: [Step; 8] = [
@@ -288,7 +287,7 @@ const STEPS: [Step; 8] = [
     Step::MergeSlashes,
     Step::CutHost,
     Step::RemoveDots,
-    Step::RemoveDotsAndSlash,
+    Step::CutLastSlash,
 ];
 
 /// The texts that a path becomes by any steps in any order, each once, the path as sent first; `None`
@@ -299,6 +298,9 @@ fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut at = 0;
     while at < readings.len() {
         for step in STEPS {
+            if step == Step::CutLastSlash && path.ends_with(b"/") {
+                continue;
+            }
             let reading = undo(step, readings.get(at)?);
             if !readings.contains(&reading) {
                 room = room.checked_sub(reading.len() + READING)?;
@@ -314,7 +316,7 @@ fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
 fn normalise_path(path: &[u8]) -> Vec<u8> {
     let mut path = spell(path);
     for step in STEPS {
-        if step != Step::CutHost && step != Step::RemoveDotsAndSlash {
+        if step != Step::CutHost && step != Step::CutLastSlash {
             path = undo(step, &path);
         }
     }
@@ -325,8 +327,8 @@ fn normalise_path(path: &[u8]) -> Vec<u8> {
 fn undo(step: Step, path: &[u8]) -> Vec<u8> {
     match step {
         Step::CutHost => cut_host(path).to_vec(),
-        Step::RemoveDots => remove_dots(path, true),
-        Step::RemoveDotsAndSlash => remove_dots(path, false),
+        Step::RemoveDots => remove_dots(path),
+        Step::CutLastSlash if path.len() > 1 => path.strip_suffix(b"/").unwrap_or(path).to_vec(),
         _ => rewrite(Some(step), path),
     }
 }
@@ -388,7 +390,7 @@ fn cut_host(path: &[u8]) -> &[u8] {
     slash(host).and_then(|end| host.get(end..)).unwrap_or(b"/")
 }
 
-fn remove_dots(path: &[u8], leave_slash: bool) -> Vec<u8> {
+fn remove_dots(path: &[u8]) -> Vec<u8> {
     let mut written = Vec::with_capacity(path.len() + 1);
     let mut ends_in_dots = false;
     for segment in path
@@ -404,7 +406,7 @@ fn remove_dots(path: &[u8], leave_slash: bool) -> Vec<u8> {
             while !matches!(written.pop(), None | Some(b'/')) {}
         }
     }
-    if written.is_empty() || (ends_in_dots && leave_slash) {
+    if written.is_empty() || ends_in_dots {
         written.push(b'/');
     }
     written
@@ -656,9 +658,10 @@ mod tests {
             "/\\x/admin",
             "/%2fx%2fadmin",
             "///x/admin",
-            // A dot segment at the end leaves no slash.
+            // Nor need a dot segment leave a slash.
             "/secret/x%2f..",
             "/secret%2f.",
+            "/secret%2fx%2f..%2f",
             // More readings than are looked at.
             &format!("/{}", "..;/%2f%5c.//\\;%3b/..%2f".repeat(100)),
         ] {
@@ -701,6 +704,7 @@ mod tests {
             ("/proxy/https://b.example//c;d/%41", 1),
             ("/proxy/https%3A%2F%2Fb.example%2Fc%3Fd", 1),
             ("/c:%5Cwindows", 1),
+            ("/100%25/", 1),
             (&format!("/{}", "%E3%81%82".repeat(6000)), 1),
             (&format!("/{}", "a%2Fb;c/".repeat(1000)), 1),
         ] {

@@ -12,6 +12,7 @@ pub const RULES: &str = r#"{"allowOrigins": ["*"], "rules": [
     {"match": {"pathPrefixes": ["/admin"]}, "policy": {"allowOrigins": ["https://admin.example"]}},
     {"match": {"pathPrefixes": ["/admin/public"]}, "policy": {"allowOrigins": ["*"]}},
     {"match": {"exactPaths": ["/one/secret.txt"]}, "policy": {"allowOrigins": ["https://admin.example"]}},
+    {"match": {"exactPaths": ["/two/"]}, "policy": {"allowOrigins": ["https://admin.example"]}},
     {"match": {"pathPrefixes": ["/100%25/%C3%A9"]}, "policy": {"allowOrigins": ["https://admin.example"]}}]}"#;
 
 /// Holds what governs a path under `RULES` against the model: `Err` with a text that another rule is for.
@@ -31,11 +32,10 @@ pub fn hold(target: &[u8], source: &Source) -> Result<(), String> {
 
 /// The rule of `RULES` for a path that is looked at as it is.
 fn rule(text: &Text) -> Option<usize> {
-    if is_exactly(text, "/one/secret.txt") {
-        return Some(2);
-    }
-    let prefixes = [("/100%25/%C3%A9", 3), ("/admin/public", 1), ("/admin", 0)];
-    let found = prefixes.iter().find(|(prefix, _)| is_under(text, prefix));
+    let exact = [("/one/secret.txt", 2), ("/two/", 3)];
+    let prefixes = [("/admin/public", 1), ("/admin", 0), ("/100%25/%C3%A9", 4)];
+    let found = exact.iter().find(|(path, _)| is_exactly(text, path));
+    let found = found.or_else(|| prefixes.iter().find(|(prefix, _)| is_under(text, prefix)));
     found.map(|(_, rule)| *rule)
 }
 
@@ -89,10 +89,15 @@ fn read(target: &[u8]) -> Text {
 /// Every text that some server looks at, the one as sent among them: each subset of the steps, in
 /// each order.
 fn texts(sent: &Text) -> HashSet<Text> {
+    // A slash at the end makes another path, unless a server brings it there.
+    let steps = match sent.ends_with(&[SLASH]) {
+        true => &STEPS[..STEPS.len() - 1],
+        false => &STEPS[..],
+    };
     let mut seen = HashSet::from([(sent.clone(), 0)]);
     let mut open = vec![(sent.clone(), 0_u32)];
     while let Some((text, done)) = open.pop() {
-        for (at, step) in STEPS.iter().enumerate() {
+        for (at, step) in steps.iter().enumerate() {
             if done & 1 << at != 0 {
                 continue;
             }
@@ -148,8 +153,8 @@ const STEPS: [Step; 9] = [
     cut_parameters,
     merge_slashes,
     cut_host,
-    |text| remove_dots(text, true),
-    |text| remove_dots(text, false),
+    remove_dots,
+    cut_last_slash,
 ];
 
 fn decode(text: &Text, which: fn(u8) -> bool) -> Text {
@@ -192,7 +197,7 @@ fn cut_host(text: &Text) -> Text {
     if path.is_empty() { vec![SLASH] } else { path }
 }
 
-fn remove_dots(text: &Text, leaves_slash: bool) -> Text {
+fn remove_dots(text: &Text) -> Text {
     let dot = |segment: &[Char]| segment == [plain(b'.')];
     let two_dots = |segment: &[Char]| segment == [plain(b'.'); 2];
     if !text.starts_with(&[SLASH])
@@ -209,12 +214,19 @@ fn remove_dots(text: &Text, leaves_slash: bool) -> Text {
         }
     }
     let last = segments(text).last().unwrap_or_default();
-    if left.is_empty() || (leaves_slash && (dot(last) || two_dots(last))) {
+    if left.is_empty() || dot(last) || two_dots(last) {
         left.push(&[]);
     }
     let mut removed = vec![SLASH];
     removed.extend(left.join(&SLASH));
     removed
+}
+
+fn cut_last_slash(text: &Text) -> Text {
+    match text.split_last() {
+        Some((&SLASH, rest)) if !rest.is_empty() => rest.to_vec(),
+        _ => text.clone(),
+    }
 }
 
 fn segments(text: &Text) -> impl Iterator<Item = &[Char]> {
