@@ -88,7 +88,7 @@ impl Rules {
             .map(path_of)
             .filter(|path| matches!(path.first(), Some(b'/' | b'\\' | b'%')));
         let find = |path| self.lookup(target.route_name.as_deref(), host.as_deref(), path);
-        let Some(path) = path.filter(|path| !is_plain(path)) else {
+        let Some(path) = path.filter(|path| steps_for(path) != 0) else {
             return Ok(find(path));
         };
         let mut rules = Vec::new();
@@ -247,36 +247,29 @@ fn path_of(target: &[u8]) -> &[u8] {
     target.split(end).next().unwrap_or_default()
 }
 
-/// Whether a path has one reading only.
-fn is_plain(path: &[u8]) -> bool {
-    let mut last = 0;
-    !path.iter().any(|byte| {
-        let after_slash = last == b'/' && matches!(byte, b'/' | b'.');
-        last = *byte;
-        after_slash || matches!(byte, b'%' | b';' | b'\\') || !byte.is_ascii_graphic()
-    })
-}
-
 /// What some server undoes before it looks at a path. Servers differ in which of these they undo, and
 /// in what order; so do chains of them.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
     /// Decodes what is percent-encoded, but for separators, and for what would begin a second decoding
     /// or a query.
-    Decode,
+    Decode = 1,
     /// Decodes `%2F` and `%5C`.
-    DecodeSeparators,
+    DecodeSeparators = 2,
     /// Takes `\` for `/`.
-    TurnBackslashes,
+    TurnBackslashes = 4,
     /// Cuts the parameters of each segment: `;` and what follows.
-    CutParameters,
-    MergeSlashes,
+    CutParameters = 8,
+    MergeSlashes = 16,
     /// Takes what is between `//` and the next slash for a host, as where a path is resolved as the
     /// reference of a URL.
-    CutHost,
-    RemoveDots,
+    CutHost = 32,
+    RemoveDots = 64,
     /// Drops the slash at the end that other steps left there; one that was sent is another path.
-    CutLastSlash,
+    CutLastSlash = 128,
+    /// Spells each byte that may be percent-encoded in one way: in upper case, a `%` that encodes nothing
+    /// as `%25`. No server does; it is there to compare.
+    Spell = 256,
 }
 
 const STEPS: [Step; 8] = [
@@ -290,21 +283,55 @@ const STEPS: [Step; 8] = [
     Step::CutLastSlash,
 ];
 
+/// The steps that may change a path, as a sum; 0 for one that everybody reads as it is.
+fn steps_for(path: &[u8]) -> u16 {
+    let mut steps = 0;
+    let mut last = 0;
+    let mut rest = path;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        steps |= match byte {
+            b'%' => {
+                let decoding = match read_escape(byte, after) {
+                    Some((b'/' | b'\\', _)) => Step::DecodeSeparators,
+                    Some((byte, _)) if byte.is_ascii_graphic() => Step::Decode,
+                    _ => Step::Spell,
+                };
+                decoding as u16 | Step::Spell as u16
+            }
+            b';' => Step::CutParameters as u16,
+            b'\\' => Step::TurnBackslashes as u16,
+            b'/' if last == b'/' => Step::MergeSlashes as u16 | Step::CutHost as u16,
+            b'.' if last == b'/' => Step::RemoveDots as u16,
+            _ if byte.is_ascii_graphic() => 0,
+            _ => Step::Spell as u16,
+        };
+        last = byte;
+    }
+    steps
+}
+
 /// The texts that a path becomes by any steps in any order, each once, the path as sent first; `None`
 /// if there are more than a bounded work can look at.
 fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut room = MAX_READ + 8 * path.len();
-    let mut readings = vec![spell(path)];
+    let mut room = MAX_READ;
+    let mut reading = Vec::with_capacity(path.len());
+    undo(Step::Spell, path, &mut reading);
+    let mut readings = vec![reading.clone()];
     let mut at = 0;
     while at < readings.len() {
+        let mut steps = steps_for(readings.get(at)?);
+        if !path.ends_with(b"/") && readings.get(at)?.ends_with(b"/") {
+            steps |= Step::CutLastSlash as u16;
+        }
         for step in STEPS {
-            if step == Step::CutLastSlash && path.ends_with(b"/") {
+            if steps & step as u16 == 0 {
                 continue;
             }
-            let reading = undo(step, readings.get(at)?);
+            undo(step, readings.get(at)?, &mut reading);
+            room = room.checked_sub(reading.len() + READING)?;
             if !readings.contains(&reading) {
-                room = room.checked_sub(reading.len() + READING)?;
-                readings.push(reading);
+                readings.push(reading.clone());
             }
         }
         at += 1;
@@ -314,90 +341,86 @@ fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
 
 /// The path with everything undone.
 fn normalise_path(path: &[u8]) -> Vec<u8> {
-    let mut path = spell(path);
+    let (mut path, mut undone) = (path.to_vec(), Vec::new());
     for step in STEPS {
         if step != Step::CutHost && step != Step::CutLastSlash {
-            path = undo(step, &path);
+            undo(step, &path, &mut undone);
+            std::mem::swap(&mut path, &mut undone);
         }
     }
     path
 }
 
-/// Undoes one thing.
-fn undo(step: Step, path: &[u8]) -> Vec<u8> {
+/// Writes the path with one thing undone.
+fn undo(step: Step, path: &[u8], undone: &mut Vec<u8>) {
+    undone.clear();
     match step {
-        Step::CutHost => cut_host(path).to_vec(),
-        Step::RemoveDots => remove_dots(path),
-        Step::CutLastSlash if path.len() > 1 => path.strip_suffix(b"/").unwrap_or(path).to_vec(),
-        _ => rewrite(Some(step), path),
+        Step::CutHost => undone.extend_from_slice(cut_host(path)),
+        Step::RemoveDots => remove_dots(path, undone),
+        Step::CutLastSlash => undone.extend_from_slice(match path {
+            [first @ .., b'/'] if !first.is_empty() => first,
+            _ => path,
+        }),
+        _ => rewrite(step, path, undone),
     }
 }
 
-/// The path as sent, with each byte that may be percent-encoded spelled in one way: in upper case, a
-/// `%` that encodes nothing as `%25`.
-fn spell(path: &[u8]) -> Vec<u8> {
-    rewrite(None, path)
-}
-
-fn rewrite(step: Option<Step>, path: &[u8]) -> Vec<u8> {
-    let does = |what| step == Some(what);
-    let mut written = Vec::with_capacity(path.len());
+fn rewrite(step: Step, path: &[u8], written: &mut Vec<u8>) {
+    let does = |what| step == what;
     let mut in_parameter = false;
     let mut rest = path;
-    while let Some((first, after)) = rest.split_first() {
+    while let Some((&first, after)) = rest.split_first() {
         rest = after;
-        let mut byte = *first;
-        let mut is_escaped = byte == b'%' || !byte.is_ascii_graphic();
-        if byte == b'%'
-            && let Some((value, after)) = read_escape(after)
-        {
-            rest = after;
-            byte = value;
-            is_escaped = match byte {
-                b'/' | b'\\' => !does(Step::DecodeSeparators),
-                b'%' | b'?' | b'#' => true,
-                _ => !does(Step::Decode) || !byte.is_ascii_graphic(),
-            };
-        }
-        if byte == b'/' && !is_escaped {
-            in_parameter = false;
-        }
-        if is_escaped {
-            if !in_parameter {
-                written.push(b'%');
-                written.extend([byte >> 4, byte & 15].map(hexadecimal));
+        let (byte, is_encoded) = match read_escape(first, after) {
+            Some((byte, after)) => {
+                rest = after;
+                let decoded = match byte {
+                    b'/' | b'\\' => does(Step::DecodeSeparators),
+                    b'?' | b'#' => false,
+                    _ => does(Step::Decode),
+                };
+                (byte, !decoded)
             }
-            continue;
-        }
+            None => (first, false),
+        };
+        let is_encoded = is_encoded || byte == b'%' || !byte.is_ascii_graphic();
         match byte {
-            b';' if does(Step::CutParameters) => in_parameter = true,
-            b'/' if does(Step::MergeSlashes) && written.last() == Some(&b'/') => {}
-            b'\\' if does(Step::TurnBackslashes) => written.push(b'/'),
+            b'/' if !is_encoded => {
+                in_parameter = false;
+                if !(does(Step::MergeSlashes) && written.last() == Some(&b'/')) {
+                    written.push(b'/');
+                }
+            }
             _ if in_parameter => {}
+            _ if is_encoded => {
+                written.extend([b'%', hexadecimal(byte >> 4), hexadecimal(byte & 15)]);
+            }
+            b';' if does(Step::CutParameters) => in_parameter = true,
+            b'\\' if does(Step::TurnBackslashes) => written.push(b'/'),
             _ => written.push(byte),
         }
     }
-    written
 }
 
 fn cut_host(path: &[u8]) -> &[u8] {
-    if !path.starts_with(b"//") {
-        return path;
+    let mut rest = path;
+    if path.starts_with(b"//") {
+        while let Some(host) = rest.strip_prefix(b"/") {
+            rest = host;
+        }
+        while let [first, after @ ..] = rest
+            && *first != b'/'
+        {
+            rest = after;
+        }
     }
-    let slash = |from: &[u8]| positions(from, b'/').next();
-    let host = path.iter().position(|byte| *byte != b'/');
-    let host = host.and_then(|host| path.get(host..)).unwrap_or_default();
-    slash(host).and_then(|end| host.get(end..)).unwrap_or(b"/")
+    if rest.is_empty() { b"/" } else { rest }
 }
 
-fn remove_dots(path: &[u8]) -> Vec<u8> {
-    let mut written = Vec::with_capacity(path.len() + 1);
+fn remove_dots(path: &[u8], written: &mut Vec<u8>) {
     let mut ends_in_dots = false;
-    for segment in path
-        .strip_prefix(b"/")
-        .unwrap_or(path)
-        .split(|byte| *byte == b'/')
-    {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    for segment in path.split(|byte| *byte == b'/') {
         ends_in_dots = matches!(segment, b"." | b"..");
         if !ends_in_dots {
             written.push(b'/');
@@ -409,13 +432,16 @@ fn remove_dots(path: &[u8]) -> Vec<u8> {
     if written.is_empty() || ends_in_dots {
         written.push(b'/');
     }
-    written
 }
 
-fn read_escape(digits: &[u8]) -> Option<(u8, &[u8])> {
-    let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
-    let byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-    Some((byte, digits.get(2..)?))
+fn read_escape(first: u8, after: &[u8]) -> Option<(u8, &[u8])> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    match after {
+        [high, low, rest @ ..] if first == b'%' => {
+            Some(((digit(*high)? * 16 + digit(*low)?) as u8, rest))
+        }
+        _ => None,
+    }
 }
 
 fn hexadecimal(digit: u8) -> u8 {
@@ -524,10 +550,11 @@ pub fn parse_route_name(text: &str) -> Result<Key, &'static str> {
 /// configured one has more.
 const MAX_PARTS: usize = 128;
 const MAX_PATH: usize = 4 * 1024;
-/// The bytes of a path's readings that are looked at, besides some times those of the path.
-const MAX_READ: usize = 8 * 1024;
-/// What a reading costs besides its bytes.
-const READING: usize = 64;
+/// The bytes that are written at most to read a path in every way: room for one other reading of the
+/// longest path, and for some hundred of a short one.
+const MAX_READ: usize = 64 * 1024;
+/// What a reading costs besides its bytes, in bytes.
+const READING: usize = 128;
 
 #[cfg(test)]
 mod tests {
