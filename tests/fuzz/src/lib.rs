@@ -11,6 +11,9 @@ use cors::policy::Mode;
 use cors::request::{Headers, HeadersMut};
 use regex::Regex;
 
+#[path = "../../support/undo.rs"]
+pub mod undo;
+
 /// A configuration, a request, and what the upstream answers.
 #[derive(Clone)]
 pub struct Exchange<'a> {
