@@ -115,5 +115,10 @@ envoy_versions() {
 
 # package_version: the version in Cargo.toml.
 package_version() {
-  sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml
+  sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml
+}
+
+# wasm_link COMMAND ARGUMENT...: runs tools/wasm-link.
+wasm_link() {
+  RUST_BACKTRACE=0 cargo run --quiet --locked --package wasm-link -- "$@"
 }

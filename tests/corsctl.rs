@@ -3,15 +3,12 @@
 //! tests/corsctl/golden.txt is a transcript; `BLESS=1 cargo test --test corsctl` writes what is said now
 //! into it. Read the difference before you commit it.
 
-#[path = "support/transcript.rs"]
-mod transcript;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use transcript::Step;
+use support::transcript::{self, Step};
 
 #[test]
 fn every_command_says_what_it_should() {
@@ -287,7 +284,7 @@ fn a_reader_that_stops_early_is_no_failure() {
         .map(|n| json!({"kind": "WasmPlugin", "apiVersion": "x", "metadata": {"name": format!("cors-{n}")}, "spec": {"pluginConfig": {"allowOrigins": ["https://a.example"]}}}))
         .collect();
     let file = scratch("pipe.json", &json!({"items": rules}).to_string());
-    let corsctl = format!("{} check {file}", env!("CARGO_BIN_EXE_corsctl"));
+    let corsctl = format!("{} check {file}", support::corsctl().display());
     let output = |command: &str| {
         let command = format!("set -o pipefail; {command}");
         let output = Command::new("bash").args(["-c", &command]).output();
@@ -301,7 +298,7 @@ fn a_reader_that_stops_early_is_no_failure() {
 
 /// Runs corsctl; gives its exit code, and both outputs as one.
 fn corsctl(arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+    let output = Command::new(support::corsctl())
         .args(arguments)
         .stdin(Stdio::null())
         .output()

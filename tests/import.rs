@@ -461,7 +461,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
     for block in section.split("```console\n$ corsctl ").skip(1) {
         let block = block.split("```").next().expect("its end");
         let (command, shown) = block.split_once('\n').expect("a command");
-        let output = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+        let output = Command::new(support::corsctl())
             .current_dir(root)
             .args(command.split(' '))
             .output()
@@ -618,7 +618,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 /// Imports a file as it is named within its folder.
 fn import(file: &Path, arguments: &[&str]) -> Output {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(file.parent().expect("a folder"));
-    Command::new(env!("CARGO_BIN_EXE_corsctl"))
+    Command::new(support::corsctl())
         .current_dir(folder)
         .arg("import")
         .arg(file.file_name().expect("a name"))
@@ -632,7 +632,7 @@ fn import_text(bytes: &[u8], arguments: &[&str]) -> Output {
 }
 
 fn corsctl(arguments: &[&str], input: &[u8]) -> Output {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+    let mut process = Command::new(support::corsctl())
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -4,8 +4,6 @@
 //! The published types are not part of this repository: custom resource definitions in `../shared/crds`
 //! or `CRDS`. Of them everything is checked but the rules in CEL (`x-kubernetes-validations`).
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,7 +91,7 @@ fn their_plugin_configurations_are_good() {
         .extend(["envoy.yaml", "compose/gateway.yaml"].map(|name| root().join("envoy").join(name)));
     files.push(folder.path("configmap.yaml"));
     for file in files {
-        let output = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+        let output = Command::new(support::corsctl())
             .arg("check")
             .arg(&file)
             .output()

@@ -1,7 +1,8 @@
 //! No spelling of a path gets around the rule for it: what any server makes of the path, by the model
-//! in `support/undo.rs`, is governed by the rule that governs the path as sent, or no origin is allowed.
+//! in `fuzz/src/undo.rs`, is governed by the rule that governs the path as sent, or no origin is allowed.
 
-mod support;
+#[path = "fuzz/src/undo.rs"]
+mod undo;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,6 @@ use cors::exchange::{Incoming, Lines};
 use cors::plugin::{Plugin, Source};
 
 use support::random::Random;
-use support::undo;
 
 #[test]
 fn no_server_undoes_a_path_into_another_rule() {

@@ -1,8 +1,6 @@
 //! The playground in a real Chromium: every example, errors at their place, links, bad input, and what
 //! the live page sees of a real Envoy.
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -506,7 +504,7 @@ fn manifests_pass_corsctl() {
             "$('#tab-{tab}').click(); return $('#manifest').textContent"
         ));
         folder.write(&format!("{tab}.yaml"), &manifest);
-        let checked = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+        let checked = Command::new(support::corsctl())
             .arg("check")
             .arg(folder.path(&format!("{tab}.yaml")))
             .output()
@@ -521,7 +519,7 @@ fn page_and_corsctl_conclude_the_same() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let compared = Command::new("node")
         .arg(root.join("tests/page_and_corsctl.mjs"))
-        .args([Path::new(env!("CARGO_BIN_EXE_corsctl")), &module()])
+        .args([Path::new(support::corsctl()), &module()])
         .output()
         .unwrap_or_else(|error| panic!("no node ({error}): install Node.js 18 or later"));
     assert!(compared.status.success(), "{compared:?}");

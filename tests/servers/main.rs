@@ -2,8 +2,6 @@
 //! under the lax policy, whatever the server makes of it. `scripts/test.d/43-servers` installs them.
 
 mod spellings;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;

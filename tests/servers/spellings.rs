@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::random::Random;
+use support::random::Random;
 
 /// Some that were seen to pass, and a family of others, the same in every run.
 pub fn all() -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -309,6 +309,10 @@ impl Listener {
 /// A folder of a test's own, removed when the test has passed.
 pub struct Folder(PathBuf);
 
+#[expect(
+    clippy::new_without_default,
+    reason = "it makes a folder, which a default value should not"
+)]
 impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -412,7 +416,7 @@ pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("ENVOY_BIN") {
         return path.into();
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/envoy");
+    let script = super::root().join("scripts/envoy");
     let output = Command::new(script)
         .arg("--path")
         .stderr(Stdio::inherit())
@@ -429,7 +433,7 @@ pub fn binary() -> PathBuf {
 
 /// The module under test: `CORS_WASM`, or what `scripts/build` made.
 pub fn module() -> PathBuf {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/cors.wasm");
+    let built = super::root().join("dist/cors.wasm");
     let path = std::env::var_os("CORS_WASM").map_or(built, PathBuf::from);
     assert!(
         path.is_file(),

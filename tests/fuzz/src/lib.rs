@@ -11,7 +11,6 @@ use cors::policy::Mode;
 use cors::request::{Headers, HeadersMut};
 use regex::Regex;
 
-#[path = "../../support/undo.rs"]
 pub mod undo;
 
 /// A configuration, a request, and what the upstream answers.

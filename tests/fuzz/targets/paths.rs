@@ -1,5 +1,5 @@
 //! No spelling of a path gets around the rule for it: what any server makes of the path, by the model in
-//! `tests/support/undo.rs`, is governed by the rule for the path as sent, or no origin is allowed.
+//! `src/undo.rs`, is governed by the rule for the path as sent, or no origin is allowed.
 #![no_main]
 
 use std::cell::LazyCell;

@@ -2,25 +2,30 @@
 //!
 //! A function counts for the crate in whose source it lies: what the standard library does for a part,
 //! copies of generic code for its types too, is the standard library's.
-//!
-//! Usage: sizes MODULE.wasm; the module must have the names of its functions.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use prune::{name, owner};
 use walrus::ModuleConfig;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [input] = arguments.as_slice() else {
-        bail!("usage: sizes MODULE.wasm");
-    };
-    let module = ModuleConfig::new().parse_file(input)?;
+use crate::calls::{name, owner};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A module with the names of its functions
+    module: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let module = ModuleConfig::new().parse_file(&arguments.module)?;
     let mut sizes: HashMap<&str, (usize, usize)> = HashMap::new();
     for (id, function) in module.funcs.iter_local() {
         let Some(bytes) = &function.original_range else {
-            bail!("{input} does not tell where its functions lie");
+            bail!(
+                "{} does not say where its functions lie",
+                arguments.module.display()
+            );
         };
         let (count, size) = sizes.entry(part(owner(&name(&module, id)))).or_default();
         *count += 1;
@@ -41,7 +46,7 @@ fn main() -> Result<()> {
 
 /// The part of the filter to which a function belongs, by its crate or its name.
 fn part(owner: &str) -> &'static str {
-    const PARTS: [(&str, &str); 15] = [
+    const PARTS: [(&str, &str); 16] = [
         ("cors::config", "configuration and its messages"),
         ("cors::report", "configuration and its messages"),
         ("cors::field", "configuration and its messages"),
@@ -49,6 +54,7 @@ fn part(owner: &str) -> &'static str {
         ("cors::routes", "rules"),
         ("cors::text_map", "hash maps"),
         ("cors::", "judging and the shell"),
+        ("proxy_wasm_cors::", "judging and the shell"),
         ("serde_json", "JSON and Struct"),
         ("regex_lite", "regular expressions"),
         ("foldhash", "hash maps"),

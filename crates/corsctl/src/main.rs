@@ -1,4 +1,16 @@
-//! The commands and what they share: arguments, output, exit codes.
+//! `corsctl`: know before you deploy, know why. The commands and what they share: arguments, output,
+//! exit codes.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
 
 mod cases;
 mod check;
@@ -56,7 +68,7 @@ enum Command {
 }
 
 /// Exit codes: 0 good; 1 refused, or warnings under --strict; 2 bad usage or input.
-pub fn run() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
         Command::Check(arguments) => check::run(arguments, cli.output),

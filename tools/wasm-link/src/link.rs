@@ -1,58 +1,57 @@
-//! Takes out of a module what its host would use for nothing: exports, imports, names of functions; and
-//! keeps V8 from inlining where it gains nothing.
-//!
-//! The SDK exports every callback of the ABI, and Envoy enters the module for each one that is
-//! exported: for every chunk of a body, at the end of every stream. It also imports every function
-//! of the ABI, because the default methods of its traits call them; the filter has src/host.rs for
-//! that. Those methods are in tables of methods, so only a post-link step can know them as dead.
-//!
-//! A panic of the standard library writes its message through WASI, for which it brings a printer, an
-//! environment and a standard error. The filter has a line of its own for that: `cors_panicked`.
-//!
-//! Usage: prune [--names] LIST IN.wasm OUT.wasm; scripts/module.txt is the list.
+//! Makes the module that ships out of the one that the linker writes. The README says why for each step.
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
-use prune::{READERS, is_panic, name, owner, reached};
+use anyhow::{Result, bail};
 use walrus::ir::{Call, Value, Visitor, dfs_in_order};
 use walrus::{
     ElementItems, FunctionBuilder, FunctionId, FunctionKind, ImportKind, InstrSeqBuilder,
     LocalFunction, Module, ModuleConfig, ValType,
 };
 
-fn main() -> Result<()> {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let names = arguments.first().is_some_and(|first| first == "--names");
-    if names {
-        arguments.remove(0);
-    }
-    let [list, input, output] = arguments.as_slice() else {
-        bail!("usage: prune [--names] LIST IN.wasm OUT.wasm");
-    };
+use crate::calls::{READERS, is_panic, name, owner, reached};
+use crate::list::{List, imported};
 
-    let list = std::fs::read_to_string(list).with_context(|| format!("cannot read {list}"))?;
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Keep the names of functions, for readable traces
+    #[arg(long)]
+    names: bool,
+
+    /// Let V8 inline into functions that no stream runs
+    #[arg(long)]
+    no_inline_budget: bool,
+
+    /// What the module may import and export: scripts/module.txt
+    list: PathBuf,
+
+    /// The module that the linker wrote
+    input: PathBuf,
+
+    /// The module to write
+    output: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let list = List::read(&arguments.list)?;
     let mut module = ModuleConfig::new()
-        .generate_name_section(names)
+        .generate_name_section(arguments.names)
         .generate_producers_section(false)
-        .parse_file(input)?;
+        .parse_file(&arguments.input)?;
     panic_by(&mut module, "cors_panicked")?;
     for name in PRINTER {
         let import = module.imports.get_func("wasi_snapshot_preview1", name)?;
         trap(&mut module, import)?;
     }
-    drop_exports(&mut module, &listed(&list, "export "));
+    drop_exports(&mut module, &list);
     walrus::passes::gc::run(&mut module);
-    trap_host_calls_of_the_sdk(&mut module, &listed(&list, "import "))?;
-    inline_less(&mut module);
+    trap_host_calls_of_the_sdk(&mut module, &list)?;
+    if !arguments.no_inline_budget {
+        inline_less(&mut module);
+    }
     walrus::passes::gc::run(&mut module);
-    module.emit_wasm_file(output)
-}
-
-fn listed<'a>(list: &'a str, kind: &str) -> HashSet<&'a str> {
-    list.lines()
-        .filter_map(|line| line.strip_prefix(kind))
-        .collect()
+    module.emit_wasm_file(&arguments.output)
 }
 
 /// What the standard library's printer of panics asks of its host, and nothing else in the module.
@@ -93,11 +92,11 @@ fn panic_by(module: &mut Module, export: &str) -> Result<()> {
 }
 
 /// Drops every export that is not listed.
-fn drop_exports(module: &mut Module, listed: &HashSet<&str>) {
+fn drop_exports(module: &mut Module, list: &List) {
     let unlisted: Vec<_> = module
         .exports
         .iter()
-        .filter(|export| !listed.contains(export.name.as_str()))
+        .filter(|export| !list.exports.contains(&export.name))
         .map(|export| export.id())
         .collect();
     for export in unlisted {
@@ -107,12 +106,12 @@ fn drop_exports(module: &mut Module, listed: &HashSet<&str>) {
 
 /// Makes traps of the SDK's host calls and of the methods of its traits that make them, after
 /// making sure that nothing else does.
-fn trap_host_calls_of_the_sdk(module: &mut Module, listed: &HashSet<&str>) -> Result<()> {
+fn trap_host_calls_of_the_sdk(module: &mut Module, list: &List) -> Result<()> {
     // The linker makes one import of two equal declarations, the filter's and the SDK's.
     let shared: HashSet<FunctionId> = module
         .imports
         .iter()
-        .filter(|import| listed.contains(format!("{}.{}", import.module, import.name).as_str()))
+        .filter(|import| list.imports.contains(&imported(import)))
         .filter_map(|import| match import.kind {
             ImportKind::Function(function) => Some(function),
             _ => None,

@@ -29,7 +29,7 @@ pub fn reached(
 /// What reads configuration: as the VM starts, which no stream does, and for the policy in a route's
 /// metadata, whose text is not the request's. Fuzzing is its evidence.
 pub const READERS: [&str; 2] = [
-    "<cors::filter::Root as proxy_wasm::traits::RootContext>::on_configure",
+    "<proxy_wasm_cors::filter::Root as proxy_wasm::traits::RootContext>::on_configure",
     "cors::config::read_policy",
 ];
 

@@ -1,21 +1,22 @@
 //! Lists the panics that a request can reach in a module, by its own code: which crate's functions, or
-//! which of the filter's, call which function that panics.
-//!
-//! Usage: panics MODULE.wasm; the module must have the names of its functions. scripts/panics.txt
-//! is the list, with reasons.
+//! which of the filter's, call which function that panics. scripts/panics.txt is the list, with reasons.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use prune::{READERS, is_panic, name, owner, reached};
 use walrus::ModuleConfig;
 
-fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [input] = arguments.as_slice() else {
-        bail!("usage: panics MODULE.wasm");
-    };
-    let module = ModuleConfig::new().parse_file(input)?;
+use crate::calls::{READERS, is_panic, name, owner, reached};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A module with the names of its functions
+    module: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let module = ModuleConfig::new().parse_file(&arguments.module)?;
     let mut panics = BTreeSet::new();
     let follows = |name: &str| !is_panic(name) && !READERS.contains(&name);
     for (caller, callees) in reached(&module, follows) {
@@ -28,7 +29,10 @@ fn main() -> Result<()> {
         }
     }
     if panics.is_empty() {
-        bail!("{input} has no names, or nothing in it panics");
+        bail!(
+            "{} has no names, or nothing in it panics",
+            arguments.module.display()
+        );
     }
     for panic in panics {
         println!("{panic}");
