@@ -29,6 +29,8 @@ pub struct Listener {
     pub settings: Value,
     /// `INBOUND`, `OUTBOUND` or `UNSPECIFIED`.
     pub direction: &'static str,
+    /// The port of an upstream of its own, for `Routes::All`.
+    pub upstream: Option<u16>,
 }
 
 pub enum Routes {
@@ -276,6 +278,7 @@ impl Listener {
             routes,
             settings: json!({}),
             direction: "UNSPECIFIED",
+            upstream: None,
         }
     }
 
@@ -304,7 +307,11 @@ impl Listener {
         let hosts = |hosts| json!({"name": "routes", "virtual_hosts": hosts});
         match self.routes {
             Routes::All => {
-                let all = json!([{"name": "all", "domains": ["*"], "routes": [to_upstream()]}]);
+                let mut route = to_upstream();
+                if self.upstream.is_some() {
+                    route["route"]["cluster"] = json!(self.name);
+                }
+                let all = json!([{"name": "all", "domains": ["*"], "routes": [route]}]);
                 manager["route_config"] = hosts(all);
             }
             Routes::VirtualHosts(given) => manager["route_config"] = hosts(given),
@@ -370,6 +377,10 @@ impl Drop for Folder {
 }
 
 fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -> Child {
+    let mut clusters = vec![cluster("upstream", upstream), cluster("dead", DEAD_PORT)];
+    for listener in &listeners {
+        clusters.extend(listener.upstream.map(|port| cluster(&listener.name, port)));
+    }
     let listeners: Vec<_> = listeners
         .into_iter()
         .map(|listener| listener.into_json(folder))
@@ -379,7 +390,7 @@ fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -
         "admin": {"address": socket(0)},
         "static_resources": {
             "listeners": listeners,
-            "clusters": [cluster("upstream", upstream), cluster("dead", DEAD_PORT)],
+            "clusters": clusters,
         },
     });
     fs::write(folder.path("envoy.json"), bootstrap.to_string()).expect("the bootstrap");
