@@ -1,5 +1,7 @@
 //! The fields of a configuration: the one table for reading it, for suggestions and for its schema.
 
+use crate::origin::holds;
+
 /// A field of one of the objects of a configuration.
 #[derive(Debug)]
 pub struct Field {
@@ -112,13 +114,65 @@ pub fn find<'f>(fields: impl IntoIterator<Item = &'f Field>, key: &str) -> Optio
 
 /// The name that somebody who wrote the text most likely meant.
 pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<&'n str> {
+    let (distance, name) = nearest(names, text)?;
+    // Of short names one letter alone is a slip: `on` is not `off`.
+    let most = if name.len() < 5 {
+        1
+    } else {
+        2.max(name.len() / 3)
+    };
+    (distance <= most).then_some(name)
+}
+
+fn nearest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<(usize, &'n str)> {
     let text = to_camel_case(text).to_ascii_lowercase();
     names
         .into_iter()
         .map(|name| (distance(&name.to_ascii_lowercase(), &text), name))
         .min()
-        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
-        .map(|(_, name)| name)
+}
+
+/// What somebody most likely meant by a key that none of these fields has.
+pub enum Meant {
+    /// This field, by a slip or by the name that other products give it; theirs if it is one that
+    /// `corsctl import` knows.
+    Field {
+        name: &'static str,
+        is_gateway: bool,
+    },
+    /// No field says it; this does.
+    Remedy(&'static str),
+}
+
+/// Finds what a key meant: first a slip of the pen, then another product's name.
+pub fn meaning(fields: impl IntoIterator<Item = &'static Field>, key: &str) -> Option<Meant> {
+    let names: Vec<&str> = fields.into_iter().map(|field| field.name).collect();
+    let letters: String = letters(key);
+    let has = |part: &&str| holds(&letters, part.as_bytes());
+    if let Some((_, remedy)) = REMEDIES.iter().find(|(part, _)| has(part)) {
+        return Some(Meant::Remedy(remedy));
+    }
+    let near = nearest(names.iter().copied(), key);
+    let slip = near.filter(|(distance, name)| *distance <= 2 && name.len() > 6);
+    let other = || {
+        let mut known = OTHER_NAMES.iter().filter(|(_, name)| names.contains(name));
+        known.find(|(part, _)| has(part)).map(|(_, name)| *name)
+    };
+    let name = slip.map(|(_, name)| name).or_else(other).or_else(|| {
+        let name = suggest(names.iter().copied(), key)?;
+        // A pattern read as a regular expression lets look-alikes in.
+        (name != "allowOriginRegexes").then_some(name)
+    })?;
+    let is_gateway = ["accesscontrol", "match", "pattern"]
+        .iter()
+        .any(|part| has(part));
+    Some(Meant::Field { name, is_gateway })
+}
+
+/// The letters that all spellings of a key have in common.
+fn letters(key: &str) -> String {
+    let letters = key.chars().filter(char::is_ascii_alphabetic);
+    letters.map(|char| char.to_ascii_lowercase()).collect()
 }
 
 /// `allow_origins` as `allowOrigins`; anything that is not snake_case stays.
@@ -165,6 +219,42 @@ fn distance(one: &str, other: &str) -> usize {
     }
     row.last().copied().unwrap_or_default()
 }
+
+/// Parts of the names that other products give to our fields; the first that a key holds counts.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("reg", "allowOriginRegexes"),
+    ("origin", "allowOrigins"),
+    ("method", "allowMethods"),
+    ("expos", "exposeHeaders"),
+    ("header", "allowHeaders"),
+    ("credential", "allowCredentials"),
+    ("maxage", "maxAge"),
+    ("network", "allowPrivateNetwork"),
+    ("host", "hostnames"),
+    ("domain", "hostnames"),
+    ("prefix", "pathPrefixes"),
+    ("path", "exactPaths"),
+    ("route", "routeNames"),
+];
+
+/// Parts of keys for which no field stands. What forbids comes first: read as a field that allows, it
+/// would allow what it forbids.
+const REMEDIES: &[(&str, &str)] = &[
+    ("deny", NO_DENIAL),
+    ("disallow", NO_DENIAL),
+    ("block", NO_DENIAL),
+    ("exclu", NO_DENIAL),
+    ("forbid", NO_DENIAL),
+    ("except", NO_DENIAL),
+    ("passthrough", FORWARD),
+    ("preflightcontinue", FORWARD),
+    ("vary", "Vary is sent wherever it is due"),
+    ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
+];
+
+const FORWARD: &str = "to let the upstream answer preflights write unmatchedPreflights \"forward\" with upstreamCors \"keep\"";
+
+const NO_DENIAL: &str = "what no list allows is refused: list only what is allowed";
 
 #[cfg(test)]
 mod tests {
