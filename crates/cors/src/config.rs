@@ -509,11 +509,11 @@ impl Reader {
             .filter_map(|(index, name)| {
                 let preset = PRESETS.iter().find(|preset| preset.name == name);
                 if preset.is_none() {
-                    let names = PRESETS.iter().map(|preset| preset.name);
+                    let names = PRESETS.each_ref().map(|preset| preset.name);
                     self.report.error(
                         format!("{path}[{index}]"),
                         &quote(name),
-                        one_of("is no preset", names, name),
+                        one_of("is not a preset", &names, name),
                     );
                 }
                 preset
@@ -959,24 +959,23 @@ impl Reader {
         name: &str,
         choices: &[(&str, T)],
     ) -> T {
-        let Some(text) = self.read_text(object, name) else {
-            return T::default();
-        };
-        match choices
+        let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+        let choice = self.choose(object, name, &names);
+        let choice = choice.and_then(|index| choices.get(index));
+        choice.map(|(_, value)| *value).unwrap_or_default()
+    }
+
+    /// The index of the choice that a field names.
+    fn choose(&mut self, object: &Object, name: &str, names: &[&str]) -> Option<usize> {
+        let text = self.read_text(object, name)?;
+        let index = names
             .iter()
-            .find(|(choice, _)| choice.eq_ignore_ascii_case(text))
-        {
-            Some((_, value)) => *value,
-            None => {
-                let names = choices.iter().map(|(choice, _)| *choice);
-                self.report.error(
-                    object.at(name),
-                    &quote(text),
-                    one_of("is not known", names, text),
-                );
-                T::default()
-            }
+            .position(|choice| choice.eq_ignore_ascii_case(text));
+        if index.is_none() {
+            let text = (quote(text), one_of("is not known", names, text));
+            self.report.error(object.at(name), &text.0, text.1);
         }
+        index
     }
 
     fn read_bool(&mut self, object: &Object, name: &str) -> bool {
@@ -1011,10 +1010,9 @@ impl Reader {
             None => return Vec::new(),
             Some(Node::List(items)) => items,
             Some(node) => {
-                // A comma may stand within a regular expression.
-                let separator = (name != "allowOriginRegexes").then_some(',');
                 let list = match node {
-                    Node::String(text) => remedy::list(text, separator),
+                    // A comma may stand within a regular expression.
+                    Node::String(text) if name != "allowOriginRegexes" => remedy::list(text),
                     _ => None,
                 };
                 let expected = list.as_deref().unwrap_or("a list of strings");
@@ -1128,26 +1126,15 @@ impl Reader {
                 return None;
             }
         }
-        let known = || tables.iter().flat_map(|table| table.iter());
         // An error that is only counted needs no remedy.
         let meant = (self.report.errors.more == 0)
-            .then(|| meaning(known(), key))
+            .then(|| meaning(tables, key))
             .flatten();
         let (suggestion, remedy) = match meant {
-            Some(Meant::Field { name, is_gateway }) => {
-                let import = if is_gateway {
-                    " corsctl import reads other gateways' files"
-                } else {
-                    ""
-                };
-                (Some(name), format!("did you mean `{name}`?{import}"))
-            }
+            Some(Meant::Field(name)) => (Some(name), format!("did you mean `{name}`?")),
             Some(Meant::Remedy(text)) => (None, text.to_owned()),
-            None if matches!(key, "cors" | "corsPolicy" | "cors_policy") => {
-                (None, "write what it holds in its place".to_owned())
-            }
             // Without it a rule would match more.
-            None if find(known(), "exactPaths").is_some() => (
+            None if find(tables.iter().copied().flatten(), "exactPaths").is_some() => (
                 None,
                 "a match has hostnames, exactPaths, pathPrefixes and routeNames".to_owned(),
             ),
@@ -1330,9 +1317,10 @@ fn unique<'n>(
     kept.into_iter().map(str::to_owned).collect()
 }
 
-fn one_of<'n>(what: &str, names: impl Iterator<Item = &'n str> + Clone, written: &str) -> String {
-    let list = names.clone().map(quote).collect::<Vec<_>>().join(", ");
-    match suggest(names, written) {
+fn one_of(what: &str, names: &[&str], written: &str) -> String {
+    let list = names.iter().map(|name| quote(name)).collect::<Vec<_>>();
+    let list = list.join(", ");
+    match suggest(names.iter().copied(), written) {
         Some(name) => format!("{what}; did you mean {}? write one of {list}", quote(name)),
         None => format!("{what}; write one of {list}"),
     }

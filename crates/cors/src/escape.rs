@@ -1,7 +1,7 @@
 //! Text from outside, for a person's eyes: keys, names, values and patterns on one line that shows
 //! what it holds and cannot be taken for another.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// A text as it stands, but for the characters that a terminal or a log would obey: `\u001b`.
 ///
@@ -43,27 +43,20 @@ impl fmt::Display for PathKey<'_> {
 }
 
 fn write(f: &mut fmt::Formatter<'_>, text: &str, is_quoted: bool) -> fmt::Result {
-    let mut rest = text;
-    while let Some(at) =
-        rest.find(|char| is_unsafe(char) || is_quoted && matches!(char, '"' | '\\'))
-    {
-        let (plain, after) = rest.split_at_checked(at).unwrap_or_default();
-        f.write_str(plain)?;
-        let mut chars = after.chars();
-        match chars.next() {
-            Some('\n') => f.write_str("\\n")?,
-            Some('\t') => f.write_str("\\t")?,
-            Some(char @ ('"' | '\\')) => write!(f, "\\{char}")?,
-            Some(char) => {
+    for char in text.chars() {
+        match char {
+            '\n' => f.write_str("\\n")?,
+            '\t' => f.write_str("\\t")?,
+            '"' | '\\' if is_quoted => write!(f, "\\{char}")?,
+            char if is_unsafe(char) => {
                 for unit in char.encode_utf16(&mut [0; 2]) {
                     write!(f, "\\u{unit:04x}")?;
                 }
             }
-            None => {}
+            char => f.write_char(char)?,
         }
-        rest = chars.as_str();
     }
-    f.write_str(rest)
+    Ok(())
 }
 
 /// Whether a character does something other than show itself: it ends the line, commands the

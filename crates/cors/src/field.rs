@@ -114,7 +114,7 @@ pub fn find<'f>(fields: impl IntoIterator<Item = &'f Field>, key: &str) -> Optio
 
 /// The name that somebody who wrote the text most likely meant.
 pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<&'n str> {
-    let (distance, name) = nearest(names, text)?;
+    let (distance, name) = nearest(&mut names.into_iter(), text)?;
     // Of short names one letter alone is a slip: `on` is not `off`.
     let most = if name.len() < 5 {
         1
@@ -124,55 +124,50 @@ pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Opti
     (distance <= most).then_some(name)
 }
 
-fn nearest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<(usize, &'n str)> {
+/// Behind a trait object: one copy of this, whatever the names are of, keeps the module small.
+fn nearest<'n>(names: &mut dyn Iterator<Item = &'n str>, text: &str) -> Option<(usize, &'n str)> {
     let text = to_camel_case(text).to_ascii_lowercase();
     names
-        .into_iter()
         .map(|name| (distance(&name.to_ascii_lowercase(), &text), name))
         .min()
 }
 
-/// What somebody most likely meant by a key that none of these fields has.
+/// What somebody most likely meant by a key that no field has.
 pub enum Meant {
-    /// This field, by a slip or by the name that other products give it; theirs if it is one that
-    /// `corsctl import` knows.
-    Field {
-        name: &'static str,
-        is_gateway: bool,
-    },
-    /// No field says it; this does.
+    Field(&'static str),
+    /// No field is of that meaning; this says what is.
     Remedy(&'static str),
 }
 
-/// Finds what a key meant: first a slip of the pen, then another product's name.
-pub fn meaning(fields: impl IntoIterator<Item = &'static Field>, key: &str) -> Option<Meant> {
-    let names: Vec<&str> = fields.into_iter().map(|field| field.name).collect();
-    let letters: String = letters(key);
-    let has = |part: &&str| holds(&letters, part.as_bytes());
-    if let Some((_, remedy)) = REMEDIES.iter().find(|(part, _)| has(part)) {
-        return Some(Meant::Remedy(remedy));
-    }
-    let near = nearest(names.iter().copied(), key);
-    let slip = near.filter(|(distance, name)| *distance <= 2 && name.len() > 6);
-    let other = || {
-        let mut known = OTHER_NAMES.iter().filter(|(_, name)| names.contains(name));
-        known.find(|(part, _)| has(part)).map(|(_, name)| *name)
-    };
-    let name = slip.map(|(_, name)| name).or_else(other).or_else(|| {
-        let name = suggest(names.iter().copied(), key)?;
-        // A pattern read as a regular expression lets look-alikes in.
-        (name != "allowOriginRegexes").then_some(name)
-    })?;
-    let is_gateway = ["accesscontrol", "match", "pattern"]
+/// Finds what was meant by a key that none of these tables has: a slip of the pen, or another
+/// product's name.
+pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
+    let mut names = tables
         .iter()
-        .any(|part| has(part));
-    Some(Meant::Field { name, is_gateway })
+        .flat_map(|table| table.iter())
+        .map(|field| field.name);
+    let near = nearest(&mut names.clone(), key);
+    let letters = letters(key);
+    for (part, meant) in OTHER_NAMES {
+        if !holds(&letters, part.as_bytes()) {
+            continue;
+        }
+        if meant.contains(' ') {
+            return Some(Meant::Remedy(meant));
+        }
+        let is_slip = near.is_some_and(|(distance, _)| distance <= 2);
+        if !is_slip && names.any(|name| name == *meant) {
+            return Some(Meant::Field(meant));
+        }
+    }
+    suggest(near.map(|(_, name)| name), key).map(Meant::Field)
 }
 
 /// The letters that all spellings of a key have in common.
 fn letters(key: &str) -> String {
-    let letters = key.chars().filter(char::is_ascii_alphabetic);
-    letters.map(|char| char.to_ascii_lowercase()).collect()
+    let mut letters = key.to_ascii_lowercase();
+    letters.retain(|char| char.is_ascii_lowercase());
+    letters
 }
 
 /// `allow_origins` as `allowOrigins`; anything that is not snake_case stays.
@@ -220,8 +215,20 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// Parts of the names that other products give to our fields; the first that a key holds counts.
+/// Parts of other products' names, each with our field or with what to do instead; the first that a
+/// key holds counts. What forbids comes first: as a field that allows, it would allow what it forbids.
+/// What is not called a regular expression becomes none: look-alikes would come in.
 const OTHER_NAMES: &[(&str, &str)] = &[
+    ("deny", NO_DENIAL),
+    ("disallow", NO_DENIAL),
+    ("block", NO_DENIAL),
+    ("exclu", NO_DENIAL),
+    ("forbid", NO_DENIAL),
+    ("except", NO_DENIAL),
+    ("passthrough", FORWARD),
+    ("preflightcontinue", FORWARD),
+    ("vary", "Vary is sent wherever it is due"),
+    ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
     ("reg", "allowOriginRegexes"),
     ("origin", "allowOrigins"),
     ("method", "allowMethods"),
@@ -235,21 +242,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("prefix", "pathPrefixes"),
     ("path", "exactPaths"),
     ("route", "routeNames"),
-];
-
-/// Parts of keys for which no field stands. What forbids comes first: read as a field that allows, it
-/// would allow what it forbids.
-const REMEDIES: &[(&str, &str)] = &[
-    ("deny", NO_DENIAL),
-    ("disallow", NO_DENIAL),
-    ("block", NO_DENIAL),
-    ("exclu", NO_DENIAL),
-    ("forbid", NO_DENIAL),
-    ("except", NO_DENIAL),
-    ("passthrough", FORWARD),
-    ("preflightcontinue", FORWARD),
-    ("vary", "Vary is sent wherever it is due"),
-    ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
+    ("cors", "write what it holds in its place"),
 ];
 
 const FORWARD: &str = "to let the upstream answer preflights write unmatchedPreflights \"forward\" with upstreamCors \"keep\"";

@@ -7,33 +7,39 @@ use crate::origin::{OriginPattern, holds, is_loopback, split_port};
 /// What to do about bytes that are not JSON, by what stands where the parser stopped; begins with
 /// `; `, or is empty.
 pub fn json(bytes: &[u8], line: usize, column: usize) -> &'static str {
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    if looks_like_yaml(bytes) {
-        return "; this looks like YAML: write JSON, as in {\"allowOrigins\": [\"https://app.example.com\"]}";
+    let mut rest = bytes;
+    for _ in 1..line {
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        rest = end.and_then(|end| rest.get(end + 1..)).unwrap_or_default();
     }
-    let line = lines.nth(line.saturating_sub(1)).unwrap_or_default();
-    match line.get(column.saturating_sub(1)..).unwrap_or_default() {
-        [b'/' | b'#', ..] => "; JSON has no comments: write them as fields that start with _",
-        // A typographic quotation mark.
-        [b'\'' | b'`', ..] | [0xe2, 0x80, 0x98..=0x9f, ..] => {
-            "; write texts in straight double quotes"
+    let at = rest.get(column.saturating_sub(1)..).unwrap_or_default();
+    match at.first() {
+        _ if looks_like_yaml(bytes) => {
+            "; this looks like YAML: write JSON, as in {\"allowOrigins\": [\"https://app.example.com\"]}"
         }
-        [b'$' | b'<' | b'{', ..] => PLACEHOLDER,
+        Some(b'/' | b'#') => "; JSON has no comments: write them as fields that start with _",
+        // The first byte of typographic ones.
+        Some(b'\'' | b'`' | 0xe2) => "; write texts in straight double quotes",
+        Some(b'$' | b'<' | b'{') => PLACEHOLDER,
         _ => "",
     }
 }
 
-/// Whether the first line is a list's item or begins with a bare key.
+/// Whether the first line that is not a comment is a list's item or begins with a bare key.
 fn looks_like_yaml(bytes: &[u8]) -> bool {
-    let mut lines = bytes
-        .split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    lines.next().is_some_and(|line| {
-        let is_key = line.first().is_some_and(u8::is_ascii_alphabetic)
-            && (line.ends_with(b":") || line.windows(2).any(|pair| pair == b": "));
-        is_key || line.starts_with(b"- ") || line.starts_with(b"---")
-    })
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let Some(line) = lines.find(|line| !matches!(line.first(), None | Some(b'#'))) else {
+        return false;
+    };
+    match line {
+        [b'-', b' ' | b'-', ..] => true,
+        [first, ..] => {
+            let colon = line.iter().position(|byte| *byte == b':');
+            let after = colon.and_then(|colon| line.get(colon + 1..));
+            first.is_ascii_alphabetic() && matches!(after, Some([] | [b' ', ..]))
+        }
+        [] => false,
+    }
 }
 
 /// What to write for a text in `allowOrigins` that is not a pattern; begins with `; `. None if only
@@ -49,20 +55,17 @@ pub fn origins(text: &str) -> Option<String> {
     if text.len() > MAX_PASTED {
         return None;
     }
-    let mut entries = Vec::new();
-    let parts = text.split(|char| matches!(char, ',' | ' ' | '\t' | '\n' | '\r'));
-    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    for part in &parts {
+    let mut remedy = String::new();
+    for part in text.split(is_separator) {
+        if part.is_empty() {
+            continue;
+        }
         let colon = part.as_bytes().windows(3).position(|part| part == b"://");
         let (scheme, rest) = match colon {
             Some(colon) => (part.get(..colon)?, part.get(colon + 3..)?),
             // Of several it is not certain that each is an origin.
-            None if parts.len() > 1 => return None,
+            None if part.len() < text.trim_ascii().len() => return None,
             None => ("", part.strip_prefix("//").unwrap_or(part)),
-        };
-        let schemes: &[&str] = match scheme {
-            "*" | "http*" => &["http", "https"],
-            _ => &[scheme],
         };
         // What stands before the path, without user name and password.
         let is_end = |byte| matches!(byte, b'/' | b'?' | b'#' | b'\\');
@@ -72,27 +75,36 @@ pub fn origins(text: &str) -> Option<String> {
         if matches!(host, "*" | "null" | "http" | "https") {
             return None;
         }
+        let schemes: &[&str] = match scheme {
+            "*" | "http*" => &["http", "https"],
+            "" if is_loopback(host.strip_prefix("*.").unwrap_or(host)) => &["http"],
+            "" => &["https"],
+            _ => &[scheme],
+        };
         for scheme in schemes {
-            let scheme = match *scheme {
-                "" if is_loopback(host.strip_prefix("*.").unwrap_or(host)) => "http",
-                "" => "https",
-                scheme => scheme,
-            };
             let (pattern, _) = OriginPattern::parse(&format!("{scheme}://{authority}")).ok()?;
-            entries.push(Quoted(&pattern.to_string()).to_string());
+            let before = if remedy.is_empty() { "; write" } else { "," };
+            remedy.push_str(&format!("{before} \"{pattern}\""));
         }
     }
-    (!entries.is_empty()).then(|| format!("; write {}", entries.join(", ")))
+    (!remedy.is_empty()).then_some(remedy)
+}
+
+fn is_separator(char: char) -> bool {
+    matches!(char, ',' | ' ' | '\t' | '\n' | '\r')
 }
 
 /// The list that a text stands for, where one is due.
-pub fn list(text: &str, separator: Option<char>) -> Option<String> {
-    let is_separator = |char| Some(char) == separator;
-    let items: Vec<String> = text
-        .split(is_separator)
-        .map(|item| Quoted(item.trim_ascii()).to_string())
-        .collect();
-    (text.len() <= MAX_PASTED).then(|| format!("[{}]", items.join(", ")))
+pub fn list(text: &str) -> Option<String> {
+    if text.len() > MAX_PASTED {
+        return None;
+    }
+    let mut list = String::from("[");
+    for item in text.split(',') {
+        let before = if list.len() > 1 { ", " } else { "" };
+        list.push_str(&format!("{before}{}", Quoted(item.trim_ascii())));
+    }
+    Some(list + "]")
 }
 
 /// Whether a text is a word of other products for whatever there is.
