@@ -1132,6 +1132,11 @@ impl Reader {
             .flatten();
         let (suggestion, remedy) = match meant {
             Some(Meant::Field(name)) => (Some(name), format!("did you mean `{name}`?")),
+            // Their lists hold what ours do not.
+            Some(Meant::Other(name)) => (
+                Some(name),
+                format!("did you mean `{name}`? corsctl import reads other gateways' files"),
+            ),
             Some(Meant::Remedy(text)) => (None, text.to_owned()),
             // Without it a rule would match more.
             None if find(tables.iter().copied().flatten(), "exactPaths").is_some() => (

@@ -135,6 +135,8 @@ fn nearest<'n>(names: &mut dyn Iterator<Item = &'n str>, text: &str) -> Option<(
 /// What somebody most likely meant by a key that no field has.
 pub enum Meant {
     Field(&'static str),
+    /// The field for which gateways have such names.
+    Other(&'static str),
     /// No field is of that meaning; this says what is.
     Remedy(&'static str),
 }
@@ -157,7 +159,13 @@ pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
         }
         let is_slip = near.is_some_and(|(distance, _)| distance <= 2);
         if !is_slip && names.any(|name| name == *meant) {
-            return Some(Meant::Field(meant));
+            let gateways = ["accesscontrol", "match", "pattern"];
+            let is_gateway = gateways.iter().any(|part| holds(&letters, part.as_bytes()));
+            return Some(if is_gateway {
+                Meant::Other(meant)
+            } else {
+                Meant::Field(meant)
+            });
         }
     }
     suggest(near.map(|(_, name)| name), key).map(Meant::Field)

@@ -55,6 +55,7 @@ pub fn origins(text: &str) -> Option<String> {
     if text.len() > MAX_PASTED {
         return None;
     }
+    let text = text.trim_matches(is_separator);
     let mut remedy = String::new();
     for part in text.split(is_separator) {
         if part.is_empty() {
@@ -64,7 +65,7 @@ pub fn origins(text: &str) -> Option<String> {
         let (scheme, rest) = match colon {
             Some(colon) => (part.get(..colon)?, part.get(colon + 3..)?),
             // Of several it is not certain that each is an origin.
-            None if part.len() < text.trim_ascii().len() => return None,
+            None if part.len() < text.len() => return None,
             None => ("", part.strip_prefix("//").unwrap_or(part)),
         };
         // What stands before the path, without user name and password.
