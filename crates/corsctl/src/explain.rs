@@ -112,11 +112,11 @@ impl Arguments {
         let url = Url::parse(&self.url).ok_or_else(|| {
             format!(
                 "--url {}: is no URL of http or https, as in https://api.example.com/items",
-                self.url
+                Shown(&self.url)
             )
         })?;
         if !is_token(self.method.as_bytes()) {
-            return Err(format!("--method {}: is no method", self.method));
+            return Err(format!("--method {}: is not a method", Shown(&self.method)));
         }
         let headers: Vec<String> = self
             .request_headers

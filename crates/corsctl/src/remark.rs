@@ -35,7 +35,7 @@ impl Remark {
             line,
             path: String::new(),
             value: String::new(),
-            text: text.to_string(),
+            text: Shown(&text.to_string()).to_string(),
         }
     }
 
