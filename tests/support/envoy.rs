@@ -302,6 +302,10 @@ impl Listener {
 /// A folder of a test's own, removed when the test has passed.
 pub struct Folder(PathBuf);
 
+#[expect(
+    clippy::new_without_default,
+    reason = "it makes a folder, which a default value should not"
+)]
 impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
