@@ -5,7 +5,7 @@
 
 use cors::config;
 use cors::exchange::Incoming;
-use cors::plugin::Plugin;
+use cors::plugin::{MetadataRemark, Plugin};
 use cors::report::{Problem, Problems, Report};
 use cors::verdict::Reason;
 use serde_json::{Map, Value, json};
@@ -135,6 +135,69 @@ fn twenty_errors_are_shown_and_all_are_counted() {
     assert_eq!(report.errors.len(), 25);
 }
 
+/// Names, patterns and values from outside do nothing in a log, in a file of access logs, in a 403.
+#[test]
+fn texts_from_outside_are_shown() {
+    const HOSTILE: &str = "z\n\r\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2028}";
+    let policy = |regex: &str| json!({"allowOriginRegexes": [regex]});
+    let configuration = json!({
+        "rules": [{
+            "name": HOSTILE, "match": {"hostnames": ["a.example"]},
+            "policy": policy("(?x) https://a # \u{9b}\n \\.example # \u{202e}"),
+        }],
+        "policies": {HOSTILE: policy("https://b")},
+        "routeMetadataNamespace": HOSTILE,
+        "debug": true,
+    });
+    let plugin = plugin_of(&configuration).expect("a plugin");
+    let mut texts = vec![plugin.summary()];
+    let bad = [
+        json!({HOSTILE: 1}),
+        json!({"allowOrigins": [HOSTILE]}),
+        json!(HOSTILE),
+    ];
+    let warned = json!({"allowOriginRegexes": ["(?x) a.b #\u{9b}\n"]});
+    for metadata in bad.iter().chain([&warned, &Value::Null]) {
+        for (origin, method, asked) in [
+            ("https://a.example", "PUT", "x-a"),
+            ("https://a.example", "PUT", HOSTILE),
+            ("https://a.example", HOSTILE, "x-a"),
+            (HOSTILE, "PUT", "x-a"),
+        ] {
+            let headers = [
+                (":method", "OPTIONS"),
+                (":authority", "a.example"),
+                ("origin", origin),
+                ("access-control-request-method", method),
+                ("access-control-request-headers", asked),
+            ];
+            let request = Incoming {
+                headers: headers.into_iter().collect(),
+                route_name: None,
+                route_policy: Some(metadata)
+                    .filter(|text| !text.is_null())
+                    .map(Value::to_string),
+            };
+            let governed = plugin.govern(&request);
+            texts.push(governed.source.words().to_owned());
+            if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
+                &governed.remark
+            {
+                texts.push(text.clone());
+            }
+            let (policy, verdict) = governed.judge(&request.headers).expect("a verdict");
+            texts.push(governed.explain(&verdict));
+            let body = policy.reply(&verdict).map(|reply| reply.body);
+            texts.push(body.unwrap_or_default().trim_end_matches('\n').to_owned());
+        }
+    }
+    assert!(texts.iter().any(|text| text.contains("/(?x)")), "{texts:?}");
+    for text in texts {
+        let is_obeyed = |char: char| char.is_control() || "\u{202e}\u{2028}".contains(char);
+        assert!(!text.contains(is_obeyed), "{text:?}");
+    }
+}
+
 /// What a remedy says is accepted where it is pasted, and brings nothing in that was kept out before.
 #[test]
 fn remedies_are_accepted() {
@@ -186,7 +249,7 @@ fn remedies_are_accepted() {
 fn origins_to_paste_are_those_that_were_meant() {
     let mut remedies = 0;
     for scheme in ["", "//", "https://", "http://", "wss://", "*://"] {
-        for user in ["", "u@", "u:p@"] {
+        for user in ["", "u:p@"] {
             for host in [
                 "a.example",
                 "A.Example",
@@ -216,7 +279,7 @@ fn origins_to_paste_are_those_that_were_meant() {
             }
         }
     }
-    assert!(remedies > 1_500, "{remedies} remedies");
+    assert!(remedies > 1_000, "{remedies} remedies");
 }
 
 /// An entry of the file as it should be: its configuration, and what is said about that.
@@ -287,7 +350,7 @@ fn check_origin(text: &str, meant: &Meant) -> bool {
     };
     let configuration = json!({"allowOrigins": origins});
     let accepted = plugin_of(&configuration).expect("what the remedy says");
-    for scheme in ["https", "http", "wss", "ftp"] {
+    for scheme in ["https", "http", "wss"] {
         for host in [
             "a.example",
             "b.a.example",
