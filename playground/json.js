@@ -5,7 +5,7 @@
  * not there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
  * `form` is how a key stands in a path.
  */
-export function locate(text, paths, form = (key) => key) {
+export function locate(text, paths, form = shown) {
   const wanted = new Set(paths.flatMap(ancestors));
   const found = {};
   let at = 0;
@@ -102,6 +102,14 @@ export function edited(text, { object, field, add, value, base = [] }) {
   const close = rest && /\s*$/.exec(inside)[0];
   const line = `${rest ? "," : ""}${indent}${JSON.stringify(field)}: ${written}`;
   return text.slice(0, start + 1) + rest + line + (rest ? close : "\n") + text.slice(end - 1);
+}
+
+/** A key as the module writes it in a path: in quotes, unless it is plain. */
+function shown(key) {
+  if (/^[\w$@#-]+$/.test(key)) return key;
+  // What a terminal would obey is escaped beyond what JSON needs.
+  const unsafe = /[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+  return JSON.stringify(key).replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** A path given as a list, in words that cannot be mistaken: keys in quotes. */

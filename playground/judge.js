@@ -54,7 +54,7 @@ function withDebug(configuration) {
 function readProblem(line) {
   const [, level, text] = /^cors: (error|warning|note): ([\s\S]*)$/.exec(line) ?? [];
   if (!level) return line.startsWith("cors: version") ? undefined : { level: "error", path: "", text: line };
-  const [, path, rest] = /^(policies\..*?|[^\s:]+): ([\s\S]*)$/.exec(text) ?? [];
+  const [, path, rest] = /^((?:"(?:[^"\\]|\\.)*"|[^\s:"])+): ([\s\S]*)$/.exec(text) ?? [];
   return path === undefined ? { level, path: "", text } : { level, path, text: rest };
 }
 

@@ -156,6 +156,13 @@ fn errors_stand_at_their_place() {
         return $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd) + $('#verdict').textContent;"#,
     );
     assert_eq!(said, "}✕ The module refuses this policy");
+    let said = page.text(
+        r#"set('#policy', '{"policies": {"a b: \\u202e": {"allowOrigins": ["https://a b"]}}}');
+        await until(() => /has a space/.test($('#problems').textContent));
+        $('#problems button').click();
+        return $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd);"#,
+    );
+    assert_eq!(said, "\"https://a b\"");
     page.is_quiet();
 }
 

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use crate::escape::{Quoted, Shown};
 use crate::field::{
-    Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find, is_comment, suggest,
+    Field, MATCH_FIELDS, Meant, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find, is_comment,
+    meaning, suggest,
 };
 use crate::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
@@ -16,7 +18,8 @@ use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
 };
-use crate::report::{Report, cut};
+use crate::remedy;
+use crate::report::{Report, join};
 use crate::routes::{
     Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
 };
@@ -64,7 +67,7 @@ pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report)
         debug: settings.debug,
         ..Reader::default()
     };
-    let policy = match serde_json::from_slice::<Node>(text) {
+    let policy = match Node::parse_json(text) {
         Ok(node) => reader.read_policy("", &node),
         Err(error) => {
             reader.report.error(
@@ -300,7 +303,7 @@ impl Reader {
                     .flatten()
                     .map_or_else(
                         || "add it to policies".to_owned(),
-                        |known| format!("did you mean `{known}`?"),
+                        |known| format!("did you mean `{}`?", Shown(known)),
                     );
                 let text = format!("names no policy; {suggestion}");
                 self.report.error(rule.at("policyRef"), &quote(name), text);
@@ -421,7 +424,7 @@ impl Reader {
                 parse(text)
                     .map_err(|error| {
                         self.report.error(
-                            object.at(&format!("{name}[{index}]")),
+                            format!("{}[{index}]", object.at(name)),
                             &quote(text),
                             error,
                         );
@@ -506,11 +509,11 @@ impl Reader {
             .filter_map(|(index, name)| {
                 let preset = PRESETS.iter().find(|preset| preset.name == name);
                 if preset.is_none() {
-                    let names = PRESETS.iter().map(|preset| preset.name);
+                    let names = PRESETS.each_ref().map(|preset| preset.name);
                     self.report.error(
                         format!("{path}[{index}]"),
                         &quote(name),
-                        one_of("is no preset", names, name),
+                        one_of("is not a preset", &names, name),
                     );
                 }
                 preset
@@ -538,6 +541,12 @@ impl Reader {
             let (pattern, remarks) = match OriginPattern::parse(text) {
                 Ok(parsed) => parsed,
                 Err(error) => {
+                    let mut error = error.to_string();
+                    if let Some(remedy) = remedy::origins(text) {
+                        let fault = error.bytes().position(|byte| byte == b';');
+                        error.truncate(fault.unwrap_or(error.len()));
+                        error.push_str(&remedy);
+                    }
                     self.report.error(at(), &quote(text), error);
                     continue;
                 }
@@ -594,11 +603,15 @@ impl Reader {
                 }
         });
         if origins.is_empty() && !names_origins && policy.mode != Mode::Off {
-            self.report.error(
-                &path,
-                "",
-                "no origin is allowed; list origins as in [\"https://app.example.com\"], or [\"*\"] for any",
+            let inherits = if object.path.is_empty() {
+                ""
+            } else {
+                ": nothing is inherited from above"
+            };
+            let text = format!(
+                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [\"*\"] for any"
             );
+            self.report.error(&path, "", text);
         }
         if origins.is_any() && origins.len() > 1 {
             self.report.error(
@@ -664,7 +677,11 @@ impl Reader {
                     &quote(method),
                     "is a method that no browser sends; leave it out",
                 );
-            } else if upper != *method && KNOWN_METHODS.contains(&upper.as_str()) {
+            } else if remedy::is_any(method) {
+                self.report.warn(at(), &quote(method), ANY);
+            } else if upper != *method
+                && (KNOWN_METHODS.contains(&upper.as_str()) || upper == "QUERY")
+            {
                 let text = format!("is not {upper}: methods are case-sensitive; write \"{upper}\"");
                 self.report.warn(at(), &quote(method), text);
             }
@@ -717,6 +734,8 @@ impl Reader {
                     &quote(name),
                     "is not a header name; write one name an entry, or \"*\"",
                 );
+            } else if remedy::is_any(name) {
+                self.report.warn(at(), &quote(name), ANY);
             } else if is_forbidden_request_header_name(name) {
                 self.report.warn(
                     at(),
@@ -751,6 +770,8 @@ impl Reader {
                     &quote(name),
                     "is not a header name; write one name an entry, or \"*\"",
                 );
+            } else if remedy::is_any(name) {
+                self.report.warn(at(), &quote(name), ANY);
             } else if matches!(
                 name.to_ascii_lowercase().as_str(),
                 "set-cookie" | "set-cookie2"
@@ -876,6 +897,7 @@ impl Reader {
             Node::Number(seconds) if seconds.fract() == 0.0 && *seconds <= f64::from(u32::MAX) => {
                 Ok(*seconds as u64)
             }
+            Node::Number(seconds) if *seconds > f64::from(u32::MAX) => Err(DurationError::Range),
             Node::Number(_) => Err(DurationError::Form),
             Node::String(text) => parse_duration(text),
             node => {
@@ -937,24 +959,23 @@ impl Reader {
         name: &str,
         choices: &[(&str, T)],
     ) -> T {
-        let Some(text) = self.read_text(object, name) else {
-            return T::default();
-        };
-        match choices
+        let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+        let choice = self.choose(object, name, &names);
+        let choice = choice.and_then(|index| choices.get(index));
+        choice.map(|(_, value)| *value).unwrap_or_default()
+    }
+
+    /// The index of the choice that a field names.
+    fn choose(&mut self, object: &Object, name: &str, names: &[&str]) -> Option<usize> {
+        let text = self.read_text(object, name)?;
+        let index = names
             .iter()
-            .find(|(choice, _)| choice.eq_ignore_ascii_case(text))
-        {
-            Some((_, value)) => *value,
-            None => {
-                let names = choices.iter().map(|(choice, _)| *choice);
-                self.report.error(
-                    object.at(name),
-                    &quote(text),
-                    one_of("is not known", names, text),
-                );
-                T::default()
-            }
+            .position(|choice| choice.eq_ignore_ascii_case(text));
+        if index.is_none() {
+            let text = (quote(text), one_of("is not known", names, text));
+            self.report.error(object.at(name), &text.0, text.1);
         }
+        index
     }
 
     fn read_bool(&mut self, object: &Object, name: &str) -> bool {
@@ -962,7 +983,12 @@ impl Reader {
             None => false,
             Some(Node::Bool(value)) => *value,
             Some(node) => {
-                self.wrong_type(&object.at(name), node, "true or false");
+                let meant = match node {
+                    Node::String(text) if text.eq_ignore_ascii_case("true") => "true",
+                    Node::String(text) if text.eq_ignore_ascii_case("false") => "false",
+                    _ => "true or false",
+                };
+                self.wrong_type(&object.at(name), node, meant);
                 false
             }
         }
@@ -984,7 +1010,13 @@ impl Reader {
             None => return Vec::new(),
             Some(Node::List(items)) => items,
             Some(node) => {
-                self.wrong_type(&object.at(name), node, "a list of strings");
+                let list = match node {
+                    // A comma may stand within a regular expression.
+                    Node::String(text) if name != "allowOriginRegexes" => remedy::list(text),
+                    _ => None,
+                };
+                let expected = list.as_deref().unwrap_or("a list of strings");
+                self.wrong_type(&object.at(name), node, expected);
                 return Vec::new();
             }
         };
@@ -1002,6 +1034,11 @@ impl Reader {
         for (index, item) in items.iter().enumerate() {
             match item {
                 Node::String(text) => texts.push((index, text.as_str())),
+                Node::Null if name == "allowOrigins" => self.report.error(
+                    format!("{}[{index}]", object.at(name)),
+                    "null",
+                    "is null; write \"null\" in quotes for the origin of that name",
+                ),
                 node => self.wrong_type(&format!("{}[{index}]", object.at(name)), node, "a string"),
             }
         }
@@ -1025,12 +1062,23 @@ impl Reader {
             return None;
         };
         let known = || tables.iter().flat_map(|table| table.iter());
-        for (key, value) in pairs.iter().filter(|(key, _)| !is_comment(key)) {
+        for (key, value) in pairs {
             let path = join(path, key);
+            if is_comment(key) {
+                let name = key.trim_start_matches(['@', '$', '_', '#']);
+                if let Some(field) = find(known(), name) {
+                    let text = format!(
+                        "is a comment because of its first character; the field is `{}`",
+                        field.name
+                    );
+                    self.report.note(&path, "", text);
+                }
+                continue;
+            }
             let Some(field) = find(known(), key) else {
                 object
                     .unreadable
-                    .extend(self.unknown_field(&path, key, value, known()));
+                    .extend(self.unknown_field(&path, key, value, tables));
                 continue;
             };
             if object.has(field.name) {
@@ -1056,31 +1104,46 @@ impl Reader {
         path: &str,
         key: &str,
         value: &Node,
-        known: impl Iterator<Item = &'static Field>,
+        tables: &[&'static [Field]],
     ) -> Option<&'static str> {
-        if matches!(key, "options_passthrough" | "optionsPassthrough") {
-            // Its default says what happens here anyway.
-            if *value != Node::Bool(false) {
-                self.report.error(
-                    path,
-                    &value.to_string(),
-                    "is not known; to let the upstream answer preflights write unmatchedPreflights \"forward\" with upstreamCors \"keep\"",
-                );
-            }
+        // Its default says what happens here anyway.
+        if matches!(key, "options_passthrough" | "optionsPassthrough")
+            && *value == Node::Bool(false)
+        {
             return None;
         }
-        if find(PLUGIN_FIELDS, key).is_some() {
-            self.report
-                .error(path, "", "belongs to the plugin; write it at the top level");
-            return None;
+        for (table, text) in [
+            (
+                PLUGIN_FIELDS,
+                "belongs to the plugin; write it at the top level",
+            ),
+            (POLICY_FIELDS, "belongs to a policy; write it in one"),
+            (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
+            (MATCH_FIELDS, "belongs to a rule; write it in its match"),
+        ] {
+            if find(table, key).is_some() {
+                self.report.error(path, "", text);
+                return None;
+            }
         }
         // An error that is only counted needs no remedy.
-        let suggestion = (self.report.errors.more == 0)
-            .then(|| suggest(known.map(|field| field.name), key))
+        let meant = (self.report.errors.more == 0)
+            .then(|| meaning(tables, key))
             .flatten();
-        let remedy = match suggestion {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => "leave it out".to_owned(),
+        let (suggestion, remedy) = match meant {
+            Some(Meant::Field(name)) => (Some(name), format!("did you mean `{name}`?")),
+            // Their lists hold what ours do not.
+            Some(Meant::Other(name)) => (
+                Some(name),
+                format!("did you mean `{name}`? corsctl import reads other gateways' files"),
+            ),
+            Some(Meant::Remedy(text)) => (None, text.to_owned()),
+            // Without it a rule would match more.
+            None if find(tables.iter().copied().flatten(), "exactPaths").is_some() => (
+                None,
+                "a match has hostnames, exactPaths, pathPrefixes and routeNames".to_owned(),
+            ),
+            None => (None, "leave it out".to_owned()),
         };
         let text = format!("is not a known field; {remedy}");
         self.report.error(path, "", text);
@@ -1196,7 +1259,9 @@ fn parse_duration(text: &str) -> Result<u64, DurationError> {
         let mut place = unit;
         for digit in fraction.bytes() {
             place /= 10;
-            part += u64::from(digit - b'0') * place;
+            // Less than a unit in all: only the sum with the whole can be too large.
+            let digit = u64::from(digit - b'0') * place;
+            part = part.checked_add(digit).ok_or(DurationError::Range)?;
         }
         nanoseconds = nanoseconds.checked_add(part).ok_or(DurationError::Range)?;
     }
@@ -1257,30 +1322,21 @@ fn unique<'n>(
     kept.into_iter().map(str::to_owned).collect()
 }
 
-fn one_of<'n>(what: &str, names: impl Iterator<Item = &'n str> + Clone, written: &str) -> String {
-    let list = names.clone().map(quote).collect::<Vec<_>>().join(", ");
-    match suggest(names, written) {
+fn one_of(what: &str, names: &[&str], written: &str) -> String {
+    let list = names.iter().map(|name| quote(name)).collect::<Vec<_>>();
+    let list = list.join(", ");
+    match suggest(names.iter().copied(), written) {
         Some(name) => format!("{what}; did you mean {}? write one of {list}", quote(name)),
         None => format!("{what}; write one of {list}"),
     }
 }
 
 fn quote(text: &str) -> String {
-    Node::String(text.to_owned()).to_string()
+    Quoted(text).to_string()
 }
 
-fn join(path: &str, name: &str) -> String {
-    let name = if name.is_empty() {
-        quote(name)
-    } else {
-        cut(name)
-    };
-    if path.is_empty() {
-        name
-    } else {
-        format!("{path}.{name}")
-    }
-}
+/// What is said of a word that no browser sends.
+const ANY: &str = "is an ordinary name; did you mean \"*\"?";
 
 const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
@@ -1366,6 +1422,10 @@ mod tests {
             ("-1s", None),
             ("99999999999", None),
             ("999999999999h", None),
+            ("5124095.9h", None),
+            ("18446744073.8s", None),
+            ("18446744073709551615.9ns", None),
+            ("0.99999999999999999999s", Some(0)),
         ] {
             assert_eq!(parse_duration(text).ok(), seconds, "{text}");
         }

@@ -1,5 +1,7 @@
 //! The fields of a configuration: the one table for reading it, for suggestions and for its schema.
 
+use crate::origin::holds;
+
 /// A field of one of the objects of a configuration.
 #[derive(Debug)]
 pub struct Field {
@@ -112,13 +114,68 @@ pub fn find<'f>(fields: impl IntoIterator<Item = &'f Field>, key: &str) -> Optio
 
 /// The name that somebody who wrote the text most likely meant.
 pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<&'n str> {
+    let (distance, name) = nearest(&mut names.into_iter(), text)?;
+    // Of short names one letter alone is a slip: `on` is not `off`.
+    let most = if name.len() < 5 {
+        1
+    } else {
+        2.max(name.len() / 3)
+    };
+    (distance <= most).then_some(name)
+}
+
+/// Behind a trait object: one copy of this, whatever the names are of, keeps the module small.
+fn nearest<'n>(names: &mut dyn Iterator<Item = &'n str>, text: &str) -> Option<(usize, &'n str)> {
     let text = to_camel_case(text).to_ascii_lowercase();
     names
-        .into_iter()
         .map(|name| (distance(&name.to_ascii_lowercase(), &text), name))
         .min()
-        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
-        .map(|(_, name)| name)
+}
+
+/// What somebody most likely meant by a key that no field has.
+pub enum Meant {
+    Field(&'static str),
+    /// The field for which gateways have such names.
+    Other(&'static str),
+    /// No field is of that meaning; this says what is.
+    Remedy(&'static str),
+}
+
+/// Finds what was meant by a key that none of these tables has: a slip of the pen, or another
+/// product's name.
+pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
+    let mut names = tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .map(|field| field.name);
+    let near = nearest(&mut names.clone(), key);
+    let letters = letters(key);
+    for (part, meant) in OTHER_NAMES {
+        if !holds(&letters, part.as_bytes()) {
+            continue;
+        }
+        if meant.contains(' ') {
+            return Some(Meant::Remedy(meant));
+        }
+        let is_slip = near.is_some_and(|(distance, _)| distance <= 2);
+        if !is_slip && names.any(|name| name == *meant) {
+            let gateways = ["accesscontrol", "match", "pattern"];
+            let is_gateway = gateways.iter().any(|part| holds(&letters, part.as_bytes()));
+            return Some(if is_gateway {
+                Meant::Other(meant)
+            } else {
+                Meant::Field(meant)
+            });
+        }
+    }
+    suggest(near.map(|(_, name)| name), key).map(Meant::Field)
+}
+
+/// The letters that all spellings of a key have in common.
+fn letters(key: &str) -> String {
+    let mut letters = key.to_ascii_lowercase();
+    letters.retain(|char| char.is_ascii_lowercase());
+    letters
 }
 
 /// `allow_origins` as `allowOrigins`; anything that is not snake_case stays.
@@ -165,6 +222,40 @@ fn distance(one: &str, other: &str) -> usize {
     }
     row.last().copied().unwrap_or_default()
 }
+
+/// Parts of other products' names, each with our field or with what to do instead; the first that a
+/// key holds counts. What forbids comes first: as a field that allows, it would allow what it forbids.
+/// What is not called a regular expression becomes none: look-alikes would come in.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("deny", NO_DENIAL),
+    ("disallow", NO_DENIAL),
+    ("block", NO_DENIAL),
+    ("exclu", NO_DENIAL),
+    ("forbid", NO_DENIAL),
+    ("except", NO_DENIAL),
+    ("passthrough", FORWARD),
+    ("preflightcontinue", FORWARD),
+    ("vary", "Vary is sent wherever it is due"),
+    ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
+    ("reg", "allowOriginRegexes"),
+    ("origin", "allowOrigins"),
+    ("method", "allowMethods"),
+    ("expos", "exposeHeaders"),
+    ("header", "allowHeaders"),
+    ("credential", "allowCredentials"),
+    ("maxage", "maxAge"),
+    ("network", "allowPrivateNetwork"),
+    ("host", "hostnames"),
+    ("domain", "hostnames"),
+    ("prefix", "pathPrefixes"),
+    ("path", "exactPaths"),
+    ("route", "routeNames"),
+    ("cors", "write what it holds in its place"),
+];
+
+const FORWARD: &str = "to let the upstream answer preflights write unmatchedPreflights \"forward\" with upstreamCors \"keep\"";
+
+const NO_DENIAL: &str = "what no list allows is refused: list only what is allowed";
 
 #[cfg(test)]
 mod tests {

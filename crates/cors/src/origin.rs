@@ -783,7 +783,7 @@ fn bracketed(host: &str) -> Option<&str> {
     host.strip_prefix('[')?.strip_suffix(']')
 }
 
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let is_loopback_v4 = || {
         host.parse::<Ipv4Addr>()
             .is_ok_and(|address| address.is_loopback())

@@ -5,8 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::config::read_policy;
+use crate::escape::{Quoted, Shown};
 use crate::header::{AUTHORITY, PATH};
-use crate::policy::{Mode, Policy, UnmatchedRequests};
+use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
 use crate::report::Problems;
 use crate::request::Headers;
 use crate::routes::{Ambiguous, Reads, Rules, Target};
@@ -129,16 +130,17 @@ impl Plugin {
             parts.push(format!("top-level policy with {}", policy.summary()));
         }
         if !self.rule_list.is_empty() {
-            parts.push(format!("{} rules", self.rule_list.len()));
+            parts.push(counted(self.rule_list.len(), "rule", "rules"));
         }
         if !self.policies.is_empty() {
-            parts.push(format!("{} named policies", self.policies.len()));
+            parts.push(counted(
+                self.policies.len(),
+                "named policy",
+                "named policies",
+            ));
         }
         if let Some(metadata) = &self.route_metadata {
-            parts.push(format!(
-                "route metadata \"{}\"",
-                metadata.namespace.escape_debug()
-            ));
+            parts.push(format!("route metadata {}", Quoted(&metadata.namespace)));
         }
         if parts.is_empty() {
             parts.push("no policy".to_owned());
@@ -239,7 +241,8 @@ impl Governed {
             .as_ref()
             .and_then(|policy| policy.matched_pattern(verdict));
         match pattern {
-            Some(pattern) => format!("{verdict} ({pattern}; {})", self.source),
+            // A regular expression in verbose mode may hold line ends.
+            Some(pattern) => format!("{verdict} ({}; {})", Shown(&pattern), self.source),
             None => format!("{verdict} ({})", self.source),
         }
     }

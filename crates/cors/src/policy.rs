@@ -291,8 +291,9 @@ impl Policy {
     pub fn summary(&self) -> String {
         let regexes = self.origins.regex_count();
         format!(
-            "{} origins, {regexes} regular expressions, credentials {}, mode {}",
-            self.origins.len() - regexes,
+            "{}, {}, credentials {}, mode {}",
+            counted(self.origins.len() - regexes, "origin", "origins"),
+            counted(regexes, "regular expression", "regular expressions"),
             self.credentials,
             match self.mode {
                 Mode::Enforce => "enforce",
@@ -536,6 +537,11 @@ impl Policy {
             }
         }
     }
+}
+
+/// So many of them, in words.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The value of a header that is there if something is true.

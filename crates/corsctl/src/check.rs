@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use cors::config;
+use cors::escape::Shown;
 use cors::field::{POLICY_FIELDS, find};
 use cors::node::Node;
 use cors::origin::OriginPattern;
 use cors::plugin::Plugin;
-use cors::report::Report;
+use cors::report::{Report, join};
 use serde::Serialize;
 
 use super::document::{InputError, Source};
@@ -115,7 +116,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
-                    eprintln!("corsctl: {}{}", at(&file.file, remark.line), remark.text);
+                    super::print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
                 } else {
                     super::print(&file.text());
                 }
@@ -207,8 +208,7 @@ fn warn_of_public_suffixes(node: &Node, path: &str, warn: &mut impl FnMut(&str, 
         }
         Node::Object(pairs) => {
             for (key, node) in pairs {
-                let dot = if path.is_empty() { "" } else { "." };
-                let path = format!("{path}{dot}{key}");
+                let path = join(path, key);
                 let is_origins =
                     find(POLICY_FIELDS, key).is_some_and(|field| field.name == "allowOrigins");
                 match node {
@@ -320,8 +320,9 @@ impl File {
                 let colon = if place.is_empty() { "" } else { ": " };
                 let at = at(&self.file, checked.line);
                 lines.push(format!(
-                    "{at}{} {place}{colon}{summary}",
-                    color("good:", 32)
+                    "{at}{} {}{colon}{summary}",
+                    color("good:", 32),
+                    Shown(place)
                 ));
             }
         }

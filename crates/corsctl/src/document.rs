@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 
+use cors::escape::{PathKey, Shown};
 use cors::node::Node;
+use cors::remedy;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
@@ -61,7 +63,7 @@ impl Source {
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
             InputError::of(name, Some(line), "is not text in UTF-8")
         })?;
-        Self::parse(name, text.trim_start_matches('\u{feff}'))
+        Self::parse(name, text)
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, InputError> {
@@ -81,6 +83,7 @@ impl Source {
 
 /// Reads a text: YAML, or JSON if it looks like JSON and is not named otherwise.
 fn parse(name: &str, text: &str) -> Result<Vec<Document>, Malformed> {
+    let text = without_mark(text);
     if !is_json(name, text) {
         return parse_yaml(text).map_err(|error| Malformed {
             line: error.marker().line(),
@@ -89,7 +92,10 @@ fn parse(name: &str, text: &str) -> Result<Vec<Document>, Malformed> {
     }
     let node = serde_json::from_str(text).map_err(|error| Malformed {
         line: error.line(),
-        text: format!("is not JSON: {error}"),
+        text: {
+            let remedy = remedy::json(text.as_bytes(), error.line(), error.column());
+            format!("is not JSON: {error}{remedy}")
+        },
     })?;
     // Almost all JSON is YAML; where it is not, its lines stay unknown.
     let lines = parse_yaml(text)
@@ -122,7 +128,7 @@ impl Document {
     /// Reads a text that stands at these lines as a document of its own, whose lines are those of the
     /// file; `None` if it is neither JSON nor YAML.
     pub fn embedded(text: &str, at: &Lines) -> Option<Self> {
-        let mut document = parse_yaml(text).ok()?.into_iter().next()?;
+        let mut document = parse_yaml(without_mark(text)).ok()?.into_iter().next()?;
         document.lines.map(&|line| at.of_text(line));
         Some(document)
     }
@@ -155,7 +161,7 @@ impl Lines {
                     .enumerate()
                     .rev()
                     .find_map(|(index, (key, node))| {
-                        let rest = path.strip_prefix(key.as_str())?;
+                        let rest = path.strip_prefix(&PathKey(key).to_string())?;
                         let is_whole = rest.is_empty() || rest.starts_with(['.', '[']);
                         is_whole.then_some((index, node, rest))
                     })
@@ -196,11 +202,11 @@ impl InputError {
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
+        write!(f, "{}:", Shown(&self.file))?;
         if let Some(line) = self.line {
             write!(f, "{line}:")?;
         }
-        write!(f, " {}", self.text)
+        write!(f, " {}", Shown(&self.text))
     }
 }
 
@@ -261,6 +267,11 @@ fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
         return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
     }
     Ok(bytes)
+}
+
+/// The text without one byte order mark, which the plugin ignores before JSON too.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn is_json(name: &str, text: &str) -> bool {

@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let source = match Source::read(&arguments.file) {
         Ok(source) => source,
         Err(error) => {
-            eprintln!("corsctl: {error}");
+            super::print_error(&error.to_string());
             return ExitCode::from(2);
         }
     };
@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         }),
         Output::Text => {
             for line in notes.lines() {
-                eprintln!("{line}");
+                eprintln!("{}", super::remark::guard(&line));
             }
             if let Some(configuration) = &configuration {
                 super::print(&format!("{}\n", Pretty(configuration, 0)));

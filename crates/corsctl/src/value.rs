@@ -4,6 +4,7 @@ use std::fmt;
 
 use cors::field::is_comment;
 use cors::node::Node;
+use cors::report::join;
 
 use super::document::{Document, Lines};
 
@@ -145,11 +146,10 @@ impl<'s> Value<'s> {
 
     fn child(&self, index: usize) -> Option<Self> {
         let (key, node) = self.pairs().get(index)?;
-        let dot = if self.path.is_empty() { "" } else { "." };
         Some(Self {
             node,
             lines: self.lines.of(index),
-            path: format!("{}{dot}{key}", self.path),
+            path: join(&self.path, key),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use cors::escape::Shown;
 use cors::node::Node;
 use serde::Serialize;
 
@@ -92,7 +93,8 @@ impl Notes {
                 text,
                 ..
             } = remark;
-            format!("{}{line}: {severity}: {path}{colon}{text}", self.file)
+            let [file, path, text] = [&self.file, path, text].map(Shown);
+            format!("{file}{line}: {severity}: {path}{colon}{text}")
         });
         lines.collect()
     }
