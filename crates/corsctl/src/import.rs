@@ -9,6 +9,7 @@ mod gateway_api;
 mod higress;
 mod istio;
 mod krakend;
+mod matching;
 mod notes;
 mod origins;
 mod policy;

@@ -3,6 +3,7 @@
 
 use cors::node::Node;
 
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
@@ -143,54 +144,18 @@ fn read_match(route: &Value, notes: &mut Notes) -> (Path, Option<&'static str>) 
     let Some(matcher) = route.get("match") else {
         return (Path::Any, None);
     };
-    let mut condition = condition(&matcher, CONDITIONS);
+    let mut condition = matching::condition(&matcher, CONDITIONS);
     let path = if let Some(path) = matcher.text_of("path") {
         Path::Exact(path.to_owned())
     } else if let Some(prefix) = matcher.text_of("path_separated_prefix") {
         Path::below(prefix)
     } else if let Some(prefix) = matcher.text_of("prefix") {
-        below(prefix, &matcher.place(), notes)
+        matching::below(prefix, &matcher.place(), notes)
     } else {
         condition = condition.or(Some("what is no path"));
         Path::Any
     };
     (path, condition)
-}
-
-/// What a route looks at beside host and path, of these fields. One that is written out as its default
-/// is none.
-pub fn condition(matcher: &Value, conditions: &[(&str, &'static str)]) -> Option<&'static str> {
-    let is_default = |name: &str, value: &Node| match (name, value) {
-        ("case_sensitive", Node::Bool(truth)) => *truth,
-        ("ignoreUriCase", Node::Bool(truth)) => !truth,
-        ("headers" | "queryParams" | "sourceLabels" | "withoutHeaders", Node::Object(pairs)) => {
-            pairs.is_empty()
-        }
-        (_, Node::List(items)) => items.is_empty(),
-        _ => false,
-    };
-    let is_set = |name: &str| {
-        let value = matcher.get(name);
-        value.is_some_and(|value| !is_default(name, value.node))
-    };
-    let (_, told) = conditions.iter().find(|(name, _)| is_set(name))?;
-    Some(*told)
-}
-
-/// A prefix of text as one of segments.
-pub fn below(prefix: &str, place: &Place, notes: &mut Notes) -> Path {
-    let path = Path::below(prefix);
-    if let Path::Below(segments) = &path {
-        let told = if prefix.ends_with('/') {
-            format!("the prefix \"{prefix}\" covers \"{segments}\" itself here")
-        } else {
-            format!(
-                "the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments, and \"{prefix}x\" has the policy of what is less specific"
-            )
-        };
-        notes.push(Level::Changed, place, told);
-    }
-    path
 }
 
 fn check_weighted(route: &Value, notes: &mut Notes) {
@@ -281,7 +246,7 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
 
     match find("forward_not_matching_preflights").as_ref().map(|value| value.node) {
         Some(Node::Bool(false)) => policy.unmatched_preflights = "ignore",
-        Some(_) => forward(&mut policy, &place, notes),
+        Some(_) => matching::forward(&mut policy, &place, notes),
         None => notes.push(Level::Default, &place, "no forward_not_matching_preflights: Envoy's default is true, to the upstream; here it is \"reject\", with 403. Write true to have \"forward\", which keeps the upstream's CORS headers"),
     }
     Some(policy)
@@ -377,13 +342,6 @@ fn read_max_age(age: Option<Value>, policy: &mut Policy, place: &Place, notes: &
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(Level::Default, place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }
-}
-
-/// Preflights of other origins go on to the upstream, because the source says so in so many words.
-pub fn forward(policy: &mut Policy, place: &Place, notes: &mut Notes) {
-    policy.unmatched_preflights = "forward";
-    policy.keeps_upstream = true;
-    notes.push(Level::Changed, place, "preflights that match no origin are forwarded, so upstreamCors is \"keep\": a response with CORS headers of its own keeps them, for allowed origins too");
 }
 
 pub const CHANGES: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
-use super::envoy;
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
@@ -347,7 +347,7 @@ fn read_rule(rule: &Value, plain: Route) -> Vec<Route> {
             ("method", "a method, which a preflight does not have"),
             ("queryParams", "query parameters"),
         ];
-        let mut condition = envoy::condition(one, &conditions);
+        let mut condition = matching::condition(one, &conditions);
         let path = match kind.unwrap_or("PathPrefix") {
             "Exact" => Path::Exact(path.to_owned()),
             "PathPrefix" => Path::below(path),

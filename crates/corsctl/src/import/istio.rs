@@ -1,6 +1,6 @@
 //! Istio's VirtualService with its `corsPolicy`.
 
-use super::envoy;
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
@@ -79,13 +79,13 @@ fn read_scope(service: &Value, index: usize, notes: &mut Notes) -> Scope {
 }
 
 fn read_match(one: &Value, plain: &Route, notes: &mut Notes) -> Route {
-    let mut condition = envoy::condition(one, CONDITIONS);
+    let mut condition = matching::condition(one, CONDITIONS);
     let uri = one.get("uri");
     let text = |name: &str| uri.as_ref().and_then(|uri| uri.text_of(name));
     let path = if let Some(path) = text("exact") {
         Path::Exact(path.to_owned())
     } else if let Some(prefix) = text("prefix") {
-        envoy::below(prefix, &one.place(), notes)
+        matching::below(prefix, &one.place(), notes)
     } else {
         if text("regex").is_some() {
             condition = Some("a regular expression over the path");
@@ -142,7 +142,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Policy {
     let unmatched = cors.get("unmatchedPreflights");
     match unmatched.as_ref().and_then(|value| value.text()) {
         Some("IGNORE") => policy.unmatched_preflights = "ignore",
-        Some("FORWARD") => envoy::forward(&mut policy, &place, notes),
+        Some("FORWARD") => matching::forward(&mut policy, &place, notes),
         None | Some("UNSPECIFIED") => notes.push(Level::Default, &place, "no unmatchedPreflights: Istio's default is FORWARD, to the upstream; here it is \"reject\", with 403. Write FORWARD to have \"forward\", which keeps the upstream's CORS headers"),
         Some(_) => {
             if let Some(unmatched) = unmatched {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use cors::node::Node;
 
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::Policy;
@@ -299,7 +300,7 @@ fn read_rule(rule: &Value, route: &mut Route, notes: &mut Notes) {
             "Path" => route.paths.extend(arguments.into_iter().map(Path::Exact)),
             "PathPrefix" => {
                 for prefix in arguments {
-                    let path = super::envoy::below(&prefix, &rule.place(), notes);
+                    let path = matching::below(&prefix, &rule.place(), notes);
                     route.paths.push(path);
                 }
             }
