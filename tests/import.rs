@@ -92,8 +92,9 @@ fn json_holds_configuration_and_remarks() {
     let good = parse(&import(file, &["--output", "json"]));
     assert_eq!(good["good"], true);
     assert_eq!(good["configuration"], parse(&import(file, &[])));
-    assert_eq!(good["remarks"][0]["severity"], "narrower");
-    assert_eq!(good["remarks"][0]["line"], 8);
+    assert_eq!(good["remarks"][0]["severity"], "note");
+    assert_eq!(good["remarks"][1]["severity"], "narrower");
+    assert_eq!(good["remarks"][1]["line"], 8);
 
     let output = import(
         Path::new("tests/import/refused/backend.yaml"),
@@ -105,7 +106,7 @@ fn json_holds_configuration_and_remarks() {
     );
     let refused = parse(&output);
     assert_eq!(refused["configuration"], serde_json::Value::Null);
-    assert_eq!(refused["remarks"][0]["severity"], "error");
+    assert_eq!(refused["remarks"][1]["severity"], "error");
 }
 
 /// An origin is let in only if the source lets it in, or if import says "wider".
@@ -492,7 +493,7 @@ fn configuration(kind: &str, matcher: &str) -> String {
     };
     match system {
         "istio" => format!(
-            r#"{{"kind": "VirtualService", "spec": {{"http": [{{"corsPolicy": {{"allowOrigins": [{{"{kind}": {matcher}}}]}}}}]}}}}"#
+            r#"{{"kind": "VirtualService", "spec": {{"hosts": ["*"], "http": [{{"corsPolicy": {{"allowOrigins": [{{"{kind}": {matcher}}}]}}}}]}}}}"#
         ),
         "envoy" if kind == "safe_regex" => format!(
             r#"{{"allow_origin_string_match": [{{"safe_regex": {{"regex": {matcher}}}}}]}}"#
@@ -523,8 +524,8 @@ fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
         // Envoy asks each matcher for "*" first.
         "envoy exact" | "istio exact" => matcher == "*" || matcher == origin,
         "traefik exact" => matcher == "*" || matcher == origin,
-        "envoy prefix" | "istio prefix" => matcher.is_empty() || origin.starts_with(matcher),
-        "envoy suffix" => matcher.is_empty() || origin.ends_with(matcher),
+        "envoy prefix" | "istio prefix" => "*".starts_with(matcher) || origin.starts_with(matcher),
+        "envoy suffix" => "*".ends_with(matcher) || origin.ends_with(matcher),
         "envoy contains" => matcher == "*" || origin.contains(matcher),
         "envoy regex" | "istio regex" => {
             whole(matcher).is_match("*") || whole(matcher).is_match(origin)
@@ -693,6 +694,11 @@ const MATCHERS: &[(&str, &[&str])] = &[
             "localhost",
             "*",
             "_.example.com",
+            "EXAMPLE.com",
+            ".Example.com:443",
+            ":443",
+            "*.example.com",
+            "://Example.com",
         ],
     ),
     (
@@ -708,6 +714,9 @@ const MATCHERS: &[(&str, &[&str])] = &[
             "example.com:8443",
             ".",
             "example.",
+            "*.example.com",
+            "EXAMPLE.com",
+            "https://*.example.com",
         ],
     ),
     ("envoy regex", REGEXES),
@@ -762,6 +771,11 @@ const PREFIXES: &[&str] = &[
     "null",
     "*",
     "https://1.2.3.4",
+    "https://*.example.com",
+    "https://EXAMPLE.com",
+    "HTTPS://example.com",
+    "https://EXAMPLE.com:",
+    "https://*",
 ];
 const REGEXES: &[&str] = &[
     ".*",
