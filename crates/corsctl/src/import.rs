@@ -129,7 +129,7 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
     let is_any = from.is_some() && !objects.iter().any(|object| is_owned(&object.value));
     let (read, passed): (Vec<_>, Vec<_>) = objects
         .iter()
-        .partition(|object| is_owned(&object.value) || is_any && !object.value.kind().is_some());
+        .partition(|object| is_owned(&object.value) || is_any && object.value.kind().is_none());
     let read: Vec<_> = read
         .into_iter()
         .map(|object| object.value.clone())

@@ -279,7 +279,7 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
             _ => true,
         })
     };
-    let [exact, regexes] = OLD_FIELDS.map(|name| find(name));
+    let [exact, regexes] = OLD_FIELDS.map(&find);
     let list = find(ORIGINS);
     let is_ignore = matches!(find(FORWARD), Some(value) if *value.node == Node::Bool(false));
     let first_list = list.clone().or(exact.clone()).or(regexes.clone());
