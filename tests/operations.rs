@@ -325,8 +325,8 @@ fn log_lines_are_as_quoted() {
         });
         assert!(is_in_log, "{line}: {log}");
     }
-    assert_eq!(log.matches("in route metadata").count(), 4, "{log}");
-    assert_eq!(envoy.verdicts()["shadow"], "-");
+    assert_eq!(log.matches("in route metadata").count(), 3, "{log}");
+    assert_eq!(envoy.verdicts()["shadow"], "shadow origin top-level policy");
     assert_eq!(envoy.verdicts()["debug"], "origin top-level policy");
 
     // The log is limited, the counters are not.

@@ -21,7 +21,7 @@ use crate::policy::{
 use crate::remedy;
 use crate::report::{Report, join};
 use crate::routes::{
-    Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
+    Hosts, Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
 };
 use crate::text_map::{ByText, TextMap};
 
@@ -349,9 +349,7 @@ impl Reader {
             return;
         }
         let errors = self.report.errors.len();
-        let hosts = self.read_keys(&object, "hostnames", |text| {
-            parse_hostname(text).map_err(str::to_owned)
-        });
+        let hosts = self.read_host_names(&object, "hostnames");
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
             parse_path(text).map(prefix_key)
         });
@@ -401,6 +399,12 @@ impl Reader {
             );
             self.report.error(&path, "", text);
         }
+    }
+
+    fn read_host_names(&mut self, object: &Object, name: &str) -> Vec<Key> {
+        self.read_keys(object, name, |text| {
+            parse_hostname(text).map_err(str::to_owned)
+        })
     }
 
     fn read_keys(
@@ -455,6 +459,9 @@ impl Reader {
             credentials: self.read_bool(object, "allowCredentials"),
             max_age: self.read_max_age(object),
             private_network: self.read_bool(object, "allowPrivateNetwork"),
+            hosts: object
+                .has("hosts")
+                .then(|| Hosts::new(&self.read_host_names(object, "hosts"))),
             preflight_status: self.read_preflight_status(object),
             unmatched_preflights: self.read_choice(
                 object,
@@ -486,6 +493,8 @@ impl Reader {
             ..Policy::default()
         };
         let presets = self.read_presets(object);
+        let is_mcp = presets.iter().any(|preset| preset.name == "mcp");
+        policy.distrusts_authority = is_mcp && policy.hosts.is_none();
         let any_origin = self.read_origins(object, &presets, &mut policy);
         self.read_methods(object, &presets, &mut policy);
         self.read_request_headers(object, &presets, &mut policy);
@@ -598,7 +607,7 @@ impl Reader {
             object.unreadable.contains(name)
                 || match object.get(name) {
                     None => false,
-                    Some(Node::List(items)) => !items.is_empty(),
+                    Some(Node::List(items)) => *name == "allowOrigins" || !items.is_empty(),
                     Some(_) => true,
                 }
         });
@@ -609,7 +618,7 @@ impl Reader {
                 ": nothing is inherited from above"
             };
             let text = format!(
-                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [\"*\"] for any"
+                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [] for none"
             );
             self.report.error(&path, "", text);
         }
@@ -834,6 +843,29 @@ impl Reader {
                 value,
                 "allows any origin with credentials: every site can act as your users; list the origins",
             );
+        }
+        if policy.private_network {
+            self.report.warn(
+                object.at("allowPrivateNetwork"),
+                "",
+                "is obsolete: browsers ask their user instead (Local Network Access) and send no header; leave it out",
+            );
+        }
+        if policy.unmatched_requests == UnmatchedRequests::Reject {
+            let path = object.at("unmatchedRequests");
+            if policy.is_open() {
+                self.report.warn(
+                    path,
+                    "\"reject\"",
+                    "rejects nothing where any origin is allowed; list the origins",
+                );
+            } else if policy.distrusts_authority {
+                self.report.warn(
+                    path,
+                    "\"reject\"",
+                    "does not stop DNS rebinding, which the preset \"mcp\" is to stop; list the host names of the service, as in \"hosts\": [\"mcp.example.com\"]",
+                );
+            }
         }
         let keeps = policy.upstream_cors == UpstreamCors::Keep;
         let forwards = policy.unmatched_preflights == UnmatchedPreflights::Forward;
@@ -1204,7 +1236,8 @@ const PRESETS: [Preset; 4] = [
         ],
         exposed_headers: &["mcp-session-id", "www-authenticate"],
     },
-    // The default policy of Traefik Hub, without its credentials.
+    // The default policy of Traefik Hub without its credentials, so that a literal `*` exposes nothing
+    // that the body does not. That one exposes no header: sessions and uploads then fail.
     Preset {
         name: "open",
         any_origin: true,
@@ -1212,7 +1245,7 @@ const PRESETS: [Preset; 4] = [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE",
         ],
         request_headers: &["*"],
-        exposed_headers: &[],
+        exposed_headers: &["*"],
     },
 ];
 
@@ -1344,7 +1377,7 @@ const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 /// nothing is said.
 const DEFAULT_MAX_AGE: u32 = 5;
 
-const DEFAULT_POLICY_WARNING: &str = "no configuration: any origin is allowed (allowOrigins \"*\"), with any header (allowHeaders \"*\"), by GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS and TRACE (allowMethods), without credentials (allowCredentials false), exposing none (exposeHeaders []), for 5 s (maxAge 5); write a policy, or this one as {\"presets\": [\"open\"]}";
+const DEFAULT_POLICY_WARNING: &str = "no configuration: any origin is allowed (allowOrigins \"*\"), with any header (allowHeaders \"*\"), by GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS and TRACE (allowMethods), without credentials (allowCredentials false), exposing every header (exposeHeaders \"*\"), for 5 s (maxAge 5); write a policy, or this one as {\"presets\": [\"open\"]}";
 
 /// The methods that a browser sends as they are or normalises from lower case, and `PATCH`, which it
 /// does not.

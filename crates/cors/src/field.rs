@@ -54,6 +54,7 @@ pub const POLICY_FIELDS: &[Field] = &[
     field("autoOptions", Kind::Boolean),
     field("exposeHeaders", Kind::Texts),
     field("hideCorsFromUpstream", Kind::Boolean),
+    field("hosts", Kind::Texts),
     field("maxAge", Kind::Duration),
     field("mode", Kind::OneOf(&["enforce", "shadow", "off"])),
     Field {

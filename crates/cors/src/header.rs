@@ -42,7 +42,8 @@ pub const VARY: &str = "vary";
 pub const X_CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
 
 /// The request headers that tell an upstream of CORS: what `hideCorsFromUpstream` removes.
-pub const CORS_REQUEST_HEADERS: [&str; 9] = [
+/// Not `Sec-Fetch-Storage-Access`, by which a browser asks the upstream for access to its cookies.
+pub const CORS_REQUEST_HEADERS: [&str; 8] = [
     ORIGIN,
     ACCESS_CONTROL_REQUEST_METHOD,
     ACCESS_CONTROL_REQUEST_HEADERS,
@@ -50,7 +51,6 @@ pub const CORS_REQUEST_HEADERS: [&str; 9] = [
     "sec-fetch-dest",
     "sec-fetch-mode",
     SEC_FETCH_SITE,
-    "sec-fetch-storage-access",
     "sec-fetch-user",
 ];
 

@@ -126,6 +126,28 @@ impl Rules {
     }
 }
 
+/// The host names that a service goes by: `hosts` of a policy.
+#[derive(Debug, Default)]
+pub struct Hosts(Rules);
+
+impl Hosts {
+    pub fn new(names: &[Key]) -> Self {
+        let mut rules = Rules::default();
+        // The one rule cannot be in its own way.
+        let _ = rules.insert(0, &[Key::Any], names, &[Key::Any]);
+        Self(rules)
+    }
+
+    /// Whether the host of a request's authority is one of them.
+    pub fn hold(&self, authority: Option<Vec<u8>>) -> bool {
+        let target = Target {
+            authority,
+            ..Target::default()
+        };
+        self.0.find(&target) == Ok(Some(0))
+    }
+}
+
 /// The readings of a path lead to different rules.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ambiguous {
@@ -457,13 +479,13 @@ pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
     let name = lower.strip_suffix('.').unwrap_or(&lower);
     let domain = name.strip_prefix("*.").unwrap_or(name);
     if text == "*" {
-        return Err("matches every host; leave hostnames out instead");
+        return Err("matches every host; leave the list out");
     }
     if holds(text, b"://") {
         return Err("has a scheme; write the host name alone");
     }
     if split_port(name).1.is_some() && !name.starts_with('[') && name.matches(':').count() == 1 {
-        return Err("has a port; write the host name alone, rules do not look at ports");
+        return Err("has a port; write the host name alone, which covers every port");
     }
     if name.starts_with('[') {
         return normalize_ipv6(name)

@@ -201,6 +201,12 @@ impl Written {
         field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
     }
 
+    /// `hosts`, where it is set.
+    pub fn hosts(&self) -> Option<Vec<&str>> {
+        field(&self.0, POLICY_FIELDS, "hosts")?;
+        Some(self.strings("hosts"))
+    }
+
     fn lists(&self, name: &str, text: &str) -> bool {
         self.strings(name).contains(&text)
     }
