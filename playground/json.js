@@ -1,8 +1,8 @@
 // Where things stand in a JSON text: so that what the module says about `rules[0].policy.maxAge` is shown there.
 
 /**
- * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is not
- * there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
+ * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is
+ * not there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
  * `form` is how a key stands in a path.
  */
 export function locate(text, paths, form = shown) {
@@ -17,6 +17,10 @@ export function locate(text, paths, form = shown) {
     while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
     return { start, end: ++at };
   };
+  const isEnd = () => {
+    space();
+    return at >= text.length || /[\]}]/.test(text[at]);
+  };
   const value = (path, key) => {
     space();
     const start = at;
@@ -24,7 +28,7 @@ export function locate(text, paths, form = shown) {
     if (open === '"') string();
     else if (open === "{" || open === "[") {
       at++;
-      for (let index = 0; space(), at < text.length && !/[\]}]/.test(text[at]); index++) {
+      for (let index = 0; !isEnd(); index++) {
         if (open === "[") value(`${path}[${index}]`);
         else {
           const key = string();
@@ -76,8 +80,11 @@ export function edited(text, { object, field, add, value, base = [] }) {
   const holder = object.reduce((node, part) => node[part], JSON.parse(text));
   const name = Object.keys(holder).find((key) => canonical(key) === field);
   const old = name === undefined ? undefined : holder[name];
-  const wanted = value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
-  const written = Array.isArray(wanted) ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(wanted);
+  const wanted =
+    value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
+  const written = Array.isArray(wanted)
+    ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]`
+    : JSON.stringify(wanted);
   if (old !== undefined) {
     const { start, end } = place(field);
     const isOneLine = !text.slice(start, end).includes("\n");
@@ -107,13 +114,18 @@ function shown(key) {
 
 /** A path given as a list, in words that cannot be mistaken: keys in quotes. */
 function exact(parts) {
-  return parts.map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`)).join("").slice(parts.length ? 1 : 0);
+  return parts
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`))
+    .join("")
+    .slice(parts.length ? 1 : 0);
 }
 
 /** A path, and all paths above it. */
 function ancestors(path) {
   const all = [path];
-  while (path) all.push((path = path.slice(0, Math.max(0, path.lastIndexOf("."), path.lastIndexOf("[")))));
+  for (let rest = path; rest; all.push(rest)) {
+    rest = rest.slice(0, Math.max(0, rest.lastIndexOf("."), rest.lastIndexOf("[")));
+  }
   return all;
 }
 

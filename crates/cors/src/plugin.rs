@@ -119,7 +119,7 @@ impl Plugin {
         };
         match self.rules.find(&target) {
             Ok(rule) => self.governed_by(rule),
-            Err(ambiguous) => self.closed_by(ambiguous),
+            Err(ambiguous) => self.closed_by(&ambiguous),
         }
     }
 
@@ -163,21 +163,18 @@ impl Plugin {
         }
     }
 
-    /// Two rules claim the request, each by one reading of its path: no origin is allowed, and what
-    /// either of the two keeps from the upstream is kept from it.
-    fn closed_by(&self, ambiguous: Ambiguous) -> Governed {
-        let as_sent = self.governed_by(ambiguous.as_sent);
-        let as_normalised = self.governed_by(ambiguous.as_normalised);
-        let policies = [&as_sent, &as_normalised].map(|governed| {
-            governed
-                .policy
-                .as_deref()
-                .filter(|policy| policy.mode != Mode::Off)
-        });
-        if policies.iter().all(Option::is_none) {
-            return as_sent;
+    /// Several rules claim the request, each by some reading of its path: no origin is allowed, and
+    /// what one of them keeps from the upstream is kept from it.
+    fn closed_by(&self, ambiguous: &Ambiguous) -> Governed {
+        let mut policies = Vec::new();
+        for rule in &ambiguous.rules {
+            let policy = self.governed_by(*rule).policy;
+            policies.extend(policy.filter(|policy| policy.mode != Mode::Off));
         }
-        let any = |is: fn(&Policy) -> bool| policies.iter().flatten().any(|policy| is(policy));
+        if policies.is_empty() {
+            return self.governed_by(ambiguous.rules.first().copied().flatten());
+        }
+        let any = |is: fn(&Policy) -> bool| policies.iter().any(|policy| is(policy));
         let closed = Policy {
             mode: if any(|policy| policy.mode == Mode::Enforce) {
                 Mode::Enforce
@@ -254,7 +251,7 @@ impl Governed {
 /// Where the policy of a request comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Source {
-    /// Two rules, by two readings of the path.
+    /// Several rules, by different readings of the path.
     Ambiguous,
     RouteMetadata,
     Rule {

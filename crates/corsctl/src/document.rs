@@ -67,8 +67,10 @@ impl Source {
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, InputError> {
-        let documents = parse(name, text)
-            .map_err(|wrong| InputError::of(name, Some(wrong.line), wrong.text))?;
+        let documents = parse(name, text).map_err(|wrong| {
+            let (line, text) = other_format(name, text).unwrap_or((wrong.line, wrong.text));
+            InputError::of(name, Some(line), text)
+        })?;
         let mut inner = Vec::new();
         for resource in documents.iter().flat_map(Document::resources) {
             inner.extend(files_of_config_map(name, &resource)?);
@@ -90,21 +92,70 @@ fn parse(name: &str, text: &str) -> Result<Vec<Document>, Malformed> {
             text: format!("is not YAML: {}", error.info()),
         });
     }
-    let node = serde_json::from_str(text).map_err(|error| Malformed {
-        line: error.line(),
-        text: {
-            let remedy = remedy::json(text.as_bytes(), error.line(), error.column());
-            format!("is not JSON: {error}{remedy}")
-        },
-    })?;
-    // Almost all JSON is YAML; where it is not, its lines stay unknown.
-    let lines = parse_yaml(text)
-        .ok()
-        .and_then(|documents| Some(documents.into_iter().next()?.lines));
-    Ok(vec![Document {
-        node,
-        lines: lines.unwrap_or_default(),
-    }])
+    let mut documents = Vec::new();
+    // As jq prints them, values may follow each other.
+    let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
+    let mut start = 0;
+    while let Some(node) = nodes.next() {
+        let node = node.map_err(|error| Malformed {
+            line: error.line(),
+            text: {
+                let remedy = remedy::json(text.as_bytes(), error.line(), error.column());
+                format!("is not JSON: {error}{remedy}")
+            },
+        })?;
+        let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
+        let before = text.get(..start).unwrap_or_default();
+        let before = before.bytes().filter(|byte| *byte == b'\n').count();
+        start = nodes.byte_offset();
+        // Almost all JSON is YAML; where it is not, its lines stay unknown.
+        let lines = parse_yaml(own).ok().and_then(|documents| {
+            let mut lines = documents.into_iter().next()?.lines;
+            lines.map(&|line| line + before);
+            Some(lines)
+        });
+        let lines = lines.unwrap_or_default();
+        documents.push(Document { node, lines });
+    }
+    if documents.is_empty() {
+        return Err(Malformed {
+            line: 1,
+            text: "is not JSON: it is empty".to_owned(),
+        });
+    }
+    Ok(documents)
+}
+
+/// What a text that is neither YAML nor JSON is, as far as it shows, and on which line.
+fn other_format(name: &str, text: &str) -> Option<(usize, String)> {
+    let line_of = |is_meant: fn(&str) -> bool| {
+        let mut lines = text.lines().map(str::trim).enumerate();
+        lines.find_map(|(index, line)| is_meant(line).then_some(index + 1))
+    };
+    let is_template = |line: &str| !line.starts_with('#') && line.contains("{{");
+    let is_table = |line: &str| {
+        let inner = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| !inner.is_empty() && !inner.contains([',', '"', '{', ':']))
+    };
+    if let Some(line) = line_of(is_template) {
+        let text =
+            format!("is a template ({{{{ on line {line}): render it first, as with helm template");
+        return Some((line, text));
+    }
+    if name.ends_with(".toml") || text.contains(" = ") && line_of(is_table).is_some() {
+        let text = "is TOML, which is not read: write it as YAML or JSON";
+        return Some((line_of(is_table).unwrap_or(1), text.to_owned()));
+    }
+    let is_program = |line: &str| {
+        ["add_header", "http-response set-header", "header "]
+            .iter()
+            .any(|start| line.starts_with(start) && line.contains("Access-Control-"))
+    };
+    let line = line_of(is_program)?;
+    let text = "sets CORS headers by commands, as in NGINX, HAProxy or Caddy, which is not read: write a policy";
+    Some((line, text.to_owned()))
 }
 
 impl Document {

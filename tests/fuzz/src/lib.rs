@@ -11,6 +11,8 @@ use cors::policy::Mode;
 use cors::request::{Headers, HeadersMut};
 use regex::Regex;
 
+pub mod undo;
+
 /// A configuration, a request, and what the upstream answers.
 #[derive(Clone)]
 pub struct Exchange<'a> {
