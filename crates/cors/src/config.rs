@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::escape::{Quoted, Shown};
 use crate::field::{
-    Field, MATCH_FIELDS, Meant, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find, is_comment,
+    Field, MATCH_FIELDS, Meant, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment,
     meaning, suggest,
 };
 use crate::header::{
@@ -1093,21 +1093,20 @@ impl Reader {
             self.wrong_type(path, node, "an object");
             return None;
         };
-        let known = || tables.iter().flat_map(|table| table.iter());
         for (key, value) in pairs {
             let path = join(path, key);
             if is_comment(key) {
                 let name = key.trim_start_matches(['@', '$', '_', '#']);
-                if let Some(field) = find(known(), name) {
-                    let text = format!(
-                        "is a comment because of its first character; the field is `{}`",
-                        field.name
+                if find_in(tables, name).is_some() {
+                    self.report.note(
+                        &path,
+                        "",
+                        "is a comment because of its first character, though named like a field",
                     );
-                    self.report.note(&path, "", text);
                 }
                 continue;
             }
-            let Some(field) = find(known(), key) else {
+            let Some(field) = find_in(tables, key) else {
                 object
                     .unreadable
                     .extend(self.unknown_field(&path, key, value, tables));
@@ -1153,7 +1152,7 @@ impl Reader {
             (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
             (MATCH_FIELDS, "belongs to a rule; write it in its match"),
         ] {
-            if find(table, key).is_some() {
+            if find_in(&[table], key).is_some() {
                 self.report.error(path, "", text);
                 return None;
             }
@@ -1171,7 +1170,7 @@ impl Reader {
             ),
             Some(Meant::Remedy(text)) => (None, text.to_owned()),
             // Without it a rule would match more.
-            None if find(tables.iter().copied().flatten(), "exactPaths").is_some() => (
+            None if find_in(tables, "exactPaths").is_some() => (
                 None,
                 "a match has hostnames, exactPaths, pathPrefixes and routeNames".to_owned(),
             ),

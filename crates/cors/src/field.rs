@@ -113,24 +113,29 @@ pub fn find<'f>(fields: impl IntoIterator<Item = &'f Field>, key: &str) -> Optio
         .find(|field| field.name == camel || field.aliases.contains(&camel.as_str()))
 }
 
-/// The name that somebody who wrote the text most likely meant.
-pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<&'n str> {
-    let (distance, name) = nearest(&mut names.into_iter(), text)?;
-    // Of short names one letter alone is a slip: `on` is not `off`.
-    let most = if name.len() < 5 {
-        1
-    } else {
-        2.max(name.len() / 3)
-    };
-    (distance <= most).then_some(name)
+/// Finds the field that a key names in one of these tables.
+pub fn find_in(tables: &[&'static [Field]], key: &str) -> Option<&'static Field> {
+    tables.iter().find_map(|table| find(*table, key))
 }
 
-/// Behind a trait object: one copy of this, whatever the names are of, keeps the module small.
+/// The name that somebody who wrote the text most likely meant.
+pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<&'n str> {
+    let near = nearest(&mut names.into_iter(), text);
+    near.map(|(_, name)| name)
+}
+
+/// The nearest name, if it is near, and its distance. Behind a trait object: one copy of this,
+/// whatever the names are of, keeps the module small.
 fn nearest<'n>(names: &mut dyn Iterator<Item = &'n str>, text: &str) -> Option<(usize, &'n str)> {
     let text = to_camel_case(text).to_ascii_lowercase();
     names
         .map(|name| (distance(&name.to_ascii_lowercase(), &text), name))
         .min()
+        .filter(|(distance, name)| {
+            // Of short names one letter alone is a slip: `on` is not `off`.
+            let short = name.len() < 5;
+            *distance <= if short { 1 } else { 2.max(name.len() / 3) }
+        })
 }
 
 /// What somebody most likely meant by a key that no field has.
@@ -145,11 +150,12 @@ pub enum Meant {
 /// Finds what was meant by a key that none of these tables has: a slip of the pen, or another
 /// product's name.
 pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
-    let mut names = tables
-        .iter()
-        .flat_map(|table| table.iter())
-        .map(|field| field.name);
-    let near = nearest(&mut names.clone(), key);
+    let mut names = Vec::new();
+    for field in tables.iter().copied().flatten() {
+        names.push(field.name);
+    }
+    let near = nearest(&mut names.iter().copied(), key);
+    let is_slip = near.is_some_and(|(distance, _)| distance <= 2);
     let letters = letters(key);
     for (part, meant) in OTHER_NAMES {
         if !holds(&letters, part.as_bytes()) {
@@ -158,8 +164,7 @@ pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
         if meant.contains(' ') {
             return Some(Meant::Remedy(meant));
         }
-        let is_slip = near.is_some_and(|(distance, _)| distance <= 2);
-        if !is_slip && names.any(|name| name == *meant) {
+        if !is_slip && names.contains(meant) {
             let gateways = ["accesscontrol", "match", "pattern"];
             let is_gateway = gateways.iter().any(|part| holds(&letters, part.as_bytes()));
             return Some(if is_gateway {
@@ -169,7 +174,7 @@ pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
             });
         }
     }
-    suggest(near.map(|(_, name)| name), key).map(Meant::Field)
+    near.map(|(_, name)| Meant::Field(name))
 }
 
 /// The letters that all spellings of a key have in common.
