@@ -544,20 +544,29 @@ impl Reader {
             };
             for remark in remarks {
                 let mut written = format!("{remark}; write \"{pattern}\"");
-                if remark == Remark::TrailingSlash && pattern.is_exact() {
-                    written.push_str(" (until then, an Origin with the slash is allowed too)");
+                let is_kept = matches!(remark, Remark::DefaultPort | Remark::TrailingSlash);
+                if is_kept && pattern.is_exact() {
+                    written.push_str(" (until then, an Origin written so is allowed too)");
                 }
                 self.report.warn(at(), &quote(text), written);
             }
             match &pattern {
                 OriginPattern::Any => any_origin = Some((at(), quote(text))),
-                OriginPattern::Null => self.report.warn(
+                OriginPattern::Null => self.shared_origin(
                     at(),
-                    &quote(text),
-                    "is the origin of every sandboxed frame, file and redirect, of any site; serve the page from an origin of its own",
+                    text,
+                    policy,
+                    "is the origin of every sandboxed frame, file and redirect, of any site",
                 ),
                 OriginPattern::Tuple(tuple) => {
-                    if tuple.is_any_host() {
+                    if tuple.is_without_host() {
+                        self.shared_origin(
+                            at(),
+                            text,
+                            policy,
+                            "is the origin of every page of its scheme",
+                        );
+                    } else if tuple.is_any_host() {
                         any_origin = Some((at(), quote(text)));
                     } else if tuple.is_insecure() && policy.credentials {
                         self.report.warn(
@@ -609,6 +618,19 @@ impl Reader {
         }
         policy.origins = origins;
         any_origin
+    }
+
+    /// Reports an origin that pages of different owners have.
+    fn shared_origin(&mut self, path: String, written: &str, policy: &Policy, what: &str) {
+        if policy.credentials {
+            let text = format!(
+                "{what}: with allowCredentials each of them acts as your users; drop one of the two"
+            );
+            self.report.error(path, &quote(written), text);
+        } else {
+            let text = format!("{what}; serve the page from an origin of its own");
+            self.report.warn(path, &quote(written), text);
+        }
     }
 
     fn read_regex(&mut self, path: &str, source: &str) -> Option<OriginRegex> {
@@ -798,15 +820,6 @@ impl Reader {
         policy: &Policy,
         any_origin: Option<(String, String)>,
     ) {
-        if policy.credentials
-            && let Some(index) = self.index_of(object, "allowOrigins", "null")
-        {
-            self.report.error(
-                format!("{}[{index}]", object.at("allowOrigins")),
-                "\"null\"",
-                "with allowCredentials lets any site act as its users; drop one of the two",
-            );
-        }
         if let (true, Some((path, value))) = (policy.credentials, &any_origin) {
             self.report.warn(
                 path,
@@ -848,15 +861,6 @@ impl Reader {
                     "with any origin allowed hides every Origin from the upstream, whose CSRF checks then see none; list the origins",
                 );
             }
-        }
-    }
-
-    fn index_of(&self, object: &Object, name: &str, text: &str) -> Option<usize> {
-        match object.get(name) {
-            Some(Node::List(items)) => items
-                .iter()
-                .position(|item| matches!(item, Node::String(item) if item == text)),
-            _ => None,
         }
     }
 

@@ -44,7 +44,7 @@ pub struct TupleOrigin<'a> {
     scheme_end: usize,
     /// The index of `:` before the port, or the length of the text.
     host_end: usize,
-    /// How many dots the host has; none if it is an IPv6 address.
+    /// How many dots the host has; none if it is not a domain.
     dots: usize,
 }
 
@@ -56,13 +56,14 @@ impl<'a> TupleOrigin<'a> {
         }
         let scheme_end = scheme_length(text)?;
         let rest = text.get(scheme_end..)?.strip_prefix(b"://")?;
-        let (host_length, dots) = match rest.first()? {
-            b'[' => (ipv6_length(rest)?, 0),
-            _ => domain_length(rest)?,
+        let (host_length, dots) = match rest {
+            [b'[', ..] => (ipv6_length(rest)?, 0),
+            _ if is_of_web(text.get(..scheme_end)?) => domain_length(rest)?,
+            _ => embedder_host_length(rest)?,
         };
         let is_end = match rest.get(host_length..)? {
             [] => true,
-            [b':', port @ ..] => is_port(port),
+            [b':', port @ ..] => host_length > 0 && is_port(port),
             _ => false,
         };
         is_end.then_some(Self {
@@ -88,13 +89,19 @@ impl<'a> TupleOrigin<'a> {
         self.text.get(self.host_end + 1..)
     }
 
+    /// Whether it is what a browser's serialization yields: with a host, and without the scheme's
+    /// default port. No pattern wider than an exact one lets anything else in.
+    fn is_serialized(&self) -> bool {
+        !self.host().is_empty() && !self.port().is_some_and(|port| self.is_default_port(port))
+    }
+
     /// The port, with the scheme's default port taken for none.
     pub fn port_unless_default(&self) -> Option<&'a [u8]> {
         self.port().filter(|port| !self.is_default_port(port))
     }
 
     pub fn is_default_port(&self, port: &[u8]) -> bool {
-        default_port(self.scheme()).is_some_and(|default| default.as_bytes() == port)
+        default_port_of(self.scheme()).is_some_and(|default| default.as_bytes() == port)
     }
 
     /// The whole of it. A parsed origin is ASCII.
@@ -127,6 +134,8 @@ pub struct TuplePattern {
     /// The host in full, `*.example.com`, or `*`.
     host: String,
     port: PortPattern,
+    /// Written with the scheme's default port, so that an `Origin` written with it matches too.
+    default_port: bool,
     /// Written with a trailing slash, so that an `Origin` written with one matches too.
     slash: bool,
 }
@@ -202,9 +211,6 @@ impl TuplePattern {
                 other if other.ends_with('*') && !other.contains('.') => E::Wildcard,
                 _ => E::NoScheme,
             })?;
-        if scheme == "file" {
-            return Err(E::File);
-        }
         if scheme.contains('*') {
             return Err(E::SchemeWildcard);
         }
@@ -231,13 +237,16 @@ impl TuplePattern {
             return Err(E::TooLong);
         }
         let (host, port) = split_port(authority);
-        let host = read_host_pattern(host, &mut remarks)?;
+        let host = read_host_pattern(scheme, host, &mut remarks)?;
+        let mut default_port = false;
         let port = match port {
             None => PortPattern::Default,
+            Some(_) if host.is_empty() => return Err(E::Host),
             Some("*") => PortPattern::Any,
-            Some(port) if !is_port(port.as_bytes()) || port == "0" => return Err(E::Port),
-            Some(port) if default_port(scheme.as_bytes()) == Some(port) => {
+            Some(port) if !is_port(port.as_bytes()) => return Err(E::Port),
+            Some(port) if default_port_of(scheme.as_bytes()) == Some(port) => {
                 remarks.push(Remark::DefaultPort);
+                default_port = true;
                 PortPattern::Default
             }
             Some(port) => PortPattern::Exact(port.to_owned()),
@@ -251,6 +260,7 @@ impl TuplePattern {
                 scheme,
                 host,
                 port,
+                default_port,
                 slash,
             },
             remarks,
@@ -267,6 +277,11 @@ impl TuplePattern {
         self.host.strip_prefix("*.")
     }
 
+    /// Whether every page of the scheme has this origin, as with `file://`.
+    pub fn is_without_host(&self) -> bool {
+        self.host.is_empty()
+    }
+
     /// Plain http to a host that is not this very machine: what travels can be read and changed.
     pub fn is_insecure(&self) -> bool {
         self.scheme == "http" && !is_loopback(&self.host)
@@ -274,6 +289,14 @@ impl TuplePattern {
 
     fn is_exact(&self) -> bool {
         !self.host.starts_with('*') && self.port != PortPattern::Any
+    }
+
+    /// The other texts that an exact pattern matches, because it is written so.
+    fn alternatives(&self) -> impl Iterator<Item = String> {
+        let port = default_port_of(self.scheme.as_bytes()).filter(|_| self.default_port);
+        let with_port = port.map(|port| format!("{self}:{port}"));
+        let with_slash = self.slash.then(|| format!("{self}/"));
+        with_port.into_iter().chain(with_slash)
     }
 
     /// What ends every origin that matches, without the port if any matches.
@@ -325,7 +348,6 @@ impl fmt::Display for Remark {
 pub enum OriginPatternError {
     Comma,
     Empty,
-    File,
     Fragment,
     Host,
     Ipv6,
@@ -347,9 +369,6 @@ impl fmt::Display for OriginPatternError {
         f.write_str(match self {
             Self::Comma => "has a comma; write one origin an entry",
             Self::Empty => "is empty; an origin is scheme://host[:port]",
-            Self::File => {
-                "has the scheme file, whose origin is null; list \"null\" if you must, knowing its risk"
-            }
             Self::Fragment => "has a fragment; an origin is scheme://host[:port]",
             Self::Host => "has no valid host; write a domain name, an IPv4 address or an IPv6 address in brackets",
             Self::Ipv6 => "has no valid IPv6 address; write it in brackets, as in http://[::1]:8080",
@@ -375,7 +394,7 @@ impl fmt::Display for OriginPatternError {
 pub struct OriginSet {
     any: bool,
     null: bool,
-    /// Whole origins, also as they are listed with a slash behind.
+    /// Whole origins, also as they are listed with a slash or a default port behind.
     exact: TextMap,
     /// Every scheme that a pattern with a tail names; it is a bit in the masks.
     schemes: Vec<String>,
@@ -432,14 +451,15 @@ impl OriginSet {
             return Err(Mismatch::Malformed);
         }
         // What is listed is well-formed, or has the slash with which kgateway's documentation lists
-        // and sends it.
-        if has(&self.exact, value, EXACT) {
+        // and sends it, or the default port that some clients send.
+        if self.exact.get(value).is_some() {
             return Ok(Match::Exact);
         }
         match Origin::parse(value) {
             Some(Origin::Null) if self.null => Ok(Match::Null),
             // Any origin does not mean the opaque one: every sandboxed page has it.
             Some(Origin::Null) => Err(Mismatch::Null),
+            Some(Origin::Tuple(origin)) if !origin.is_serialized() => Err(Mismatch::Origin),
             Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
             Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
             None => Err(Mismatch::Malformed),
@@ -482,11 +502,10 @@ impl OriginSet {
 
     fn insert_tuple(&mut self, pattern: &TuplePattern) -> bool {
         if pattern.is_exact() {
-            let origin = pattern.to_string();
-            if pattern.slash {
-                add(&mut self.exact, &format!("{origin}/"), EXACT);
+            for origin in pattern.alternatives() {
+                add(&mut self.exact, &origin, ALTERNATIVE);
             }
-            add(&mut self.exact, &origin, EXACT);
+            add(&mut self.exact, &pattern.to_string(), EXACT);
             return true;
         }
         let Some(mask) = self.scheme_mask(&pattern.scheme) else {
@@ -647,17 +666,18 @@ fn has(texts: &TextMap, text: &[u8], mask: u64) -> bool {
     texts.get(text).is_some_and(|schemes| schemes & mask != 0)
 }
 
-/// How many patterns there are: what ends in a slash is the second key of one.
+/// How many patterns there are.
 fn count(texts: &TextMap) -> usize {
     texts
         .iter()
-        .filter(|(text, _)| !text.ends_with(b"/"))
         .map(|(_, mask)| mask.count_ones() as usize)
         .sum()
 }
 
 /// The mask of a whole origin, which holds its scheme.
 const EXACT: u64 = 1;
+/// The mask of a further text that an exact pattern matches.
+const ALTERNATIVE: u64 = 0;
 
 /// How many dots the tails of subdomain patterns hold, so that an origin of a hundred labels is
 /// not looked up a hundred times.
@@ -686,7 +706,7 @@ impl Default for Depths {
 
 /// The port that the scheme implies, for the schemes that have one in the
 /// [URL standard](https://url.spec.whatwg.org/#default-port).
-fn default_port(scheme: &[u8]) -> Option<&'static str> {
+fn default_port_of(scheme: &[u8]) -> Option<&'static str> {
     match scheme {
         b"ftp" => Some("21"),
         b"http" | b"ws" => Some("80"),
@@ -729,8 +749,8 @@ fn is_scheme(scheme: &str) -> bool {
     scheme_length(scheme.as_bytes()) == Some(scheme.len())
 }
 
+/// Whether it is a port as browsers write it: 1 to 65535 without leading zero.
 fn is_port(port: &[u8]) -> bool {
-    let is_canonical = port == b"0" || !port.starts_with(b"0");
     let mut number = 0;
     for byte in port {
         if !byte.is_ascii_digit() || number > u32::from(u16::MAX) {
@@ -738,15 +758,24 @@ fn is_port(port: &[u8]) -> bool {
         }
         number = number * 10 + u32::from(byte - b'0');
     }
-    is_canonical && !port.is_empty() && number <= u32::from(u16::MAX)
+    !port.is_empty() && !port.starts_with(b"0") && number <= u32::from(u16::MAX)
 }
 
-/// The length of an IPv6 address in brackets at the start, lower case.
+/// The length of an IPv6 address in brackets at the start, if it is written as browsers write it.
 fn ipv6_length(text: &[u8]) -> Option<usize> {
-    let end = text.iter().position(|byte| *byte == b']')?;
-    let address = std::str::from_utf8(text.get(1..end)?).ok()?;
-    let is_lower_case = !address.bytes().any(|byte| byte.is_ascii_uppercase());
-    (is_lower_case && address.parse::<Ipv6Addr>().is_ok()).then_some(end + 1)
+    let length = text.iter().position(|byte| *byte == b']')? + 1;
+    let address = std::str::from_utf8(text.get(..length)?).ok()?;
+    (normalize_ipv6(address)? == address).then_some(length)
+}
+
+/// The length of the host at the start of an origin whose scheme is not of the web, and the number
+/// of its dots if it is a domain. An embedder registers any host, `.` or none included.
+fn embedder_host_length(text: &[u8]) -> Option<(usize, usize)> {
+    let length = span(text, Class::HOST);
+    match domain_length(text) {
+        Some((domain, dots)) if domain == length => Some((length, dots)),
+        _ => (length <= 253).then_some((length, 0)),
+    }
 }
 
 /// The length of the domain at the start, with one trailing dot if it has one, and the number of its
@@ -779,6 +808,11 @@ pub fn holds(text: &str, part: &[u8]) -> bool {
         .any(|window| window == part)
 }
 
+/// Whether origins of the scheme have the host of a web page.
+fn is_of_web(scheme: &[u8]) -> bool {
+    matches!(scheme, b"http" | b"https")
+}
+
 fn bracketed(host: &str) -> Option<&str> {
     host.strip_prefix('[')?.strip_suffix(']')
 }
@@ -791,7 +825,11 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || is_loopback_v4()
 }
 
-fn read_host_pattern(host: &str, remarks: &mut Vec<Remark>) -> Result<String, OriginPatternError> {
+fn read_host_pattern(
+    scheme: &str,
+    host: &str,
+    remarks: &mut Vec<Remark>,
+) -> Result<String, OriginPatternError> {
     if host.starts_with('[') || host.contains(']') {
         let serialized = normalize_ipv6(host).ok_or(OriginPatternError::Ipv6)?;
         if serialized != host {
@@ -799,7 +837,9 @@ fn read_host_pattern(host: &str, remarks: &mut Vec<Remark>) -> Result<String, Or
         }
         return Ok(serialized);
     }
-    if host == "*" {
+    let is_embedders = !is_of_web(scheme.as_bytes())
+        && embedder_host_length(host.as_bytes()).is_some_and(|(length, _)| length == host.len());
+    if host == "*" || is_embedders {
         return Ok(host.to_owned());
     }
     let domain = host.strip_prefix("*.").unwrap_or(host);
@@ -898,24 +938,37 @@ mod tests {
 
     #[test]
     fn ports_are_numbers_as_browsers_write_them() {
-        for port in ["0", "1", "80", "65535"] {
+        for port in ["1", "80", "65535"] {
             assert!(is_port(port.as_bytes()), "{port}");
         }
-        for port in ["", "00", "080", "65536", "99999999999999999999", "8a", "-1"] {
+        for port in [
+            "",
+            "0",
+            "00",
+            "080",
+            "65536",
+            "99999999999999999999",
+            "8a",
+            "-1",
+        ] {
             assert!(!is_port(port.as_bytes()), "{port}");
         }
     }
 
     #[test]
-    fn an_ipv6_address_may_hold_dots() {
-        let find = |pattern: &str| {
-            let mut origins = OriginSet::default();
-            assert!(origins.insert(&OriginPattern::parse(pattern).unwrap().0));
-            origins.find(b"https://[::ffff:1.2.3.4]").is_ok()
-        };
-        assert!(find("https://*"));
-        assert!(!find("https://*:8443"));
-        assert!(!find("https://*.example"));
+    fn an_ipv6_address_has_one_text() {
+        let mut origins = OriginSet::default();
+        assert!(origins.insert(&OriginPattern::parse("https://*").unwrap().0));
+        for (address, is_allowed) in [
+            ("[::ffff:102:304]", true),
+            ("[::ffff:1.2.3.4]", false),
+            ("[0:0:0:0:0:0:0:1]", false),
+            ("[::0001]", false),
+            ("[::A]", false),
+        ] {
+            let found = origins.find(format!("https://{address}").as_bytes());
+            assert_eq!(found.is_ok(), is_allowed, "{address}");
+        }
     }
 
     #[test]
