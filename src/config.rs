@@ -10,12 +10,13 @@ use crate::header::{
     is_token,
 };
 use crate::node::Node;
-use crate::origin::{OriginPattern, OriginRegex, OriginSet, Remark};
+use crate::origin::{OriginPattern, OriginSet, Remark};
 use crate::plugin::{Plugin, Settings};
 use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
 };
+use crate::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::report::{Report, cut};
 use crate::routes::{
     Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
@@ -87,6 +88,8 @@ struct Reader {
     report: Report,
     debug: bool,
     regexes: usize,
+    /// What they take in memory.
+    regex_size: usize,
 }
 
 /// The fields of one object that are present, and its path.
@@ -589,9 +592,15 @@ impl Reader {
             let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
             if let Some(regex) = self.read_regex(&at, source) {
                 if regex.is_any() {
-                    any_origin = Some((at, quote(source)));
+                    any_origin = Some((at.clone(), quote(source)));
                 }
-                origins.insert_regex(regex);
+                if !origins.insert_regex(regex) {
+                    self.report.error(
+                        at,
+                        &quote(source),
+                        "can cost too much on one Origin, with the expressions before it; list the origins, or their domain as in \"https://*.example.com\", in allowOrigins, which cost nothing",
+                    );
+                }
             }
         }
         let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
@@ -661,8 +670,16 @@ impl Reader {
             self.report.warn(path, &quote(source), text);
         }
         OriginRegex::parse(source)
+            .and_then(|regex| {
+                self.regex_size += regex.size();
+                if self.regex_size <= MAX_REGEX_SIZE {
+                    Ok(regex)
+                } else {
+                    Err("too large, with those before it".to_owned())
+                }
+            })
             .map_err(|error| {
-                let text = format!("is no regular expression that runs in linear time: {error}");
+                let text = format!("is not a valid regular expression: {error}");
                 self.report.error(path, &quote(source), text);
             })
             .ok()

@@ -39,6 +39,7 @@ pub mod origin;
 pub mod pairs;
 pub mod plugin;
 pub mod policy;
+pub mod regex;
 pub mod report;
 pub mod request;
 pub mod routes;

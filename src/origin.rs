@@ -9,9 +9,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use regex_lite::Regex;
-
 use crate::header::{Class, span};
+use crate::regex::OriginRegex;
 use crate::text_map::TextMap;
 
 /// The longest origin that can be legal: a scheme of 64 bytes, `://`, a host of 253 bytes and `:65535`.
@@ -84,6 +83,11 @@ impl<'a> TupleOrigin<'a> {
             .unwrap_or_default()
     }
 
+    /// Scheme and host.
+    pub fn without_port(&self) -> &'a [u8] {
+        self.text.get(..self.host_end).unwrap_or_default()
+    }
+
     /// The port as written; a browser leaves the scheme's default port out.
     pub fn port(&self) -> Option<&'a [u8]> {
         self.text.get(self.host_end + 1..)
@@ -105,7 +109,7 @@ impl<'a> TupleOrigin<'a> {
     }
 
     /// The whole of it. A parsed origin is ASCII.
-    fn as_str(&self) -> &'a str {
+    pub fn as_str(&self) -> &'a str {
         std::str::from_utf8(self.text).unwrap_or_default()
     }
 }
@@ -419,8 +423,18 @@ impl OriginSet {
         true
     }
 
-    pub fn insert_regex(&mut self, regex: OriginRegex) {
-        self.regexes.push(regex);
+    /// Adds a regular expression. Returns `false`, and adds nothing, if one origin could then cost
+    /// too much.
+    #[must_use]
+    pub fn insert_regex(&mut self, regex: OriginRegex) -> bool {
+        // Of those that one origin can have to be held against, the last one finds all others.
+        let others = self.regexes.iter().filter(|other| other.can_meet(&regex));
+        let work = others.fold(regex.work(), |sum, other| sum.saturating_add(other.work()));
+        let is_bounded = work <= MAX_WORK;
+        if is_bounded {
+            self.regexes.push(regex);
+        }
+        is_bounded
     }
 
     /// Whether `*` is listed.
@@ -443,6 +457,11 @@ impl OriginSet {
 
     pub fn regex_count(&self) -> usize {
         self.regexes.len()
+    }
+
+    /// What the regular expressions take in memory, in states of their automata.
+    pub fn regex_size(&self) -> usize {
+        self.regexes.iter().map(OriginRegex::size).sum()
     }
 
     /// Finds the pattern that allows the value of an `Origin` header.
@@ -478,7 +497,7 @@ impl OriginSet {
             (Match::Regex(index), _) => self
                 .regexes
                 .get(index)
-                .map(|regex| format!("/{}/", regex.source))
+                .map(|regex| format!("/{}/", regex.source()))
                 .unwrap_or_default(),
             (Match::Tail { start, any_port }, Some(origin)) => {
                 let end = if any_port {
@@ -621,40 +640,6 @@ pub enum Mismatch {
     Malformed,
     Null,
     Origin,
-}
-
-/// A regular expression that must match the whole of a well-formed tuple origin.
-#[derive(Debug)]
-pub struct OriginRegex {
-    source: String,
-    whole: Regex,
-}
-
-impl OriginRegex {
-    /// Compiles an entry of `allowOriginRegexes`; the error is the engine's, in words.
-    pub fn parse(source: &str) -> Result<Self, String> {
-        // Alone first: `a)|(?:b` is no expression, but would become one between the brackets.
-        compile(source)?;
-        // A comment in verbose mode would swallow the closing bracket; there a line end is no more
-        // than white space.
-        let whole = compile(&format!(r"\A(?:{source})\z"))
-            .or_else(|_| compile(&format!("\\A(?:{source}\n)\\z")))?;
-        Ok(Self {
-            source: source.to_owned(),
-            whole,
-        })
-    }
-
-    /// Whether it matches an origin of a host that nobody can have: then it matches any.
-    pub fn is_any(&self) -> bool {
-        ["https://cors-probe.invalid", "http://cors-probe.invalid"]
-            .iter()
-            .any(|probe| self.whole.is_match(probe))
-    }
-
-    fn is_match(&self, origin: &TupleOrigin) -> bool {
-        self.whole.is_match(origin.as_str())
-    }
 }
 
 /// Adds a whole origin or a tail, with the mask of a scheme.
@@ -879,15 +864,8 @@ pub fn normalize_ipv6(host: &str) -> Option<String> {
     bracketed(host)?.parse().ok().map(serialize_ipv6)
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
-    regex_lite::RegexBuilder::new(pattern)
-        .size_limit(MAX_REGEX_SIZE)
-        .build()
-        .map_err(|error| error.to_string())
-}
-
-/// Bounds the program of one expression, and with it the steps that one origin can take.
-const MAX_REGEX_SIZE: usize = 32 * 1024;
+/// How many states of regular expressions one origin can visit at most.
+const MAX_WORK: usize = 320_000;
 
 #[cfg(test)]
 mod tests {

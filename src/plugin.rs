@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::config::read_policy;
 use crate::header::{AUTHORITY, PATH};
 use crate::policy::{Mode, Policy, UnmatchedRequests};
+use crate::regex::MAX_REGEX_SIZE;
 use crate::report::Problems;
 use crate::request::Headers;
 use crate::routes::{Ambiguous, Reads, Rules, Target};
@@ -301,8 +302,8 @@ struct RouteMetadata {
 struct Cache {
     /// `None` for a text that is bad, or brings too many regular expressions.
     policies: ByText<Option<Rc<Policy>>>,
-    /// How many regular expressions they have, which cost more memory than their texts.
-    regexes: usize,
+    /// The size of their regular expressions, which cost more memory than their texts.
+    regex_size: usize,
     full_is_logged: bool,
     long_is_logged: bool,
 }
@@ -396,14 +397,12 @@ impl Cache {
             );
             return (None, Some(MetadataRemark::Invalid(Some(log))));
         };
-        let regexes = policy.origins.regex_count();
-        if self.regexes + regexes > MAX_REGEXES {
-            let log = format!(
-                "over {MAX_REGEXES} regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead"
-            );
+        let regex_size = policy.origins.regex_size();
+        if self.regex_size + regex_size > MAX_REGEX_SIZE {
+            let log = "too many or too large regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead".to_owned();
             return (None, Some(MetadataRemark::Invalid(Some(log))));
         }
-        self.regexes += regexes;
+        self.regex_size += regex_size;
         let warned = (!report.warnings.is_empty())
             .then(|| format!("a policy in route metadata: {}", join(&report.warnings)));
         (Some(policy), warned.map(MetadataRemark::Warned))
@@ -415,6 +414,5 @@ fn join(problems: &Problems) -> String {
     texts.join("; ")
 }
 
-const MAX_REGEXES: usize = 1_000;
 const MAX_TEXT: usize = 16 * 1024;
 const MAX_TEXTS: usize = 1_024;
