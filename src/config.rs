@@ -10,13 +10,13 @@ use crate::header::{
     is_token,
 };
 use crate::node::Node;
-use crate::origin::{OriginPattern, OriginSet, Remark};
+use crate::origin::{OriginPattern, OriginSet, Remark, holds};
 use crate::plugin::{Plugin, Settings};
 use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
 };
-use crate::regex::{MAX_REGEX_SIZE, OriginRegex};
+use crate::regex::{MAX_REGEX_SIZE, OriginRegex, expand_stars};
 use crate::report::{Report, cut};
 use crate::routes::{
     Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
@@ -541,6 +541,10 @@ impl Reader {
             let (pattern, remarks) = match OriginPattern::parse(text) {
                 Ok(parsed) => parsed,
                 Err(error) => {
+                    let remedy = meant_regex(text).map(|(what, regex)| {
+                        format!("{what}; write {} in allowOriginRegexes", quote(&regex))
+                    });
+                    let error = remedy.unwrap_or_else(|| error.to_string());
                     self.report.error(at(), &quote(text), error);
                     continue;
                 }
@@ -590,7 +594,7 @@ impl Reader {
         }
         for (index, source) in self.read_texts(object, "allowOriginRegexes") {
             let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
-            if let Some(regex) = self.read_regex(&at, source) {
+            if let Some(regex) = self.read_regex(&at, source, policy.credentials) {
                 if regex.is_any() {
                     any_origin = Some((at.clone(), quote(source)));
                 }
@@ -642,7 +646,7 @@ impl Reader {
         }
     }
 
-    fn read_regex(&mut self, path: &str, source: &str) -> Option<OriginRegex> {
+    fn read_regex(&mut self, path: &str, source: &str, credentials: bool) -> Option<OriginRegex> {
         self.regexes += 1;
         if self.regexes > MAX_REGEXES {
             if self.regexes == MAX_REGEXES + 1 {
@@ -671,6 +675,11 @@ impl Reader {
         }
         OriginRegex::parse(source)
             .and_then(|regex| {
+                if !regex.is_any()
+                    && let Some(warning) = regex.warning(credentials)
+                {
+                    self.report.warn(path, &quote(source), warning);
+                }
                 self.regex_size += regex.size();
                 if self.regex_size <= MAX_REGEX_SIZE {
                     Ok(regex)
@@ -1233,6 +1242,20 @@ fn take_while<'t>(rest: &mut &'t str, belongs: impl Fn(char) -> bool) -> &'t str
     let (taken, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
     *rest = after;
     taken
+}
+
+/// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
+fn meant_regex(text: &str) -> Option<(&'static str, String)> {
+    if let Some(regex) = expand_stars(text) {
+        return Some(("has a wildcard within a label", regex));
+    }
+    let is_alike = text.bytes().any(|byte| b"\\^$()|{}".contains(&byte))
+        || [b"/.*", b"/.+", b"]*", b"]+"]
+            .iter()
+            .any(|part| holds(text, *part));
+    let regex = with_escaped_dots(text).unwrap_or_else(|| text.to_owned());
+    let can_match = || OriginRegex::parse(&regex).is_ok_and(|regex| !regex.matches_nothing());
+    (is_alike && can_match()).then_some(("looks like a regular expression", regex))
 }
 
 /// The expression with its unescaped dots escaped, if it has some that stand for themselves most

@@ -95,7 +95,7 @@ impl<'a> TupleOrigin<'a> {
 
     /// Whether it is what a browser's serialization yields: with a host, and without the scheme's
     /// default port. No pattern wider than an exact one lets anything else in.
-    fn is_serialized(&self) -> bool {
+    pub fn is_serialized(&self) -> bool {
         !self.host().is_empty() && !self.port().is_some_and(|port| self.is_default_port(port))
     }
 
@@ -387,7 +387,7 @@ impl fmt::Display for OriginPatternError {
             Self::TooLong => "is longer than an origin can be",
             Self::Userinfo => "has a user name or password; an origin is scheme://host[:port]",
             Self::Wildcard => {
-                "has a wildcard where none is allowed; write * for the first label (https://*.example.com) or for the whole host (https://*)"
+                "has a wildcard where none is allowed; list the origins, or all below a domain as in https://*.example.com"
             }
         })
     }

@@ -3,7 +3,8 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::origin::{MAX_ORIGIN_LENGTH, TupleOrigin};
+use crate::header::{Class, span};
+use crate::origin::{MAX_ORIGIN_LENGTH, Origin, OriginPattern, TupleOrigin, holds, split_port};
 
 /// A regular expression that must match the whole of a well-formed tuple origin.
 #[derive(Debug)]
@@ -42,6 +43,83 @@ impl OriginRegex {
         ["https://cors-probe.invalid", "http://cors-probe.invalid"]
             .iter()
             .any(|probe| self.whole.is_match(probe))
+    }
+
+    /// What few people mean by such an expression. It is found by the text, and by origins that the
+    /// expression should not match: not everything is.
+    pub fn warning(&self, credentials: bool) -> Option<String> {
+        let Shape { start, end, .. } = &self.shape;
+        let start = str::from_utf8(start).unwrap_or_default();
+        let end = str::from_utf8(end).unwrap_or_default();
+        let source = without_anchor(self.source.strip_prefix('^').unwrap_or(&self.source));
+        let escapes = source.bytes().filter(|byte| *byte == b'\\').count();
+        let is_literal = start.len() + escapes == source.len();
+        if let Ok((pattern, _)) = OriginPattern::parse(if is_literal { start } else { source }) {
+            let written = pattern.to_string();
+            let is_meant = pattern != OriginPattern::Any;
+            if is_meant && (!pattern.is_exact() || !self.admits(&written)) {
+                return Some(format!(
+                    "is not a regular expression for what it says; write \"{written}\" in allowOrigins"
+                ));
+            }
+        }
+        if !can_begin(start) || !can_end(end) || !can_hold_slash(source) {
+            return Some(MATCHES_NOTHING.to_owned());
+        }
+        if let Some(found) = self.look_alike(start, end) {
+            return Some(format!(
+                "lets {found} in, a name that anybody can have; let whole labels vary only, before an escaped dot and a domain of yours"
+            ));
+        }
+        (credentials && is_insecure(source)).then(|| PLAIN_HTTP.to_owned())
+    }
+
+    /// Whether the text shows that no origin matches.
+    pub fn matches_nothing(&self) -> bool {
+        self.warning(false)
+            .is_some_and(|warning| warning == MATCHES_NOTHING)
+    }
+
+    fn admits(&self, origin: &str) -> bool {
+        match Origin::parse(origin.as_bytes()) {
+            Some(Origin::Tuple(origin)) => origin.is_serialized() && self.is_match(&origin),
+            _ => false,
+        }
+    }
+
+    /// An origin of somebody else that begins or ends as the expression does, if it is let in.
+    fn look_alike(&self, start: &str, end: &str) -> Option<String> {
+        let (scheme, host) = start.split_once("://").unwrap_or(("https", ""));
+        let mut labels = end.rsplit('.').map(str::len);
+        let is_short = labels.next() == Some(2) && labels.next().is_some_and(|length| length < 4);
+        let dots = end.bytes().filter(|byte| *byte == b'.').count();
+        let port = self.port();
+        let is_let_in = |host: &str, more: &str| {
+            let origin = format!("{scheme}://{host}{more}{port}");
+            self.admits(&origin).then_some(origin)
+        };
+        // Whoever buys a domain chooses its first label: `evilexample.com`, `evilexample.co.uk`.
+        if (dots == 1 || dots == 2 && is_short) && !end.starts_with('.') {
+            is_let_in("evil", end)
+        } else {
+            None
+        }
+        .or_else(|| match host.strip_suffix('.') {
+            _ if host.is_empty() => ANYBODYS.iter().find_map(|name| is_let_in(name, "")),
+            Some(domain) => is_let_in(domain, ".evil").or_else(|| is_let_in(domain, ".evil.test")),
+            None => is_let_in(host, ".evil.test"),
+        })
+    }
+
+    /// The literal port at the end, with its colon.
+    fn port(&self) -> &str {
+        let source = without_anchor(&self.source);
+        match source.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                source.get(host.len()..).unwrap_or_default()
+            }
+            _ => "",
+        }
     }
 
     /// Tries the literal ends first, which most origins of others do not have.
@@ -151,13 +229,16 @@ impl<'s> Reader<'s> {
         for pair in self.source.as_bytes().windows(3) {
             match pair {
                 [b'(', b'?', b':' | b'<' | b'P'] => {}
-                [b'(', b'?', _] => {
+                [b'(', b'?', flag] => {
                     self.is_plain = false;
                     is_in_flags = true;
+                    is_verbose |= *flag == b'x';
                 }
                 [b')' | b':', ..] => is_in_flags = false,
                 [_, _, b'x'] if is_in_flags => is_verbose = true,
-                [b'\\', b'x' | b'u' | b'U' | b'b' | b'B', _] => self.is_plain = false,
+                [b'\\', escaped, _] | [_, b'\\', escaped] if b"xuUbB".contains(escaped) => {
+                    self.is_plain = false;
+                }
                 _ => {}
             }
         }
@@ -371,6 +452,85 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// The expression for an origin with stars within its labels, each of which stands for one or more
+/// of what labels are made of; among the numbers of an address, for digits. Not for one in the last
+/// label, which would let in domains of anybody.
+pub fn expand_stars(text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    let (pattern, _) = OriginPattern::parse(&text.replace('*', "1")).ok()?;
+    let (scheme, rest) = text.split_once("://")?;
+    let (host, port) = split_port(rest.strip_suffix('/').unwrap_or(rest));
+    let (before, last) = host.rsplit_once('.')?;
+    if !pattern.is_exact() || !holds(before, b"*") || holds(last, b"*") || holds(host, b"**") {
+        return None;
+    }
+    let is_address = host
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b".*".contains(&byte));
+    let label = if is_address { "[0-9]+" } else { "[a-z0-9_-]+" };
+    let host = host.replace('.', "\\.").replace('*', label);
+    let port = match port {
+        None => String::new(),
+        Some("*") => "(:[0-9]+)?".to_owned(),
+        Some(port) => format!(":{port}"),
+    };
+    Some(format!("{scheme}://{host}{port}"))
+}
+
+/// Whether an origin can begin so.
+fn can_begin(start: &str) -> bool {
+    let length = span(start.as_bytes(), Class::SCHEME);
+    let rest = start.get(length..).unwrap_or_default();
+    let is_scheme = start.is_empty() || start.starts_with(|char: char| char.is_ascii_lowercase());
+    is_scheme && ("://".starts_with(rest) || rest.strip_prefix("://").is_some_and(is_of_host))
+}
+
+/// Whether an origin can end so.
+fn can_end(end: &str) -> bool {
+    match end.rsplit_once('/') {
+        None => is_of_host(end),
+        Some((before, host)) => {
+            let is_scheme = before.is_empty() || before == "/" || before.ends_with(":/");
+            is_scheme && !host.is_empty() && is_of_host(host)
+        }
+    }
+}
+
+fn is_of_host(text: &str) -> bool {
+    let is_byte = |byte| b":[]".contains(byte);
+    let bytes = text.as_bytes();
+    bytes
+        .iter()
+        .all(|byte| span(&[*byte], Class::HOST) == 1 || is_byte(byte))
+}
+
+/// Whether something in the expression can match a slash, which every origin has.
+fn can_hold_slash(source: &str) -> bool {
+    let mut previous = 0;
+    source.bytes().any(|byte| {
+        let is_escaped = previous == b'\\';
+        let can = byte == b'/'
+            || byte == b'.' && !is_escaped
+            || byte == b'^' && previous == b'['
+            || byte == b'-' && previous.is_ascii_punctuation()
+            || is_escaped && b"DSWxuU".contains(&byte);
+        previous = if is_escaped { 0 } else { byte };
+        can
+    })
+}
+
+/// Whether it names the scheme http, or leaves its `s` out, but for this very machine.
+fn is_insecure(source: &str) -> bool {
+    let is_plain = |after: &str| {
+        let rest = after.strip_prefix('s');
+        rest.is_none_or(|rest| rest.starts_with(['?', '*', '{']))
+    };
+    let is_loopback = ["localhost", "127\\.", "\\[::1"]
+        .iter()
+        .any(|host| source.contains(host));
+    !is_loopback && source.split("http").skip(1).any(is_plain)
+}
+
 /// Literals in a row. Each but the first is reached only where those before it stand: at one byte
 /// of an origin by no more ways than the row has its first literal.
 #[derive(Default)]
@@ -437,6 +597,22 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 /// on every machine.
 const MAX_BYTES: usize = 16 * 1024 * size_of::<usize>();
 
+const MATCHES_NOTHING: &str = "can match no Origin, which is scheme://host[:port] in lower case; write the whole of it, as in \"https://([a-z0-9-]+\\\\.)*example\\\\.com\"";
+
+/// As of a pattern of plain http.
+const PLAIN_HTTP: &str =
+    "matches plain http with credentials: who is on the network can act as its users; write https";
+
+/// Hosts that a domain of one's own does not end.
+const ANYBODYS: [&str; 6] = [
+    "cors-probe.com",
+    "cors-probe.net",
+    "cors-probe.org",
+    "cors-probe.io",
+    "cors-probe.dev",
+    "cors-probe.invalid",
+];
+
 /// How large all regular expressions of a configuration can be, and those of route metadata: a
 /// thousand of 136 states.
 pub const MAX_REGEX_SIZE: usize = 1_600_000;
@@ -484,7 +660,7 @@ mod tests {
             (r"https://ab*", "https://a", ""),
             (r"https://a.c:[0-9]{4}", "https://a", ""),
             (r"https://.*80", "https://", ""),
-            (r"https://.*[.]x-80", "https://", ".x-80"),
+            (r"https://.*[.]x-80", "https://", "x-80"),
             (r"[]a]b", "", "b"),
             (r"(a|b)c", "", "c"),
         ] {
@@ -496,6 +672,119 @@ mod tests {
                 "{source}"
             );
         }
+    }
+
+    #[test]
+    fn what_few_people_mean_is_reported() {
+        let warning = |source: &str| {
+            let regex = OriginRegex::parse(source).unwrap();
+            regex.warning(true).unwrap_or_default()
+        };
+        for (source, text) in [
+            // Nothing matches.
+            ("", "can match no Origin"),
+            (r"example\.com$", "can match no Origin"),
+            (r"app\.example\.com(:\d+)?", "can match no Origin"),
+            (r"/https:\/\/.*\.example\.com/", "can match no Origin"),
+            (r"https://[a-z]+\.example\.com/", "can match no Origin"),
+            (r"https://[a-z]+\.Example\.com", "can match no Origin"),
+            (r"https://[a-z]+\.example\.com/path", "can match no Origin"),
+            (r"HTTPS://[a-z]+\.example\.com", "can match no Origin"),
+            (r"\*", "can match no Origin"),
+            (r"\*\.example\.com", "can match no Origin"),
+            ("null", "write \"null\" in allowOrigins"),
+            ("file://", "write \"file://\" in allowOrigins"),
+            (
+                r"HTTPS://APP\.EXAMPLE\.COM",
+                "write \"https://app.example.com\" in",
+            ),
+            (
+                r"https://app\.example\.com:443",
+                "write \"https://app.example.com\" in",
+            ),
+            (
+                r"^https://app\.example\.com/$",
+                "write \"https://app.example.com\" in",
+            ),
+            ("https://*", "write \"https://*\" in allowOrigins"),
+            ("http://*.example.com", "write \"http://*.example.com\" in"),
+            // Look-alikes.
+            (r"https://.*example\.com", "lets https://evilexample.com in"),
+            (
+                r"https://(.*)example\.com(:\d+)?",
+                "lets https://evilexample.com in",
+            ),
+            (
+                r"^https?://[^/]*example\.com$",
+                "lets https://evilexample.com in",
+            ),
+            (
+                r"https://[a-z0-9.-]+-example\.co\.uk",
+                "lets https://evil-example.co.uk in",
+            ),
+            (
+                r"https://.*example\.com:8443",
+                "lets https://evilexample.com:8443 in",
+            ),
+            (r"https://.*\.com", "lets https://cors-probe.com in"),
+            (r"https?://.*:8443", "lets https://cors-probe.com:8443 in"),
+            (
+                r"chrome-extension://.*",
+                "lets chrome-extension://cors-probe.com in",
+            ),
+            (
+                r"https://app\.example\.com.*",
+                "lets https://app.example.com.evil.test in",
+            ),
+            (
+                r"https://app\.example\..+",
+                "lets https://app.example.evil in",
+            ),
+            (r"https://example\.[a-z]+", "lets https://example.evil in"),
+            // Plain http.
+            (r"https?://[a-z]+\.example\.com", "matches plain http"),
+            (r"http(s)?://app\.example\.com", "matches plain http"),
+            (r"(http|https)://app\.example\.com", "matches plain http"),
+            (r"http://pr-\d+\.example\.com", "matches plain http"),
+        ] {
+            let found = warning(source);
+            assert!(found.contains(text), "{source}: {found}");
+        }
+        for source in [
+            r"https://([a-z0-9-]+\.)*example\.com",
+            r"https://.*\.example\.com",
+            r"^https://.+\.example\.com$",
+            r"https://[^/]+\.example\.com(:[0-9]+)?",
+            r"https://(.*\.)?example\.com",
+            r"https://([a-z]+\.)?example\.(com|de)",
+            r"https://(app|www)\.example\.com",
+            r"https://app\.example\.com",
+            r"https://app\.example\.com(:\d+)?",
+            r"(?i)https://[a-z-]+\.example\.com",
+            r"https://pr-[0-9]+-app\.example\.com",
+            r"https://[a-z0-9_-]+-team\.vercel\.app",
+            r"https://deploy-preview-\d+--site\.netlify\.app",
+            r"https://[a-z0-9-]+\.preview\.example",
+            r"https://[a-z0-9]{1,63}\.internal",
+            r"https?://localhost(:\d+)?",
+            r"http://127\.0\.0\.1:\d{4,5}",
+            r"http://\[::1\]:[0-9]+",
+            r"https?://(localhost|127\.0\.0\.1)(:[0-9]+)?",
+            r"https://10\.0\.\d{1,3}\.\d{1,3}",
+            r"chrome-extension://[a-p]{32}",
+            r"moz-extension://[0-9a-f-]{36}",
+            r"(capacitor|ionic)://localhost",
+            r"app://\.",
+            r"https:\/\/[a-z]+\.example\.com",
+            r"https[:]//[a-z]+\.example\.com",
+            r"https://a\.example|https://b\.example",
+            r"https://\S+\.example\.com",
+            r"h[t]{2}ps:[!-~]+\.example\.com",
+        ] {
+            assert_eq!(warning(source), "", "{source}");
+        }
+        let regex = OriginRegex::parse(r"http://app\.example\.com").unwrap();
+        assert_eq!(regex.warning(false), None);
     }
 
     #[test]
