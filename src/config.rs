@@ -1250,9 +1250,9 @@ fn meant_regex(text: &str) -> Option<(&'static str, String)> {
         return Some(("has a wildcard within a label", regex));
     }
     let is_alike = text.bytes().any(|byte| b"\\^$()|{}".contains(&byte))
-        || [b"/.*", b"/.+", b"]*", b"]+"]
+        || ["/.*", "/.+", "]*", "]+"]
             .iter()
-            .any(|part| holds(text, *part));
+            .any(|part| holds(text, part.as_bytes()));
     let regex = with_escaped_dots(text).unwrap_or_else(|| text.to_owned());
     let can_match = || OriginRegex::parse(&regex).is_ok_and(|regex| !regex.matches_nothing());
     (is_alike && can_match()).then_some(("looks like a regular expression", regex))

@@ -59,7 +59,7 @@ impl OriginRegex {
             let is_meant = pattern != OriginPattern::Any;
             if is_meant && (!pattern.is_exact() || !self.admits(&written)) {
                 return Some(format!(
-                    "is not a regular expression for what it says; write \"{written}\" in allowOrigins"
+                    "matches no origin that it seems to name; write \"{written}\" in allowOrigins"
                 ));
             }
         }
@@ -461,18 +461,21 @@ pub fn expand_stars(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let (host, port) = split_port(rest.strip_suffix('/').unwrap_or(rest));
     let (before, last) = host.rsplit_once('.')?;
-    if !pattern.is_exact() || !holds(before, b"*") || holds(last, b"*") || holds(host, b"**") {
-        return None;
-    }
     let is_address = host
         .bytes()
         .all(|byte| byte.is_ascii_digit() || b".*".contains(&byte));
+    let is_open = holds(last, b"*") && !is_address || !holds(before, b"*") || holds(host, b"**");
+    if !pattern.is_exact() || is_open {
+        return None;
+    }
     let label = if is_address { "[0-9]+" } else { "[a-z0-9_-]+" };
     let host = host.replace('.', "\\.").replace('*', label);
-    let port = match port {
-        None => String::new(),
-        Some("*") => "(:[0-9]+)?".to_owned(),
-        Some(port) => format!(":{port}"),
+    // Without the default port.
+    let read = pattern.to_string();
+    let port = match (port, read.rsplit_once(':')) {
+        (Some("*"), _) => "(:[0-9]+)?".to_owned(),
+        (Some(port), Some((_, read))) if read == port => format!(":{port}"),
+        _ => String::new(),
     };
     Some(format!("{scheme}://{host}{port}"))
 }
@@ -785,6 +788,61 @@ mod tests {
         }
         let regex = OriginRegex::parse(r"http://app\.example\.com").unwrap();
         assert_eq!(regex.warning(false), None);
+    }
+
+    #[test]
+    fn stars_within_labels_become_an_expression_for_just_that() {
+        for (text, allowed, refused) in [
+            (
+                "https://*-team.vercel.app",
+                "https://a-b_1-team.vercel.app",
+                "https://a.b-team.vercel.app",
+            ),
+            (
+                "https://*-team.vercel.app",
+                "https://a-team.vercel.app",
+                "https://-team.vercel.app",
+            ),
+            (
+                "https://app-*.example.com",
+                "https://app-7.example.com",
+                "https://app-7.evil.test",
+            ),
+            (
+                "https://App-*.example.com:443/",
+                "https://app-7.example.com",
+                "https://app-7.example.com:8443",
+            ),
+            (
+                "https://a.*.b.example:8443",
+                "https://a.x.b.example:8443",
+                "https://a.x.y.b.example:8443",
+            ),
+            (
+                "https://pr-*.b.example:*",
+                "https://pr-1.b.example:3000",
+                "https://pr-1.b.example.evil.test",
+            ),
+            (
+                "http://192.168.*.*:3000",
+                "http://192.168.1.20:3000",
+                "http://192.168.evil.com:3000",
+            ),
+        ] {
+            let regex = OriginRegex::parse(&expand_stars(text).unwrap()).unwrap();
+            assert!(regex.admits(allowed), "{text}");
+            assert!(!regex.admits(refused), "{text}");
+            assert_eq!(regex.warning(false), None, "{text}");
+        }
+        for text in [
+            "https://example.*",
+            "https://a.b*",
+            "https://**.a.example",
+            "http*",
+            "https://a.example",
+        ] {
+            assert_eq!(expand_stars(text), None, "{text}");
+        }
     }
 
     #[test]
