@@ -3,18 +3,22 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use cors::config;
+use cors::counter::Counter;
+use cors::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
+use cors::policy::{Mode, Policy};
+use cors::report::{Problems, Report};
+use cors::verdict::{Reason, Verdict};
+use log::{Level, LevelFilter};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
-use crate::config;
-use crate::counter::Counter;
-use crate::host::{self, HeaderMap, Level, Metric};
-use crate::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
-use crate::policy::{Mode, Policy};
-use crate::report::{Problems, Report};
-use crate::verdict::{Reason, Verdict};
+use super::host::{self, HeaderMap, Logger, Metric};
 
 proxy_wasm::main! {{
+    // An error says that there is a logger already, which is this one.
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(LevelFilter::Info);
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }}
 
@@ -30,10 +34,7 @@ impl Context for Root {}
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let Some(bytes) = host::plugin_configuration(size) else {
-            host::log(
-                Level::Error,
-                "cors: the host did not hand over the configuration",
-            );
+            log::error!("the host did not hand over the configuration");
             return false;
         };
         let (plugin, report) = config::read(&bytes);
@@ -42,10 +43,7 @@ impl RootContext for Root {
             return false;
         };
         let version = env!("CARGO_PKG_VERSION");
-        host::log(
-            Level::Info,
-            &format!("cors: version {version}, {}", plugin.summary()),
-        );
+        log::info!("version {version}, {}", plugin.summary());
         self.shared = Rc::new(Shared::new(plugin));
         true
     }
@@ -76,7 +74,7 @@ impl HttpContext for Http {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
         assert!(
-            crate::request::Headers::value(&headers, "x-panic-switch").is_none(),
+            cors::request::Headers::value(&headers, "x-panic-switch").is_none(),
             "told to"
         );
         let governed = self.shared.plugin.govern(&headers);
@@ -169,7 +167,7 @@ impl Shared {
         }
         if self.plugin.settings.debug || (is_shadow && refusal.is_some()) {
             let shadow = if is_shadow { "shadow: " } else { "" };
-            self.log_bounded(|| format!("cors: {shadow}{}", governed.explain(verdict)));
+            self.log_bounded(|| format!("{shadow}{}", governed.explain(verdict)));
         }
     }
 
@@ -183,7 +181,7 @@ impl Shared {
             Some(MetadataRemark::Warned(text)) => (Level::Warn, Some(text)),
         };
         if let Some(text) = text {
-            host::log(level, &format!("cors: {text}"));
+            log::log!(level, "{text}");
         }
     }
 
@@ -192,7 +190,7 @@ impl Shared {
         let (last, lines) = self.lines.get();
         let lines = if second == last { lines } else { 0 };
         if lines < MAX_LINES_A_SECOND {
-            host::log(Level::Info, &text());
+            log::info!("{}", text());
             self.lines.set((second, lines + 1));
         }
     }
@@ -240,10 +238,10 @@ fn log_report(report: &Report) {
 
 fn log_problems(problems: &Problems, level: Level, word: &str) {
     for problem in &problems.shown {
-        host::log(level, &format!("cors: {word}: {problem}"));
+        log::log!(level, "{word}: {problem}");
     }
     if problems.more > 0 {
-        host::log(level, &format!("cors: {word}: and {} more", problems.more));
+        log::log!(level, "{word}: and {} more", problems.more);
     }
 }
 

@@ -2,7 +2,9 @@
 
 #[path = "abi/host.rs"]
 mod host;
-mod support;
+// The module's source: its `_initialize` and callbacks are called by their C names.
+#[path = "../src/lib.rs"]
+mod module;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

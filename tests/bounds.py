@@ -101,11 +101,19 @@ LONG = {
     "path of slashes": lambda n: (get(APP, path=b"/" * n), []),
     "path that climbs": lambda n: (get(APP, path=filled(b"/a/..", n)), []),
     "path of escapes": lambda n: (get(APP, path=b"/" + filled(b"%61", n)), []),
+    "path of everyday escapes": lambda n: (get(APP, path=b"/" + filled(b"a%20%C3%A9%2Fb;v/", n)), []),
     "path with a hundred long starts": lambda n: (get(APP, path=b"/" + b"a" * n + b"/b" * 127 + b"/%61"), []),
     "host": lambda n: (get(APP, host="a" * n + ".a" * 127 + ".test"), []),
     "Sec-Fetch-Site": lambda n: (get(("origin", b"https://no.test"), ("sec-fetch-site", b"x" * n)), []),
     "Vary of the upstream": lambda n: (get(APP), [("vary", filled(b"a,", n))]),
     "header names of the upstream": lambda n: (get(APP), [(f"x-{i}", b"1") for i in range(n // 16)]),
+}
+
+# Paths with more readings than are looked at.
+READINGS = {
+    "path of everything": lambda n: (get(APP, path=b"/" + filled(b"a;%2f..%2f/..;//%5c%2e%3b/\\x/.", n)), []),
+    "path of parameters, the longest last": lambda n: (get(APP, path=filled(b"/.;/..%2f", n // 8) + b";" + b"a%61" * (n * 7 // 32)), []),
+    "path whose readings are of one length": lambda n: (get(APP, path=b"/" + b"a" * n + b"\\;\\/..//%41"), []),
 }
 
 
@@ -123,10 +131,23 @@ def check_work(engine, module):
         yield f"{name}: {costs[-1]} instructions", costs[-1] <= 1_000 * sizes[-1]
 
 
+def check_readings(engine, module):
+    """The readings of a path take a bounded work, of a short one too."""
+    plugin = Counted(engine, module, json.dumps(POLICY | {"rules": RULES}).encode())
+    assert plugin.accepted, plugin.exchange.log
+    for name, long in READINGS.items():
+        costs = {size: plugin.cost(*long(size)) for size in (16, 64, 256, 1024, 4096, 16384, 65536)}
+        size, worst = max(costs.items(), key=lambda item: item[1])
+        print(f"  {name}: at most {worst / 1e6:.1f} million instructions, of {size} bytes")
+        yield f"{name}: {costs}", worst <= 20_000_000 + 500 * size
+    for path in (b"/v1/orders/17", b"/v1/orders/a%20b", b"/v1/orders/a%2Fb;c=d"):
+        print(f"  {path.decode()}: {plugin.cost(get(APP, path=path))} instructions")
+
+
 def check_requests(engine, module):
     """The worst of requests leave the memory as large as the first of them did."""
     plugin = Counted(engine, module, json.dumps(POLICY | {"rules": RULES}).encode())
-    worst = [long(65536) for long in LONG.values()]
+    worst = [long(65536) for long in (LONG | READINGS).values()]
     sizes = []
     for _ in range(20):
         for exchange in worst:
@@ -234,7 +255,7 @@ def main():
     path = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "dist" / "cors.wasm"
     module = Module.from_file(engine, str(path))
     failed = 0
-    for check in (check_work, check_regexes, check_requests, check_metadata, check_configurations):
+    for check in (check_work, check_readings, check_regexes, check_requests, check_metadata, check_configurations):
         print(check.__doc__)
         for what, is_so in check(engine, module):
             if not is_so:

@@ -1,8 +1,6 @@
 //! Every case of the table, the core alone: no host, no module. Natively, and in Node under
 //! wasm32-unknown-unknown.
 
-mod support;
-
 use cors::config;
 use cors::exchange::{Incoming, Response, exchange};
 use cors::plugin::Plugin;

@@ -1,8 +1,6 @@
 //! What Envoy does when the module fails, by its `failure_policy`. The shipped module has no way to
 //! fail on purpose, so the test builds one that panics at a request with `x-panic-switch`.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -143,14 +141,13 @@ fn switched_module() -> &'static Path {
 
 fn build_switched_module() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic-switch");
-    let built = target.join("wasm32-wasip1/release/cors.wasm");
-    let pruned = target.join("cors.wasm");
-    let build = "rustc --quiet --locked --lib --crate-type cdylib --release --target wasm32-wasip1";
+    let built = target.join("wasm32-wasip1/release/proxy_wasm_cors.wasm");
+    let linked = target.join("cors.wasm");
+    let build = "build --quiet --locked --package proxy-wasm-cors --release --target wasm32-wasip1";
     cargo(&target, "--cfg panic_switch", build, &[]);
-    let prune =
-        "run --quiet --locked --manifest-path scripts/prune/Cargo.toml -- scripts/module.txt";
-    cargo(&target, "", prune, &[&built, &pruned]);
-    pruned
+    let link = "run --quiet --locked --package wasm-link -- link scripts/module.txt";
+    cargo(&target, "", link, &[&built, &linked]);
+    linked
 }
 
 fn cargo(target: &Path, flags: &str, arguments: &str, files: &[&Path]) {

@@ -5,8 +5,6 @@
 //! pilot/pkg/model/extensions.go: CUSTOM authorization, plugins of phase AUTHN, JWT, plugins of phase
 //! AUTHZ, RBAC, the other plugins. Istio's own control plane is not here.
 
-mod support;
-
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -4,14 +4,12 @@
 //! `BLESS=1 cargo test --test readme` writes what corsctl says now into the transcripts. Read the
 //! difference before you commit it.
 
-#[path = "support/transcript.rs"]
-mod transcript;
-
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use cors::config;
+use support::transcript;
 
 /// A fenced block.
 struct Block {
@@ -62,7 +60,7 @@ fn every_manifest_is_good() {
 
 /// Checks a file and a text beside it.
 fn check(file: &Path, text: &str) -> (bool, String) {
-    let mut corsctl = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+    let mut corsctl = Command::new(support::corsctl())
         .args(["check", &file.display().to_string(), "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -2,8 +2,6 @@
 //! file (ECDS): no request fails, every answer is right under the old or the new policy and never a
 //! mixture, a bad update changes nothing, and nothing of the old ones stays behind.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};

@@ -1,7 +1,5 @@
 //! SECURITY.md names cases of the table as evidence: they have to be there, and to show what it says.
 
-mod support;
-
 use serde_json::json;
 
 use support::table;

@@ -1,8 +1,6 @@
 //! A real Envoy with the shipped module under steady load, for as long as `SOAK_SECONDS` says: its
 //! memory is flat, and nothing is logged.
 
-mod support;
-
 use std::thread;
 use std::time::{Duration, Instant};
 

@@ -2,9 +2,6 @@
 //! their curl commands, on a real Envoy. They stand in `tests/import` and here; where the documents
 //! themselves are at hand, in `../shared/systems`, the copies are held against them.
 
-#[path = "support/mod.rs"]
-mod support;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -660,7 +657,7 @@ fn serve(file: &str, upstream: u16) -> Envoy {
 }
 
 fn import(file: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_corsctl"))
+    let output = Command::new(support::corsctl())
         .arg("import")
         .arg(root().join("tests/import").join(file))
         .output()

@@ -11,9 +11,6 @@ use std::ptr::{copy_nonoverlapping, null_mut};
 use std::rc::Rc;
 use std::slice;
 
-// Links the crate, whose `_initialize` and callbacks are called by their C names.
-use cors as _;
-
 /// What a host does differently from Envoy, the default.
 #[derive(Clone)]
 pub struct Difference {

@@ -4,8 +4,8 @@ use data_encoding::BASE64;
 use sha1::{Digest, Sha1};
 
 use crate::reply;
-use crate::support::http::Head;
-use crate::support::upstream::Reply;
+use support::http::Head;
+use support::upstream::Reply;
 
 pub fn answer(head: &Head) -> Reply {
     let target = head.start.split(' ').nth(1).unwrap_or_default();

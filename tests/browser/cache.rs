@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::envoy::{Listener, Routes};
 use crate::{FAILED, Stage, policy};
+use support::envoy::{Listener, Routes};
 
 /// Preflights as Envoy counts them.
 #[test]

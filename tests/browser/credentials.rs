@@ -4,8 +4,8 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 
-use crate::support::envoy::{Configuration, Listener, Routes, cors, filter};
 use crate::{FAILED, Stage, counted, policy};
+use support::envoy::{Configuration, Listener, Routes, cors, filter};
 
 #[test]
 fn cookies() {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::envoy::{Listener, Routes};
 use crate::{FAILED, Stage, policy};
+use support::envoy::{Listener, Routes};
 
 /// Envoy's own answer is right either way; it is the browser that keeps it from the script.
 #[test]

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use crate::messages::complaints;
-use crate::support::envoy::{Listener, Routes, to_upstream};
 use crate::{FAILED, Stage, policy};
+use support::envoy::{Listener, Routes, to_upstream};
 
 #[test]
 fn the_user_decides() {

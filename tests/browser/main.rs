@@ -10,8 +10,6 @@ mod local_network;
 mod messages;
 mod origins;
 mod protocols;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

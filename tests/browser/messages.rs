@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::local_network::PERMISSION_DENIED;
-use crate::support::envoy::{Configuration, Listener, Routes, cors, to_upstream};
 use crate::{Stage, counted, policy};
+use support::envoy::{Configuration, Listener, Routes, cors, to_upstream};
 
 /// One row of the README's table.
 struct Row {

@@ -3,8 +3,6 @@
 //! Each class must occur, and nothing may lie outside them.
 
 mod classes;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 

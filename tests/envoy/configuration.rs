@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::envoy::{Configuration, Ended, Envoy, Listener};
-use crate::support::upstream::{Reply, Upstream};
 use crate::{APP, allow_origin, send};
+use support::envoy::{Configuration, Ended, Envoy, Listener};
+use support::upstream::{Reply, Upstream};
 
 const BAD: &str = r#"{
   "allowOrigin": ["https://a.example"],

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::envoy::{Configuration, Envoy, Listener};
-use crate::support::http::{self, Response};
-use crate::support::upstream::{Reply, Upstream};
 use crate::{APP, allow_origin, send};
+use support::envoy::{Configuration, Envoy, Listener};
+use support::http::{self, Response};
+use support::upstream::{Reply, Upstream};
 
 const ASKS: (&str, &[u8]) = ("access-control-request-method", b"PUT");
 const FROM_APP: (&str, &[u8]) = ("origin", APP.as_bytes());

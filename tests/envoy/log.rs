@@ -1,8 +1,8 @@
 //! What an operator sees: counters, access log, log.
 
-use crate::support::envoy::{Configuration, Envoy, Listener};
-use crate::support::upstream::{Reply, Upstream};
 use crate::{APP, EVIL, send, value};
+use support::envoy::{Configuration, Envoy, Listener};
+use support::upstream::{Reply, Upstream};
 
 #[test]
 fn counters_verdict_and_log() {

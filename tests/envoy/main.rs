@@ -6,8 +6,6 @@ mod log;
 mod replies;
 mod requests;
 mod routes;
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 
 use support::envoy::Envoy;

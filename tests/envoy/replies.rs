@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::envoy::{Configuration, Envoy, Listener, Routes, cors, filter, to_upstream};
-use crate::support::upstream::{Reply, Upstream};
 use crate::{APP, EVIL, allow_origin, send, value};
+use support::envoy::{Configuration, Envoy, Listener, Routes, cors, filter, to_upstream};
+use support::upstream::{Reply, Upstream};
 
 const POLICY: &str = r#"{"allowOrigins": ["https://app.example"], "allowCredentials": true,
     "exposeHeaders": ["x-b"]}"#;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::envoy::{Configuration, Envoy, Folder, Listener, Routes, cors, to_upstream};
-use crate::support::http::Response;
-use crate::support::upstream::{Reply, Upstream};
 use crate::{APP, EVIL, allow_origin, send, value};
+use support::envoy::{Configuration, Envoy, Folder, Listener, Routes, cors, to_upstream};
+use support::http::Response;
+use support::upstream::{Reply, Upstream};
 
 const TEAM: &str = "https://team.example";
 const ADMIN: &str = "https://admin.example";

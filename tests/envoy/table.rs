@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::support::envoy::{Configuration, Envoy, Listener};
-use crate::support::http;
-use crate::support::table::{self, Case, From, Group};
-use crate::support::upstream::{Reply, Upstream};
+use support::envoy::{Configuration, Envoy, Listener};
+use support::http;
+use support::table::{self, Case, From, Group};
+use support::upstream::{Reply, Upstream};
 
 #[test]
 fn every_case_configured_as_text() {

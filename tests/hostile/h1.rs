@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::envoy::Envoy;
-use crate::support::http::{self, Connection};
-use crate::support::random::Random;
 use crate::{APP, LISTENERS, byte, lines, path};
+use support::envoy::Envoy;
+use support::http::{self, Connection};
+use support::random::Random;
 
 /// Several requests are sent before any of their answers is read.
 pub fn random(envoy: &Envoy, count: usize, random: &mut Random) {

@@ -6,9 +6,9 @@ use http::{HeaderName, HeaderValue, Request};
 use tokio::net::TcpStream;
 use tokio::task::{self, LocalSet};
 
-use crate::support::envoy::Envoy;
-use crate::support::random::Random;
 use crate::{LISTENERS, lines, path};
+use support::envoy::Envoy;
+use support::random::Random;
 
 /// Streams at a time on a connection.
 const STREAMS: usize = 100;

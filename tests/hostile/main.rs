@@ -5,8 +5,6 @@
 
 mod h1;
 mod h2;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::env;
 use std::time::Instant;

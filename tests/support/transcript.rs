@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Vec<Step> {
 
 /// Runs the commands one after the other in a folder, with corsctl in the path.
 pub fn run(steps: &[Step], folder: &Path) -> Vec<Step> {
-    let corsctl = Path::new(env!("CARGO_BIN_EXE_corsctl"));
+    let corsctl = super::corsctl();
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", corsctl.parent().expect("a folder").display());
     let mut code = 0;

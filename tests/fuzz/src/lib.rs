@@ -12,6 +12,8 @@ use cors::request::{Headers, HeadersMut};
 use regex::Regex;
 use url::Url;
 
+pub mod undo;
+
 /// A configuration, a request, and what the upstream answers.
 #[derive(Clone)]
 pub struct Exchange<'a> {

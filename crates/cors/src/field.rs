@@ -1,0 +1,315 @@
+//! The fields of a configuration: the one table for reading it, for suggestions and for its schema.
+
+use crate::origin::holds;
+
+/// A field of one of the objects of a configuration.
+#[derive(Debug)]
+pub struct Field {
+    /// The name; its snake_case spelling is accepted too.
+    pub name: &'static str,
+    /// Other names in use for the same.
+    pub aliases: &'static [&'static str],
+    pub kind: Kind,
+}
+
+/// What a field holds.
+#[derive(Debug)]
+pub enum Kind {
+    Boolean,
+    /// Seconds, or a text with units.
+    Duration,
+    /// A list of texts, each of which is one of these.
+    EachOneOf(&'static [&'static str]),
+    /// `match` of a rule.
+    Match,
+    /// One of these texts, in any case.
+    OneOf(&'static [&'static str]),
+    /// Policies by name.
+    Policies,
+    Policy,
+    Rules,
+    /// One of these numbers.
+    Status(&'static [u16]),
+    Text,
+    /// A list of texts.
+    Texts,
+}
+
+const fn field(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        aliases: &[],
+        kind,
+    }
+}
+
+/// The fields of a policy: at the top level, in `policies`, in a rule's `policy`, in route metadata.
+pub const POLICY_FIELDS: &[Field] = &[
+    field("allowCredentials", Kind::Boolean),
+    field("allowHeaders", Kind::Texts),
+    field("allowMethods", Kind::Texts),
+    field("allowOriginRegexes", Kind::Texts),
+    field("allowOrigins", Kind::Texts),
+    field("allowPrivateNetwork", Kind::Boolean),
+    field("autoOptions", Kind::Boolean),
+    field("exposeHeaders", Kind::Texts),
+    field("hideCorsFromUpstream", Kind::Boolean),
+    field("maxAge", Kind::Duration),
+    field("mode", Kind::OneOf(&["enforce", "shadow", "off"])),
+    Field {
+        name: "preflightStatus",
+        aliases: &["optionsSuccessStatus"],
+        kind: Kind::Status(&[200, 204]),
+    },
+    field(
+        "presets",
+        Kind::EachOneOf(&["connect", "grpc-web", "mcp", "open"]),
+    ),
+    field(
+        "unmatchedPreflights",
+        Kind::OneOf(&["reject", "ignore", "forward"]),
+    ),
+    field("unmatchedRequests", Kind::OneOf(&["forward", "reject"])),
+    field("upstreamCors", Kind::OneOf(&["override", "keep"])),
+];
+
+/// The fields that only the top level has.
+pub const PLUGIN_FIELDS: &[Field] = &[
+    field("debug", Kind::Boolean),
+    field("policies", Kind::Policies),
+    field("routeMetadataNamespace", Kind::Text),
+    field("rules", Kind::Rules),
+    field("statPrefix", Kind::Text),
+    field("strict", Kind::Boolean),
+];
+
+/// The fields of a rule.
+pub const RULE_FIELDS: &[Field] = &[
+    field("match", Kind::Match),
+    field("name", Kind::Text),
+    field("policy", Kind::Policy),
+    field("policyRef", Kind::Text),
+];
+
+/// The fields of a rule's `match`.
+pub const MATCH_FIELDS: &[Field] = &[
+    field("exactPaths", Kind::Texts),
+    field("hostnames", Kind::Texts),
+    field("pathPrefixes", Kind::Texts),
+    field("routeNames", Kind::Texts),
+];
+
+/// Whether a key is a comment.
+pub fn is_comment(key: &str) -> bool {
+    key.starts_with(['@', '$', '_', '#'])
+}
+
+/// Finds the field that a key names, in camelCase or snake_case.
+pub fn find<'f>(fields: impl IntoIterator<Item = &'f Field>, key: &str) -> Option<&'f Field> {
+    let camel = to_camel_case(key);
+    fields
+        .into_iter()
+        .find(|field| field.name == camel || field.aliases.contains(&camel.as_str()))
+}
+
+/// The name that somebody who wrote the text most likely meant.
+pub fn suggest<'n>(names: impl IntoIterator<Item = &'n str>, text: &str) -> Option<&'n str> {
+    let (distance, name) = nearest(&mut names.into_iter(), text)?;
+    // Of short names one letter alone is a slip: `on` is not `off`.
+    let most = if name.len() < 5 {
+        1
+    } else {
+        2.max(name.len() / 3)
+    };
+    (distance <= most).then_some(name)
+}
+
+/// Behind a trait object: one copy of this, whatever the names are of, keeps the module small.
+fn nearest<'n>(names: &mut dyn Iterator<Item = &'n str>, text: &str) -> Option<(usize, &'n str)> {
+    let text = to_camel_case(text).to_ascii_lowercase();
+    names
+        .map(|name| (distance(&name.to_ascii_lowercase(), &text), name))
+        .min()
+}
+
+/// What somebody most likely meant by a key that no field has.
+pub enum Meant {
+    Field(&'static str),
+    /// The field for which gateways have such names.
+    Other(&'static str),
+    /// No field is of that meaning; this says what is.
+    Remedy(&'static str),
+}
+
+/// Finds what was meant by a key that none of these tables has: a slip of the pen, or another
+/// product's name.
+pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
+    let mut names = tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .map(|field| field.name);
+    let near = nearest(&mut names.clone(), key);
+    let letters = letters(key);
+    for (part, meant) in OTHER_NAMES {
+        if !holds(&letters, part.as_bytes()) {
+            continue;
+        }
+        if meant.contains(' ') {
+            return Some(Meant::Remedy(meant));
+        }
+        let is_slip = near.is_some_and(|(distance, _)| distance <= 2);
+        if !is_slip && names.any(|name| name == *meant) {
+            let gateways = ["accesscontrol", "match", "pattern"];
+            let is_gateway = gateways.iter().any(|part| holds(&letters, part.as_bytes()));
+            return Some(if is_gateway {
+                Meant::Other(meant)
+            } else {
+                Meant::Field(meant)
+            });
+        }
+    }
+    suggest(near.map(|(_, name)| name), key).map(Meant::Field)
+}
+
+/// The letters that all spellings of a key have in common.
+fn letters(key: &str) -> String {
+    let mut letters = key.to_ascii_lowercase();
+    letters.retain(|char| char.is_ascii_lowercase());
+    letters
+}
+
+/// `allow_origins` as `allowOrigins`; anything that is not snake_case stays.
+fn to_camel_case(key: &str) -> String {
+    let is_snake_case = !key.starts_with('_')
+        && !key.ends_with('_')
+        && !key.as_bytes().windows(2).any(|pair| pair == b"__")
+        && !key.bytes().any(|byte| byte.is_ascii_uppercase());
+    if !is_snake_case {
+        return key.to_owned();
+    }
+    let mut camel = String::with_capacity(key.len());
+    for (index, part) in key.split('_').enumerate() {
+        let mut chars = part.chars();
+        match chars.next() {
+            Some(first) if index > 0 => {
+                camel.push(first.to_ascii_uppercase());
+                camel.push_str(chars.as_str());
+            }
+            _ => camel.push_str(part),
+        }
+    }
+    camel
+}
+
+/// The [Levenshtein distance](https://en.wikipedia.org/wiki/Levenshtein_distance), of the first 64
+/// bytes.
+fn distance(one: &str, other: &str) -> usize {
+    let other = other.as_bytes().get(..64).unwrap_or(other.as_bytes());
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, byte) in one.bytes().take(64).enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        for (cell, other_byte) in row.iter_mut().skip(1).zip(other) {
+            let above = *cell;
+            let replaced = diagonal + usize::from(byte != *other_byte);
+            left = replaced.min(above + 1).min(left + 1);
+            diagonal = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// Parts of other products' names, each with our field or with what to do instead; the first that a
+/// key holds counts. What forbids comes first: as a field that allows, it would allow what it forbids.
+/// What is not called a regular expression becomes none: look-alikes would come in.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("deny", NO_DENIAL),
+    ("disallow", NO_DENIAL),
+    ("block", NO_DENIAL),
+    ("exclu", NO_DENIAL),
+    ("forbid", NO_DENIAL),
+    ("except", NO_DENIAL),
+    ("passthrough", FORWARD),
+    ("preflightcontinue", FORWARD),
+    ("vary", "Vary is sent wherever it is due"),
+    ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
+    ("reg", "allowOriginRegexes"),
+    ("origin", "allowOrigins"),
+    ("method", "allowMethods"),
+    ("expos", "exposeHeaders"),
+    ("header", "allowHeaders"),
+    ("credential", "allowCredentials"),
+    ("maxage", "maxAge"),
+    ("network", "allowPrivateNetwork"),
+    ("host", "hostnames"),
+    ("domain", "hostnames"),
+    ("prefix", "pathPrefixes"),
+    ("path", "exactPaths"),
+    ("route", "routeNames"),
+    ("cors", "write what it holds in its place"),
+];
+
+const FORWARD: &str = "to let the upstream answer preflights write unmatchedPreflights \"forward\" with upstreamCors \"keep\"";
+
+const NO_DENIAL: &str = "what no list allows is refused: list only what is allowed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_found_in_both_spellings() {
+        for key in ["allowOrigins", "allow_origins"] {
+            assert_eq!(find(POLICY_FIELDS, key).unwrap().name, "allowOrigins");
+        }
+        assert_eq!(
+            find(POLICY_FIELDS, "options_success_status").unwrap().name,
+            "preflightStatus"
+        );
+        for key in [
+            "AllowOrigins",
+            "allow__origins",
+            "allow_origins_",
+            "allow_Origins",
+            "alloworigins",
+        ] {
+            assert!(find(POLICY_FIELDS, key).is_none(), "{key}");
+        }
+    }
+
+    #[test]
+    fn distances_are_levenshtein_s() {
+        for (one, other, edits) in [
+            ("", "", 0),
+            ("abc", "", 3),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("abcdef", "f", 5),
+        ] {
+            assert_eq!(distance(one, other), edits, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn likely_names_are_suggested() {
+        let suggest = |text| suggest(POLICY_FIELDS.iter().map(|field| field.name), text);
+        for (text, name) in [
+            ("allowOrigin", Some("allowOrigins")),
+            ("allowedOrigins", Some("allowOrigins")),
+            ("AllowOrigins", Some("allowOrigins")),
+            ("max_ages", Some("maxAge")),
+            ("alow_credentials", Some("allowCredentials")),
+            // Five letters off, which a name of sixteen allows.
+            ("credentials", Some("allowCredentials")),
+            ("timeout", None),
+            ("", None),
+        ] {
+            assert_eq!(suggest(text), name, "{text}");
+        }
+    }
+}

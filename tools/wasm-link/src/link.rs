@@ -1,0 +1,264 @@
+//! Makes the module that ships out of the one that the linker writes. The README says why for each step.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use walrus::ir::{Call, Value, Visitor, dfs_in_order};
+use walrus::{
+    ElementItems, FunctionBuilder, FunctionId, FunctionKind, ImportKind, InstrSeqBuilder,
+    LocalFunction, Module, ModuleConfig, ValType,
+};
+
+use crate::calls::{READERS, is_panic, name, owner, reached};
+use crate::list::{List, imported};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Keep the names of functions, for readable traces
+    #[arg(long)]
+    names: bool,
+
+    /// Let V8 inline into functions that no stream runs
+    #[arg(long)]
+    no_inline_budget: bool,
+
+    /// What the module may import and export: scripts/module.txt
+    list: PathBuf,
+
+    /// The module that the linker wrote
+    input: PathBuf,
+
+    /// The module to write
+    output: PathBuf,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let list = List::read(&arguments.list)?;
+    let mut module = ModuleConfig::new()
+        .generate_name_section(arguments.names)
+        .generate_producers_section(false)
+        .parse_file(&arguments.input)?;
+    panic_by(&mut module, "cors_panicked")?;
+    for name in PRINTER {
+        let import = module.imports.get_func("wasi_snapshot_preview1", name)?;
+        trap(&mut module, import)?;
+    }
+    drop_exports(&mut module, &list);
+    walrus::passes::gc::run(&mut module);
+    trap_host_calls_of_the_sdk(&mut module, &list)?;
+    if !arguments.no_inline_budget {
+        inline_less(&mut module);
+    }
+    walrus::passes::gc::run(&mut module);
+    module.emit_wasm_file(&arguments.output)
+}
+
+/// What the standard library's printer of panics asks of its host, and nothing else in the module.
+const PRINTER: [&str; 4] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit"];
+
+/// Lets every panic end in the exported function, which is given the place of the panic, and in a trap.
+fn panic_by(module: &mut Module, export: &str) -> Result<()> {
+    let reporter = module.exports.get_func(export)?;
+    let ends: Vec<_> = module
+        .funcs
+        .iter_local()
+        .map(|(id, _)| id)
+        .filter(|id| {
+            let path = ["3std", "9panicking", "15panic_with_hook"];
+            is_named(module.funcs.get(*id), &path)
+        })
+        .collect();
+    let [end] = ends[..] else {
+        bail!(
+            "the standard library's panics end in {} functions",
+            ends.len()
+        );
+    };
+    // Two words of payload, the place, two truths.
+    let signature = module.types.get(module.funcs.get(end).ty());
+    if (signature.params(), signature.results()) != (&[ValType::I32; 5][..], &[][..]) {
+        bail!("the standard library's panics end in a function of another form");
+    }
+    let arguments: Vec<_> = (0..5).map(|_| module.locals.add(ValType::I32)).collect();
+    let mut builder = FunctionBuilder::new(&mut module.types, &[ValType::I32; 5], &[]);
+    builder
+        .func_body()
+        .local_get(arguments[2])
+        .call(reporter)
+        .unreachable();
+    module.funcs.get_mut(end).kind = FunctionKind::Local(builder.local_func(arguments));
+    Ok(())
+}
+
+/// Drops every export that is not listed.
+fn drop_exports(module: &mut Module, list: &List) {
+    let unlisted: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| !list.exports.contains(&export.name))
+        .map(|export| export.id())
+        .collect();
+    for export in unlisted {
+        module.exports.delete(export);
+    }
+}
+
+/// Makes traps of the SDK's host calls and of the methods of its traits that make them, after
+/// making sure that nothing else does.
+fn trap_host_calls_of_the_sdk(module: &mut Module, list: &List) -> Result<()> {
+    // The linker makes one import of two equal declarations, the filter's and the SDK's.
+    let shared: HashSet<FunctionId> = module
+        .imports
+        .iter()
+        .filter(|import| list.imports.contains(&imported(import)))
+        .filter_map(|import| match import.kind {
+            ImportKind::Function(function) => Some(function),
+            _ => None,
+        })
+        .collect();
+    let mut traps: HashSet<FunctionId> = module
+        .funcs
+        .iter()
+        .filter(|function| is_in(function, "hostcalls") && !shared.contains(&function.id()))
+        .map(|function| function.id())
+        .collect();
+    let callers: Vec<_> = module
+        .funcs
+        .iter_local()
+        .filter(|(id, function)| !traps.contains(id) && calls_any(function, &traps))
+        .map(|(id, _)| id)
+        .collect();
+    for caller in callers {
+        let function = module.funcs.get(caller);
+        if !is_in(function, "traits") {
+            bail!(
+                "{} makes a host call of the SDK; src/host.rs has those of the filter",
+                function.name.as_deref().unwrap_or("a function")
+            );
+        }
+        traps.insert(caller);
+    }
+    for function in &traps {
+        trap(module, *function)?;
+    }
+    share_in_tables(module, &traps);
+    Ok(())
+}
+
+/// Lets tables hold one of these functions, which are all alike, for each signature.
+fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
+    let mut shared = HashMap::new();
+    for element in module.elements.iter_mut() {
+        let ElementItems::Functions(functions) = &mut element.items else {
+            continue;
+        };
+        for function in functions.iter_mut().filter(|id| alike.contains(id)) {
+            *function = *shared
+                .entry(module.funcs.get(*function).ty())
+                .or_insert(*function);
+        }
+    }
+}
+
+/// Keeps V8 from inlining into functions that no stream runs.
+///
+/// Envoy's V8 compiles every function of a module before Envoy is ready, without its baseline compiler
+/// and so without counts of calls: into each function it then takes whatever that calls, until this is
+/// two to five times the function's own size, or 60 calls are inlined (`should_inline` in
+/// [turboshaft-graph-interface.cc](https://chromium.googlesource.com/v8/v8/+/refs/tags/14.6.202.10/src/wasm/turboshaft-graph-interface.cc)).
+/// On the path of requests that gains more than it costs; elsewhere it doubles V8's work and code.
+/// So there a function begins with a call, never made, of one that makes two calls, each of one
+/// that makes two, and so on: all of that inlined is nothing, and 60 calls are inlined.
+fn inline_less(module: &mut Module) {
+    let streams = reached(module, |name| {
+        !is_panic(name) && !READERS.contains(&name) && !name.contains("core::fmt::")
+    });
+    let is_run_by_streams = |id, name: &str| streams.contains_key(&id) && !is_of_library(name);
+    let others: Vec<_> = module
+        .funcs
+        .iter_local()
+        .filter(|(_, function)| function.size() >= LEAST_TO_KEEP)
+        .map(|(id, _)| id)
+        .filter(|id| !is_run_by_streams(*id, &name(module, *id)))
+        .collect();
+    let mut callee =
+        FunctionBuilder::new(&mut module.types, &[], &[]).finish(Vec::new(), &mut module.funcs);
+    // 1, 3, 7, 15, 31, 63 functions.
+    for _ in 0..5 {
+        let mut twice = FunctionBuilder::new(&mut module.types, &[], &[]);
+        twice.func_body().call(callee).call(callee);
+        callee = twice.finish(Vec::new(), &mut module.funcs);
+    }
+    for id in others {
+        let FunctionKind::Local(function) = &mut module.funcs.get_mut(id).kind else {
+            continue;
+        };
+        let never = |then: &mut InstrSeqBuilder<'_>| {
+            then.call(callee);
+        };
+        let mut body = function.builder_mut().func_body();
+        body.if_else_at(0, None, never, |_| {});
+        body.const_at(0, Value::I32(0));
+    }
+}
+
+/// Whether the function is of a library of Rust's: inlining into those gained nothing that was seen on requests.
+fn is_of_library(name: &str) -> bool {
+    const LIBRARIES: [&str; 5] = ["alloc", "core", "hashbrown", "serde_json", "std"];
+    LIBRARIES.contains(&owner(name))
+}
+
+/// Whether this is a function of that module of the SDK.
+fn is_in(function: &walrus::Function, module: &str) -> bool {
+    is_named(
+        function,
+        &[&format!("10proxy_wasm{}{module}", module.len())],
+    )
+}
+
+/// Whether these parts stand in the function's mangled name, one behind the other.
+fn is_named(function: &walrus::Function, parts: &[&str]) -> bool {
+    let mut rest = function.name.as_deref().unwrap_or_default();
+    parts.iter().all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
+    struct Calls<'a>(&'a HashSet<FunctionId>, bool);
+    impl Visitor<'_> for Calls<'_> {
+        fn visit_call(&mut self, call: &Call) {
+            self.1 |= self.0.contains(&call.func);
+        }
+    }
+    let mut calls = Calls(callees, false);
+    dfs_in_order(&mut calls, function, function.entry_block());
+    calls.1
+}
+
+fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
+    if matches!(module.funcs.get(function).kind, FunctionKind::Import(_)) {
+        module.replace_imported_func(function, |(body, _)| {
+            body.unreachable();
+        })?;
+        return Ok(());
+    }
+    let signature = module.types.get(module.funcs.get(function).ty());
+    let (parameters, results) = (signature.params().to_vec(), signature.results().to_vec());
+    let arguments: Vec<_> = parameters
+        .iter()
+        .map(|kind| module.locals.add(*kind))
+        .collect();
+    let mut builder = FunctionBuilder::new(&mut module.types, &parameters, &results);
+    builder.func_body().unreachable();
+    module.funcs.get_mut(function).kind = FunctionKind::Local(builder.local_func(arguments));
+    Ok(())
+}
+
+/// Instructions of the shortest function that is kept from it: less would not pay for the call.
+const LEAST_TO_KEEP: u64 = 16;
