@@ -252,12 +252,17 @@ fn log_lines_are_as_quoted() {
     let debug = policy(json!({"debug": true}));
     let slash = policy(json!({"allowOrigins": [A, format!("{B}/")]}));
     let of_routes = policy(json!({"routeMetadataNamespace": "cors"}));
-    let regexes: Vec<_> = (0..1000).map(|_| "a").collect();
+    let regexes = |from: usize| -> Vec<_> {
+        let names = from..from + 200;
+        names
+            .map(|n| format!("https://a{n}-[a-z]{{300}}"))
+            .collect()
+    };
     let texts = [
         "nobody".to_owned(),
         "x".repeat(20_000),
-        json!({"allowOriginRegexes": regexes}).to_string(),
-        policy(json!({"allowOriginRegexes": ["b"]})),
+        json!({"allowOriginRegexes": regexes(1_000)}).to_string(),
+        json!({"allowOriginRegexes": regexes(2_000)}).to_string(),
         json!({"allowOrigins": ["*"], "allowCredentials": true}).to_string(),
     ];
     let routes = texts.iter().enumerate().map(|(number, text)| {

@@ -12,12 +12,13 @@ use crate::header::{
     is_token,
 };
 use crate::node::Node;
-use crate::origin::{OriginPattern, OriginRegex, OriginSet, Remark};
+use crate::origin::{OriginPattern, OriginSet, Remark, holds};
 use crate::plugin::{Plugin, Settings};
 use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
 };
+use crate::regex::{MAX_REGEX_SIZE, OriginRegex, expand_stars};
 use crate::remedy;
 use crate::report::{Report, join};
 use crate::routes::{
@@ -90,6 +91,8 @@ struct Reader {
     report: Report,
     debug: bool,
     regexes: usize,
+    /// What they take in memory.
+    regex_size: usize,
 }
 
 /// The fields of one object that are present, and its path.
@@ -555,6 +558,8 @@ impl Reader {
                         let fault = error.bytes().position(|byte| byte == b';');
                         error.truncate(fault.unwrap_or(error.len()));
                         error.push_str(&remedy);
+                    } else if let Some((what, regex)) = meant_regex(text) {
+                        error = format!("{what}; write {} in allowOriginRegexes", quote(&regex));
                     }
                     self.report.error(at(), &quote(text), error);
                     continue;
@@ -562,20 +567,29 @@ impl Reader {
             };
             for remark in remarks {
                 let mut written = format!("{remark}; write \"{pattern}\"");
-                if remark == Remark::TrailingSlash && pattern.is_exact() {
-                    written.push_str(" (until then, an Origin with the slash is allowed too)");
+                let is_kept = matches!(remark, Remark::DefaultPort | Remark::TrailingSlash);
+                if is_kept && pattern.is_exact() {
+                    written.push_str(" (until then, an Origin written so is allowed too)");
                 }
                 self.report.warn(at(), &quote(text), written);
             }
             match &pattern {
                 OriginPattern::Any => any_origin = Some((at(), quote(text))),
-                OriginPattern::Null => self.report.warn(
+                OriginPattern::Null => self.shared_origin(
                     at(),
-                    &quote(text),
-                    "is the origin of every sandboxed frame, file and redirect, of any site; serve the page from an origin of its own",
+                    text,
+                    policy,
+                    "is the origin of every sandboxed frame, file and redirect, of any site",
                 ),
                 OriginPattern::Tuple(tuple) => {
-                    if tuple.is_any_host() {
+                    if tuple.is_without_host() {
+                        self.shared_origin(
+                            at(),
+                            text,
+                            policy,
+                            "is the origin of every page of its scheme",
+                        );
+                    } else if tuple.is_any_host() {
                         any_origin = Some((at(), quote(text)));
                     } else if tuple.is_insecure() && policy.credentials {
                         self.report.warn(
@@ -596,11 +610,17 @@ impl Reader {
         }
         for (index, source) in self.read_texts(object, "allowOriginRegexes") {
             let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
-            if let Some(regex) = self.read_regex(&at, source) {
+            if let Some(regex) = self.read_regex(&at, source, policy.credentials) {
                 if regex.is_any() {
-                    any_origin = Some((at, quote(source)));
+                    any_origin = Some((at.clone(), quote(source)));
                 }
-                origins.insert_regex(regex);
+                if !origins.insert_regex(regex) {
+                    self.report.error(
+                        at,
+                        &quote(source),
+                        "can cost too much on one Origin, with the expressions before it; list the origins, or their domain as in \"https://*.example.com\", in allowOrigins, which cost nothing",
+                    );
+                }
             }
         }
         let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
@@ -633,7 +653,20 @@ impl Reader {
         any_origin
     }
 
-    fn read_regex(&mut self, path: &str, source: &str) -> Option<OriginRegex> {
+    /// Reports an origin that pages of different owners have.
+    fn shared_origin(&mut self, path: String, written: &str, policy: &Policy, what: &str) {
+        if policy.credentials {
+            let text = format!(
+                "{what}: with allowCredentials each of them acts as your users; drop one of the two"
+            );
+            self.report.error(path, &quote(written), text);
+        } else {
+            let text = format!("{what}; serve the page from an origin of its own");
+            self.report.warn(path, &quote(written), text);
+        }
+    }
+
+    fn read_regex(&mut self, path: &str, source: &str, credentials: bool) -> Option<OriginRegex> {
         self.regexes += 1;
         if self.regexes > MAX_REGEXES {
             if self.regexes == MAX_REGEXES + 1 {
@@ -661,8 +694,21 @@ impl Reader {
             self.report.warn(path, &quote(source), text);
         }
         OriginRegex::parse(source)
+            .and_then(|regex| {
+                if !regex.is_any()
+                    && let Some(warning) = regex.warning(credentials)
+                {
+                    self.report.warn(path, &quote(source), warning);
+                }
+                self.regex_size += regex.size();
+                if self.regex_size <= MAX_REGEX_SIZE {
+                    Ok(regex)
+                } else {
+                    Err("too large, with those before it".to_owned())
+                }
+            })
             .map_err(|error| {
-                let text = format!("is no regular expression that runs in linear time: {error}");
+                let text = format!("is not a valid regular expression: {error}");
                 self.report.error(path, &quote(source), text);
             })
             .ok()
@@ -828,15 +874,6 @@ impl Reader {
         policy: &Policy,
         any_origin: Option<(String, String)>,
     ) {
-        if policy.credentials
-            && let Some(index) = self.index_of(object, "allowOrigins", "null")
-        {
-            self.report.error(
-                format!("{}[{index}]", object.at("allowOrigins")),
-                "\"null\"",
-                "with allowCredentials lets any site act as its users; drop one of the two",
-            );
-        }
         if let (true, Some((path, value))) = (policy.credentials, &any_origin) {
             self.report.warn(
                 path,
@@ -901,15 +938,6 @@ impl Reader {
                     "with any origin allowed hides every Origin from the upstream, whose CSRF checks then see none; list the origins",
                 );
             }
-        }
-    }
-
-    fn index_of(&self, object: &Object, name: &str, text: &str) -> Option<usize> {
-        match object.get(name) {
-            Some(Node::List(items)) => items
-                .iter()
-                .position(|item| matches!(item, Node::String(item) if item == text)),
-            _ => None,
         }
     }
 
@@ -1309,6 +1337,20 @@ fn take_while<'t>(rest: &mut &'t str, belongs: impl Fn(char) -> bool) -> &'t str
     let (taken, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
     *rest = after;
     taken
+}
+
+/// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
+fn meant_regex(text: &str) -> Option<(&'static str, String)> {
+    if let Some(regex) = expand_stars(text) {
+        return Some(("has a wildcard within a label", regex));
+    }
+    let is_alike = text.bytes().any(|byte| b"\\^$()|{}".contains(&byte))
+        || ["/.*", "/.+", "]*", "]+"]
+            .iter()
+            .any(|part| holds(text, part.as_bytes()));
+    let regex = with_escaped_dots(text).unwrap_or_else(|| text.to_owned());
+    let can_match = || OriginRegex::parse(&regex).is_ok_and(|regex| !regex.matches_nothing());
+    (is_alike && can_match()).then_some(("looks like a regular expression", regex))
 }
 
 /// The expression with its unescaped dots escaped, if it has some that stand for themselves most

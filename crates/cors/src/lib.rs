@@ -32,6 +32,7 @@ pub mod origin;
 pub mod pairs;
 pub mod plugin;
 pub mod policy;
+pub mod regex;
 pub mod remedy;
 pub mod report;
 pub mod request;

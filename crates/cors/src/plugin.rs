@@ -8,6 +8,7 @@ use crate::config::read_policy;
 use crate::escape::{Quoted, Shown};
 use crate::header::{AUTHORITY, PATH};
 use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
+use crate::regex::MAX_REGEX_SIZE;
 use crate::report::Problems;
 use crate::request::Headers;
 use crate::routes::{Ambiguous, Reads, Rules, Target};
@@ -336,8 +337,8 @@ struct RouteMetadata {
 #[derive(Debug, Default)]
 struct Cache {
     kept: ByText<Kept>,
-    /// How many regular expressions they have, which cost more memory than their texts.
-    regexes: usize,
+    /// The size of their regular expressions, which cost more memory than their texts.
+    regex_size: usize,
     lookups: u64,
     /// How many texts may still be forgotten in this minute, for those that come.
     ration: usize,
@@ -475,16 +476,14 @@ impl Cache {
                 Some(MetadataRemark::Invalid(Some(log))),
             );
         };
-        let regexes = policy.origins.regex_count();
-        while self.regexes + regexes > MAX_REGEXES {
-            if !self.forget(|kept| kept.regexes() > 0, seconds) {
-                let log = format!(
-                    "over {MAX_REGEXES} regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead"
-                );
+        let regex_size = policy.origins.regex_size();
+        while self.regex_size + regex_size > MAX_REGEX_SIZE {
+            if !self.forget(|kept| kept.regex_size() > 0, seconds) {
+                let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
                 return (Err(Fault::NoRoom), Some(MetadataRemark::Invalid(Some(log))));
             }
         }
-        self.regexes += regexes;
+        self.regex_size += regex_size;
         let warned = (!report.warnings.is_empty())
             .then(|| format!("a policy in route metadata: {}", join(&report.warnings)));
         (Ok(Rc::new(policy)), warned.map(MetadataRemark::Warned))
@@ -508,7 +507,7 @@ impl Cache {
         }
         self.ration -= 1;
         let forgotten = self.kept.swap_remove(place);
-        self.regexes -= forgotten.map_or(0, |kept| kept.regexes());
+        self.regex_size -= forgotten.map_or(0, |kept| kept.regex_size());
         true
     }
 
@@ -526,10 +525,10 @@ impl Cache {
 }
 
 impl Kept {
-    fn regexes(&self) -> usize {
+    fn regex_size(&self) -> usize {
         self.policy
             .as_ref()
-            .map_or(0, |policy| policy.origins.regex_count())
+            .map_or(0, |policy| policy.origins.regex_size())
     }
 }
 
@@ -538,6 +537,5 @@ fn join(problems: &Problems) -> String {
     texts.join("; ")
 }
 
-const MAX_REGEXES: usize = 1_000;
 const MAX_TEXT: usize = 16 * 1024;
 const MAX_TEXTS: usize = 1_024;
