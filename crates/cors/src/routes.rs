@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::origin::{holds, is_domain, normalize_ipv6, split_port};
-use crate::text_map::ByText;
+use crate::text_map::{ByText, TextMap};
 
 /// Rules by what they match; a rule is its index in the configuration.
 #[derive(Debug, Default)]
@@ -389,9 +389,9 @@ pub fn prefix_key(path: &str) -> Key {
     Key::Below(path.strip_suffix('/').unwrap_or(path).to_owned())
 }
 
-/// Whether the path lies under a path prefix, by whole segments.
-pub fn is_under(path: &str, prefix: &Key) -> bool {
-    matches!(prefix, Key::Below(prefix) if path_starts(path).any(|start| start == prefix))
+/// Whether the path is below one of the keys of path prefixes, by whole segments.
+pub fn is_under(path: &str, prefixes: &TextMap) -> bool {
+    path_starts(path).any(|start| prefixes.get(start.as_bytes()).is_some())
 }
 
 /// Reads an entry of `routeNames`.

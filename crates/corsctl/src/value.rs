@@ -40,6 +40,15 @@ impl<'s> Value<'s> {
         }
     }
 
+    /// A value whose place does not matter.
+    pub fn bare(node: &'s Node) -> Self {
+        Self {
+            node,
+            lines: &NO_LINES,
+            path: String::new(),
+        }
+    }
+
     /// The field of this name in camelCase, snake_case or Go's spelling; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<Self> {
         let mut pairs = self.pairs().iter();
@@ -166,3 +175,4 @@ pub fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
 }
 
 static EMPTY: Node = Node::Object(Vec::new());
+static NO_LINES: Lines = Lines::none();
