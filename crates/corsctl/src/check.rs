@@ -264,11 +264,11 @@ impl Own {
         let credentials = policy.get("allowCredentials");
         let credentials = credentials.is_some_and(|value| *value.node == Node::Bool(true));
         for (path, item) in items_of(path, policy, "allowOriginRegexes") {
-            let findings = item.text().and_then(|source| regexes::judge(source, work));
+            let findings = item
+                .text()
+                .and_then(|source| regexes::judge(source, credentials, work));
             for finding in findings.unwrap_or_default() {
-                let Some(text) = finding.text(credentials) else {
-                    continue;
-                };
+                let text = finding.text();
                 if finding == regexes::Finding::Undecided {
                     let mut remark = Remark::new(Severity::Note, None, text);
                     remark.path.clone_from(&path);

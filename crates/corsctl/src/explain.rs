@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use cors::browser::{Blocked, Fetch, Outcome, Stage, Url};
+use cors::config;
 use cors::exchange::{Exchange, Incoming, Lines, Response, exchange};
-use cors::header::{METHOD, is_token};
+use cors::header::{METHOD, ORIGIN, is_token};
+use cors::node::Node;
+use cors::origin::OriginPattern;
 use cors::plugin::{MetadataRemark, Plugin};
 use cors::policy::Mode;
 use cors::verdict::{Reason, Refusal};
@@ -82,6 +85,8 @@ struct Told {
     headers: Vec<(String, String)>,
     #[serde(skip)]
     refusal: Option<Refusal>,
+    #[serde(skip)]
+    has_credentials: bool,
     #[serde(skip)]
     is_shadow: bool,
     #[serde(skip)]
@@ -181,7 +186,7 @@ fn word(stage: Stage) -> &'static str {
 /// What to change in the configuration, or in the script.
 fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<String> {
     if told.is_some_and(|told| told.has_bad_metadata) {
-        return Some("mend the policy in the metadata of the route".to_owned());
+        return Some("fix the policy in the metadata of the route".to_owned());
     }
     let policy = told.and_then(|told| told.policy.as_deref());
     let of_policy = policy
@@ -206,14 +211,11 @@ fn remedy_of_policy(
     of_policy: &str,
 ) -> Option<String> {
     Some(match (because, told.and_then(|told| told.refusal)) {
-        (_, Some(Refusal::Origin)) => {
-            format!("add \"{}\" to allowOrigins{of_policy}", fetch.origin)
+        (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
+            return remedy_for_origin(told, &fetch.origin, of_policy);
         }
         (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
         (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
-        (_, Some(Refusal::MalformedOrigin)) => {
-            "write the origin as a browser does: scheme://host[:port], in lower case".to_owned()
-        }
         (Blocked::MethodNotListed(method), _) if method == "patch" => {
             "write PATCH in upper case in the script".to_owned()
         }
@@ -229,11 +231,59 @@ fn remedy_of_policy(
                 of_policy.replacen(" of", " in", 1)
             )
         }
+        (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
+            "serve the page from an origin of its own".to_owned()
+        }
         (Blocked::AllowOriginWildcard, _) => format!(
             "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
             fetch.origin
         ),
         _ => return None,
+    })
+}
+
+/// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
+fn remedy_for_origin(told: Option<&Told>, origin: &str, of_policy: &str) -> Option<String> {
+    let credentials = told.is_some_and(|told| told.has_credentials);
+    if allows(origin, origin, credentials) {
+        let entry = Node::String(origin.to_owned());
+        return Some(format!("add {entry} to allowOrigins{of_policy}"));
+    }
+    let (pattern, _) = OriginPattern::parse(origin).ok()?;
+    let plain = Node::String(pattern.to_string());
+    let any_port = Node::String(format!("{pattern}:*"));
+    Some(
+        if allows(&pattern.to_string(), &pattern.to_string(), credentials) {
+            if allows(&format!("{pattern}:*"), origin, credentials) {
+                format!(
+                    "a browser leaves the default port out: ask as {plain}; for a client that does not, add {any_port} to allowOrigins{of_policy}"
+                )
+            } else {
+                format!("a browser writes this origin as {plain}: ask so")
+            }
+        } else {
+            return None;
+        },
+    )
+}
+
+/// Whether the plugin takes the entry, in a policy with or without credentials, and by it the origin.
+fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
+    let text = |text: &str| Node::String(text.to_owned());
+    let policy = Node::Object(vec![
+        ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
+        ("allowCredentials".to_owned(), Node::Bool(credentials)),
+    ]);
+    let (plugin, _) = config::read_node(&policy);
+    let headers = [(METHOD, "GET"), (ORIGIN, origin)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let request = Incoming {
+        headers: headers.into_iter().collect(),
+        ..Incoming::default()
+    };
+    plugin.is_some_and(|plugin| {
+        let judged = exchange(&plugin, request, Response::default()).judged;
+        judged.is_some_and(|(_, verdict)| matches!(verdict.reason, Reason::Allowed))
     })
 }
 
@@ -281,6 +331,7 @@ impl Told {
                 Reason::Refused(refusal) => Some(refusal),
                 _ => None,
             }),
+            has_credentials: judged.is_some_and(|(policy, _)| policy.credentials),
             is_shadow,
             has_bad_metadata: matches!(exchange.governed.remark, Some(MetadataRemark::Invalid(_))),
         }
