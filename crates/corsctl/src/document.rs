@@ -107,7 +107,9 @@ impl Source {
                     if ends.iter().any(|end| key.ends_with(end)) && mentions_policy_field(text) {
                         let line = value.lines.of_text(wrong.line);
                         let mut error = wrong.at(&self.name, (line > 0).then_some(line));
-                        error.text = format!("{place}: {}", error.text);
+                        // The line that the text names is one of its own.
+                        let words = error.text.split(" at line ").next().unwrap_or_default();
+                        error.text = format!("{place}: {words}");
                         self.malformed.push(error);
                     }
                     continue;

@@ -86,8 +86,6 @@ struct Told {
     #[serde(skip)]
     refusal: Option<Refusal>,
     #[serde(skip)]
-    has_credentials: bool,
-    #[serde(skip)]
     is_shadow: bool,
     #[serde(skip)]
     has_bad_metadata: bool,
@@ -212,7 +210,7 @@ fn remedy_of_policy(
 ) -> Option<String> {
     Some(match (because, told.and_then(|told| told.refusal)) {
         (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
-            return remedy_for_origin(told, &fetch.origin, of_policy);
+            return remedy_for_origin(&fetch.origin, of_policy);
         }
         (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
         (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
@@ -243,28 +241,27 @@ fn remedy_of_policy(
 }
 
 /// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
-fn remedy_for_origin(told: Option<&Told>, origin: &str, of_policy: &str) -> Option<String> {
-    let credentials = told.is_some_and(|told| told.has_credentials);
-    if allows(origin, origin, credentials) {
-        let entry = Node::String(origin.to_owned());
+fn remedy_for_origin(origin: &str, of_policy: &str) -> Option<String> {
+    let entry = Node::String(origin.to_owned());
+    if allows(origin, origin, true) {
         return Some(format!("add {entry} to allowOrigins{of_policy}"));
     }
+    if allows(origin, origin, false) {
+        return Some(format!(
+            "add {entry} to allowOrigins{of_policy}, which must not have allowCredentials"
+        ));
+    }
     let (pattern, _) = OriginPattern::parse(origin).ok()?;
-    let plain = Node::String(pattern.to_string());
-    let any_port = Node::String(format!("{pattern}:*"));
-    Some(
-        if allows(&pattern.to_string(), &pattern.to_string(), credentials) {
-            if allows(&format!("{pattern}:*"), origin, credentials) {
-                format!(
-                    "a browser leaves the default port out: ask as {plain}; for a client that does not, add {any_port} to allowOrigins{of_policy}"
-                )
-            } else {
-                format!("a browser writes this origin as {plain}: ask so")
-            }
-        } else {
-            return None;
-        },
-    )
+    let (plain, any_port) = (pattern.to_string(), format!("{pattern}:*"));
+    let ask = format!("ask as {}, as a browser does", Node::String(plain));
+    Some(if allows(&any_port, origin, true) {
+        let entry = Node::String(any_port);
+        format!(
+            "{ask}; for a client that writes the default port, add {entry} to allowOrigins{of_policy}"
+        )
+    } else {
+        ask
+    })
 }
 
 /// Whether the plugin takes the entry, in a policy with or without credentials, and by it the origin.
@@ -331,7 +328,6 @@ impl Told {
                 Reason::Refused(refusal) => Some(refusal),
                 _ => None,
             }),
-            has_credentials: judged.is_some_and(|(policy, _)| policy.credentials),
             is_shadow,
             has_bad_metadata: matches!(exchange.governed.remark, Some(MetadataRemark::Invalid(_))),
         }
