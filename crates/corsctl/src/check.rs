@@ -119,6 +119,12 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
+                    let findings = file.findings.iter();
+                    for Finding { place, remark } in
+                        findings.filter(|finding| finding.remark.text != HOLDS_NONE)
+                    {
+                        super::print(&format!("{}\n", remark.show(&file.file, place)));
+                    }
                     eprintln!("corsctl: {}{}", at(&file.file, remark.line), remark.text);
                 } else {
                     super::print(&file.text());

@@ -334,7 +334,7 @@ fn parse_yaml(text: &str, copies: &mut Copies) -> Result<Vec<Document>, ScanErro
     };
     let (mut repaired, mut error) = (text.to_owned(), first.clone());
     let mut work = 0;
-    while work < MAX_REPAIRS.max(8 * text.len()) && repair_indentation(&mut repaired, &error) {
+    while work < MAX_REPAIRS && repair_indentation(&mut repaired, &error) {
         work += repaired.len();
         copies.left = before;
         match build(&repaired, copies) {
@@ -696,8 +696,8 @@ const MAX_COPIED: usize = 5_000_000;
 const TOO_MANY_COPIES: &str = "aliases bring in more than 5 MB";
 /// Deeper than any key that brackets or quotes follow.
 const INDENTATION: &str = "                                                                ";
-/// How many bytes a file is read again for, at least, until all of its lines are indented.
-const MAX_REPAIRS: usize = 1_000_000;
+/// How many bytes are read again until all lines are indented.
+const MAX_REPAIRS: usize = 16_000_000;
 /// As deep as JSON is read.
 const MAX_DEPTH: usize = 128;
 const MAX_LENGTH: u64 = 10_000_000;

@@ -372,7 +372,7 @@ fn is_of_higress(value: &Value) -> bool {
 /// Whether some key is a field of a policy or a misspelt one. Other plugins have fields that are alike,
 /// so a misspelt one is a long name that begins as it should.
 fn has_policy_fields(value: &Value) -> bool {
-    let mut keys = value.pairs().iter().map(|(key, _)| key);
+    let mut keys = value.pairs().iter().map(|(key, _)| key).take(MAX_KEYS);
     keys.any(|key| find(POLICY_FIELDS, key).is_some() || is_misspelt(key))
 }
 
@@ -428,7 +428,10 @@ fn looks_like_a_configuration(value: &Value) -> bool {
     let is_other = value.has("apiVersion") && value.has("kind")
         || ENVOY_FIELDS.iter().any(|name| value.has(name));
     let known = || POLICY_FIELDS.iter().chain(PLUGIN_FIELDS);
-    let keys = || pairs.iter().filter(|(key, _)| !is_comment(key));
+    let keys = || {
+        let keys = pairs.iter().filter(|(key, _)| !is_comment(key));
+        keys.take(MAX_KEYS)
+    };
     let fields = keys().filter_map(|(key, _)| find(known(), key));
     !is_other
         && (pairs.is_empty()
@@ -464,7 +467,8 @@ fn is_clearly_a_configuration(value: &Value) -> bool {
         })
     };
     let is_other = value.has("apiVersion") && value.has("kind");
-    !is_other && value.pairs().iter().any(|(key, node)| is_own(key, node))
+    let mut keys = value.pairs().iter().take(MAX_KEYS);
+    !is_other && keys.any(|(key, node)| is_own(key, node))
 }
 
 fn is_one_of(node: &Node, words: &[&str]) -> bool {
@@ -486,6 +490,9 @@ fn wrapped<'d>(value: &Value<'d>) -> Option<(&'d str, Value<'d>)> {
 pub const NOT_CHECKED: &str = "is another plugin, as far as its names tell: not checked";
 pub const HIGRESS: &str =
     "is Higress's own cors plugin: not checked; corsctl import --from higress reads it";
+
+/// As many keys as no configuration has.
+const MAX_KEYS: usize = 1_000;
 
 /// Fields that the files of other programs have too.
 const COMMON_FIELDS: [&str; 5] = ["debug", "grants", "hosts", "statPrefix", "strict"];

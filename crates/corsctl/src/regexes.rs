@@ -76,6 +76,9 @@ impl Default for Work {
 
 /// Decides an expression of a policy with or without credentials; `None` if the plugin does not take it.
 pub fn judge(source: &str, credentials: bool, work: &mut Work) -> Option<Vec<Finding>> {
+    if work.left == 0 {
+        return Some(vec![Finding::Undecided]);
+    }
     let matcher = Matcher::new(source)?;
     let question = Question::new(source, &matcher, work);
     Some(
@@ -373,6 +376,7 @@ fn literal(text: &str) -> String {
 
 /// The automaton of all texts that match as a whole.
 fn compile(source: &str, work: &mut Work) -> Result<Dfa, TooLarge> {
+    work.take(1)?;
     let parsed = ParserBuilder::new()
         .unicode(false)
         .utf8(false)
@@ -404,7 +408,7 @@ fn compile(source: &str, work: &mut Work) -> Result<Dfa, TooLarge> {
     // As much work as a step of the search for each byte, or what a hopeless attempt takes.
     let cost = built
         .as_ref()
-        .map_or(MAX_SIZE, |dfa| dfa.memory_usage() / 4);
+        .map_or(4 * MAX_SIZE, |dfa| dfa.memory_usage());
     work.take(cost)?;
     built.ok_or(TooLarge)
 }
