@@ -81,7 +81,10 @@ impl<'d> Found<'d> {
         if inner.is_empty() {
             let is_configuration = match place {
                 [] => looks_like_a_configuration(&value),
-                _ => is_clearly_a_configuration(&value),
+                _ => {
+                    let mut keys = value.pairs().iter().take(MAX_KEYS);
+                    is_clearly_a_configuration(&value) || keys.any(|(key, _)| is_misspelt(key))
+                }
             };
             let content = match wrapped(&value) {
                 _ if is_configuration => Some((None, value.clone())),
