@@ -353,7 +353,7 @@ fn many_entries_take_no_longer_each() {
             "suffixes.json",
             json!({"allowOrigins": vec!["https://*.github.io"; 8_000]}).to_string(),
             0,
-            "and 7980 more wildcards under public suffixes",
+            "and 7980 more of these",
         ),
     ] {
         let file = scratch(name, &text);

@@ -173,6 +173,13 @@ impl Malformed {
 
 /// The word at an error that begins with `*` and was not meant as an alias.
 fn unquoted_star<'t>(error: &ScanError, text: &'t str) -> Option<&'t str> {
+    let of_parser = [
+        "found unknown anchor",
+        "did not find expected alphabetic or numeric character",
+    ];
+    if !of_parser.iter().any(|words| error.info().ends_with(words)) {
+        return None;
+    }
     let marker = error.marker();
     let line = text.lines().nth(marker.line().checked_sub(1)?)?;
     let (at, _) = line.char_indices().nth(marker.col())?;
