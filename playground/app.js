@@ -8,21 +8,25 @@ import { edited } from "./json.js";
 import { fromHash, readHeaders, toHash } from "./link.js";
 import { manifests } from "./manifests.js";
 import { readPaste } from "./paste.js";
-import { tell } from "./story.js";
-import { showStory } from "./view.js";
+import { besideMessage, tell } from "./story.js";
+import { showLines, showMessage, showStory } from "./view.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
 let judge;
 let configured; // the text of the policy that the module has been offered last, and what it said
+let message; // of a browser's console, if it was pasted and the request is still its own
 let timer;
+let clearing;
 
 fillExamples();
 write(fromHash(location.hash, DEFAULTS));
 listen();
 await startModule();
-if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {}); // then only without it
+// Where it cannot be, the page works with a network only.
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
 
 async function startModule() {
   $("broken").hidden = true;
@@ -78,7 +82,8 @@ function judged(state) {
     field("status", checkStatus);
     call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
     const policy = JSON.parse(state.policy.trim() || "{}");
-    return tell(judge, policy, call);
+    const story = tell(judge, policy, call);
+    return message ? { ...story, verdict: besideMessage(message, story.verdict) } : story;
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
     showProblem(error.message);
@@ -88,7 +93,8 @@ function judged(state) {
 
 function refused(problems) {
   const errors = problems.filter(({ level }) => level === "error").length;
-  const text = `${errors === 1 ? "It has an error" : `It has ${errors} errors`}. Envoy would not start with it, or keep the configuration it has.`;
+  const what = errors === 1 ? "It has an error" : `It has ${errors} errors`;
+  const text = `${what}. Envoy would not start with it, or keep the configuration it has.`;
   return { verdict: { good: false, title: "The module refuses this policy", text }, steps: [], fixes: [] };
 }
 
@@ -96,14 +102,17 @@ function refused(problems) {
 function readLines(text) {
   for (const line of text.split("\n").filter((line) => line.trim())) {
     const [name, ...value] = line.split(":");
-    if (!isToken(name.trim()) || !value.length) throw new Error(`${JSON.stringify(line)} is not a header; write name: value`);
-    if (/[^\x00-\xff…]/.test(line)) throw new Error(`${JSON.stringify(line)} has a character that no header can carry.`);
+    if (!isToken(name.trim()) || !value.length)
+      throw new Error(`${JSON.stringify(line)} is not a header; write name: value`);
+    if (/[^\x00-\xff…]/.test(line))
+      throw new Error(`${JSON.stringify(line)} has a character that no header can carry.`);
   }
   return readHeaders(text.replaceAll("…", "..."));
 }
 
 function checkStatus(text) {
-  if (text.trim() && !/^\s*[2-5]\d\d\s*$/.test(text)) throw new Error(`${JSON.stringify(text)} is not the status of an answer; write 200 to 599`);
+  if (text.trim() && !/^\s*[2-5]\d\d\s*$/.test(text))
+    throw new Error(`${JSON.stringify(text)} is not the status of an answer; write 200 to 599`);
 }
 
 /** What a field holds, read; where it cannot be, the field is marked. */
@@ -119,7 +128,8 @@ function field(id, reading) {
 
 function showProblem(text = "") {
   $("request-problem").textContent = text;
-  if (!text) for (const marked of $("request").querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
+  if (!text)
+    for (const marked of $("request").querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
 }
 
 function showHealth({ ok, problems }) {
@@ -129,7 +139,9 @@ function showHealth({ ok, problems }) {
   };
   const counts = [...count("error"), ...count("warning"), ...count("note")].join(", ");
   $("health").className = `health ${!ok ? "bad" : counts.includes("warning") ? "warn" : "good"}`;
-  $("health").textContent = !ok ? `✕ Refused: ${counts}` : `✓ Accepted by the module${counts ? `, with ${counts}` : ""}`;
+  $("health").textContent = !ok
+    ? `✕ Refused: ${counts}`
+    : `✓ Accepted by the module${counts ? `, with ${counts}` : ""}`;
   $("policy").setAttribute("aria-invalid", String(!ok));
 }
 
@@ -195,8 +207,8 @@ async function copy(text, done) {
 
 function say(text) {
   $("shared").textContent = text;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => ($("shared").textContent = ""), 4000);
+  clearTimeout(clearing);
+  clearing = setTimeout(() => ($("shared").textContent = ""), 4000);
 }
 
 // Controls
@@ -212,10 +224,14 @@ function listen() {
     $("example-note").textContent = "";
     soon();
   });
-  $("request").addEventListener("input", soon);
+  $("request").addEventListener("input", () => {
+    forget();
+    soon();
+  });
   $("request").addEventListener("submit", (event) => event.preventDefault());
   $("example").addEventListener("change", () => {
     const example = EXAMPLES.find(({ id }) => id === $("example").value);
+    forget();
     write({ ...REQUEST, ...example.request, policy: example.policy });
     update();
   });
@@ -225,18 +241,18 @@ function listen() {
     $("verdict").focus();
   });
   $("copy").addEventListener("click", () => copy($("manifest").textContent, "Copied"));
-  $("paste-open").addEventListener("click", () => {
-    const open = $("paste").hidden;
-    $("paste").hidden = !open;
-    $("paste-open").setAttribute("aria-expanded", String(open));
-    if (open) $("pasted").focus();
-  });
+  $("paste-open").addEventListener("click", () => showPaste($("paste").hidden));
   $("paste-read").addEventListener("click", takePaste);
+  $("paste").addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
+    if (key === "Escape") showPaste(false);
+    if (key === "Enter" && (ctrlKey || metaKey)) takePaste();
+  });
   addEventListener("hashchange", () => {
+    forget();
     write(fromHash(location.hash, DEFAULTS));
     update();
   });
-  const tabs = [...document.querySelectorAll("[role=tab]")];
+  const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[role=tab]")]);
   for (const [index, tab] of tabs.entries()) {
     tab.addEventListener("click", () => select(tab, tabs));
     tab.addEventListener("keydown", ({ key }) => {
@@ -277,21 +293,41 @@ function showManifest() {
 
 function takePaste() {
   const said = $("paste-said");
+  forget();
   try {
-    const { kind, found, notes } = readPaste($("pasted").value);
-    const { credentials, headers = [], method = "GET", origin, url } = found;
-    if (origin !== undefined) $("origin").value = origin;
-    if (url !== undefined) $("url").value = url;
-    $("method").value = method;
-    $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-    $("credentials").checked = credentials ?? false;
+    const { kind, found, notes, message: read } = readPaste($("pasted").value);
+    if (found) {
+      const { credentials, headers = [], method = "GET", origin, url } = found;
+      if (origin !== undefined) $("origin").value = origin;
+      if (url !== undefined) $("url").value = url;
+      $("method").value = method;
+      $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
+      $("headers").rows = Math.max(2, headers.length);
+      $("credentials").checked = credentials ?? false;
+    }
     said.className = "";
-    said.textContent = [`Read as a ${kind}.`, ...notes].join(" ");
+    showLines(said, [`Read as a ${kind}.`, ...notes]);
+    message = read;
+    showMessage(message);
     update();
+    // What was read, what it means and the verdict come into view together, as far as there is room.
+    said.parentElement.scrollIntoView({ block: "start" });
   } catch (error) {
     said.className = "bad";
     said.textContent = error.message;
   }
+}
+
+/** The request is no longer that of the message that was pasted. */
+function forget() {
+  message = undefined;
+  showMessage(message);
+}
+
+function showPaste(open) {
+  $("paste").hidden = !open;
+  $("paste-open").setAttribute("aria-expanded", String(open));
+  $(open ? "pasted" : "paste-open").focus();
 }
 
 function fillExamples() {

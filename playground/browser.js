@@ -7,8 +7,9 @@
 // Header values are byte strings, as in host.js.
 
 /**
- * What the browser makes of a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed, with
- * the reasons) and `request`. `headers` are [name, value] as the script sets them; `credentials` whether they are included.
+ * What the browser makes of a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed,
+ * with the reasons) and `request`. `headers` are [name, value] as the script sets them; `credentials` whether they are
+ * included.
  */
 export function plan({ origin, url, method, headers, credentials }) {
   const target = readUrl(url);
@@ -29,7 +30,12 @@ export function plan({ origin, url, method, headers, credentials }) {
   const own = (method) => [
     ...(sameOrigin && /^(GET|HEAD)$/.test(method) ? [] : [["origin", origin]]),
     // Only told to servers that are trustworthy.
-    ...(isTrustworthy(target) ? [["sec-fetch-site", site(origin, target)], ["sec-fetch-mode", "cors"]] : []),
+    ...(isTrustworthy(target)
+      ? [
+          ["sec-fetch-site", site(origin, target)],
+          ["sec-fetch-mode", "cors"],
+        ]
+      : []),
   ];
   call.request = { method: sent, url: target.href, headers: [...set, ...own(sent)] };
   if (!sameOrigin && (!isSafelistedMethod(sent) || call.unsafe.length)) {
@@ -44,8 +50,9 @@ export function plan({ origin, url, method, headers, credentials }) {
 }
 
 /**
- * Sends what was planned; `send` is given a request and returns {status, headers}. The result: the answers, where it ended
- * (`blocked: {at: "call" | "preflight" | "actual", kind, because}`), and the `readable` and `hidden` header names.
+ * Sends what was planned; `send` is given a request and returns {status, headers}. The result: the answers, where it
+ * ended (`blocked: {at: "call" | "preflight" | "actual", kind, because}`), and the `readable` and `hidden` header
+ * names.
  */
 export function run(call, send) {
   const result = { blocked: undefined, preflight: undefined, actual: undefined, readable: [], hidden: [] };
@@ -70,7 +77,8 @@ export function checkCors({ origin, credentials }, { headers }) {
     const because = 'Access-Control-Allow-Origin is "*", which is not enough for a request that includes credentials';
     return { kind: "wildcard", because };
   }
-  if (value !== origin) return { kind: "origin", because: `Access-Control-Allow-Origin is "${value}", not "${origin}"` };
+  if (value !== origin)
+    return { kind: "origin", because: `Access-Control-Allow-Origin is "${value}", not "${origin}"` };
   if (!credentials || get(headers, "access-control-allow-credentials") === "true") return undefined;
   const because = 'Access-Control-Allow-Credentials is not "true", and the request includes credentials';
   return { kind: "credentials", because };
@@ -134,7 +142,9 @@ export function readOrigin(text) {
   try {
     url = new URL(text);
   } catch {
-    throw new Error(`${JSON.stringify(text)} is not an origin; write scheme://host[:port], as in https://app.example.com`);
+    throw new Error(
+      `${JSON.stringify(text)} is not an origin; write scheme://host[:port], as in https://app.example.com`,
+    );
   }
   if (url.origin !== "null") return url.origin;
   // Schemes that the URL standard does not know: extensions, applications.
@@ -167,9 +177,13 @@ function unsafeNames(headers) {
   for (const [name, value] of headers) {
     const why = unsafeReason(name, value);
     if (why) unsafe.push({ name, why });
-    else safe.push(name), (size += value.length);
+    else {
+      safe.push(name);
+      size += value.length;
+    }
   }
-  if (size > 1024) safe.forEach((name) => unsafe.push({ name, why: "the safelisted headers together are over 1,024 bytes" }));
+  const why = "the safelisted headers together are over 1,024 bytes";
+  if (size > 1024) unsafe.push(...safe.map((name) => ({ name, why })));
   return unsafe.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -177,7 +191,8 @@ function unsafeNames(headers) {
 function unsafeReason(name, value) {
   const hasUnsafeByte = /[\x00-\x08\x0a-\x1f"():<>?@[\\\]{}\x7f]/.test(value);
   const bad = `its value is not a safelisted one`;
-  if (!/^(accept|accept-language|content-language|content-type|range)$/.test(name)) return "it is not a safelisted header";
+  if (!/^(accept|accept-language|content-language|content-type|range)$/.test(name))
+    return "it is not a safelisted header";
   if (value.length > 128) return "its value is over 128 bytes";
   if (name === "accept") return hasUnsafeByte ? bad : "";
   if (name.endsWith("-language")) return /^[0-9A-Za-z *,\-.;=]*$/.test(value) ? "" : bad;
@@ -196,9 +211,15 @@ export function isForbiddenRequestHeaderName(name) {
   return /^(proxy-|sec-)/i.test(name) || FORBIDDEN_REQUEST.has(name.toLowerCase());
 }
 
-/** https://fetch.spec.whatwg.org/#extract-header-list-values: the names of a header that lists them; none if it is no list. */
+/**
+ * https://fetch.spec.whatwg.org/#extract-header-list-values: the names of a header that lists them; none if it is no
+ * list.
+ */
 function list(headers, name) {
-  const items = (get(headers, name) ?? "").split(",").map((item) => item.trim()).filter(Boolean);
+  const items = (get(headers, name) ?? "")
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean);
   return items.every(isToken) ? items : undefined;
 }
 
@@ -211,7 +232,9 @@ const isLoopback = ({ hostname }) => /^(localhost|.*\.localhost|127\.\d+\.\d+\.\
 const isTrustworthy = (url) => url.protocol === "https:" || isLoopback(url);
 const isMixedContent = (origin, url) => origin.startsWith("https:") && !isTrustworthy(url);
 
-/** The site of the page, seen from the server. Which domains one can register is not known here: two labels are taken. */
+/**
+ * The site of the page, seen from the server. Which domains one can register is not known here: two labels are taken.
+ */
 function site(origin, url) {
   if (origin === url.origin) return "same-origin";
   const domain = (host) => (/^[\d.]+$|^\[/.test(host) ? host : host.split(".").slice(-2).join("."));
@@ -222,10 +245,35 @@ function site(origin, url) {
 
 // https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
 const SAFELISTED_RESPONSE = new Set([
-  "cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma",
+  "cache-control",
+  "content-language",
+  "content-length",
+  "content-type",
+  "expires",
+  "last-modified",
+  "pragma",
 ]);
 const FORBIDDEN_REQUEST = new Set([
-  "accept-charset", "accept-encoding", "access-control-request-headers", "access-control-request-method",
-  "access-control-request-private-network", "connection", "content-length", "cookie", "cookie2", "date", "dnt", "expect",
-  "host", "keep-alive", "origin", "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "via",
+  "accept-charset",
+  "accept-encoding",
+  "access-control-request-headers",
+  "access-control-request-method",
+  "access-control-request-private-network",
+  "connection",
+  "content-length",
+  "cookie",
+  "cookie2",
+  "date",
+  "dnt",
+  "expect",
+  "host",
+  "keep-alive",
+  "origin",
+  "referer",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
 ]);

@@ -1,4 +1,5 @@
-// The policy's editor: a textarea, with a painted copy of its text beneath that shows what the module says at its place.
+// The policy's editor: a textarea, with a painted copy of its text beneath that shows what the module says at its
+// place.
 
 import { locate, offsetOf, positionOf } from "./json.js";
 
@@ -49,21 +50,27 @@ export class Editor {
     const line = element("span", "line");
     const marks = this.#problems.filter((problem) => problem.start < start + text.length + 1 && problem.end > start);
     const first = this.#problems.filter((problem) => problem.start >= start && problem.start <= start + text.length);
-    for (const level of ["error", "warning"]) if (first.some((problem) => problem.level === level)) line.classList.add(level);
+    for (const level of ["error", "warning"])
+      if (first.some((problem) => problem.level === level)) line.classList.add(level);
     if (line.classList.contains("error")) line.classList.remove("warning");
     for (const [token, string, colon, literal] of text.matchAll(TOKENS)) {
       const kind = string ? (colon ? "k" : "s") : literal ? "l" : "";
       const word = string ?? token;
       line.append(...this.#pieces(word, start, kind, marks));
       start += word.length;
-      if (string && colon) line.append(...this.#pieces(colon, start, "", marks)), (start += colon.length);
+      if (string && colon) {
+        line.append(...this.#pieces(colon, start, "", marks));
+        start += colon.length;
+      }
     }
     return line;
   }
 
   /** A token, cut where a mark begins or ends. */
   #pieces(text, start, kind, marks) {
-    const cuts = marks.flatMap((mark) => [mark.start - start, mark.end - start]).filter((cut) => cut > 0 && cut < text.length);
+    const cuts = marks
+      .flatMap((mark) => [mark.start - start, mark.end - start])
+      .filter((cut) => cut > 0 && cut < text.length);
     const edges = [0, ...new Set(cuts.sort((a, b) => a - b)), text.length];
     return edges.slice(1).map((end, i) => {
       const mark = marks.find((mark) => mark.start - start <= edges[i] && mark.end - start >= end);
@@ -77,7 +84,11 @@ export class Editor {
     button.type = "button";
     const line = start === undefined ? "" : `, line ${positionOf(this.text, start).line}`;
     const where = path ? [element("span", "where", path), " "] : [];
-    button.append(element("span", "kind", `${ICONS[level]} ${level[0].toUpperCase()}${level.slice(1)}${line}: `), ...where, text);
+    button.append(
+      element("span", "kind", `${ICONS[level]} ${level[0].toUpperCase()}${level.slice(1)}${line}: `),
+      ...where,
+      text,
+    );
     button.addEventListener("click", () => {
       this.#area.focus();
       if (start === undefined) return;
@@ -107,7 +118,13 @@ function place(text, problems) {
     const start = Math.min(end, text.length - 1);
     return problems.map((problem) => ({ ...problem, start: Math.max(0, start), end: start + 1 }));
   }
-  const places = text.trim() && problems.length ? locate(text, problems.map(({ path }) => path)) : {};
+  const places =
+    text.trim() && problems.length
+      ? locate(
+          text,
+          problems.map(({ path }) => path),
+        )
+      : {};
   return problems.map((problem) => {
     const found = problem.path ? places[problem.path] : undefined;
     if (!found) return problem;
@@ -128,4 +145,4 @@ function element(name, classes = "", text = "") {
 const ICONS = { error: "✕", warning: "!", note: "·" };
 const MAX_PAINTED = 60_000;
 /** A string, with the colon that makes it a key; a number or word; anything else up to the next of these. */
-const TOKENS = /("(?:\\.|[^"\\])*"?)(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|[^"\dtfn-]+|[^]/g;
+const TOKENS = /("(?:\\.|[^"\\])*"?)(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|[^"\dtfn-]+|[\s\S]/g;

@@ -4,12 +4,13 @@
 //   plugin.configure('{"allowOrigins": ["https://app.example"]}');    // {ok, log}
 //   plugin.request({ method: "GET", url: "https://api.example/", headers: [["origin", "https://app.example"]] });
 //
-// Header values are byte strings: one character up to U+00FF is one byte, as in HTTP. Configuration and log lines are text.
+// Header values are byte strings: one character up to U+00FF is one byte, as in HTTP. Configuration and log lines are
+// text.
 
 /**
  * Compiles and starts a module. Envoy hands over several lines of its "inline" headers joined with a comma;
- * `joined: false` is a host that shows the first line only. `log` is called with each log line as it comes; `now` is the
- * clock, in milliseconds.
+ * `joined: false` is a host that shows the first line only. `log` is called with each log line as it comes; `now` is
+ * the clock, in milliseconds.
  */
 export async function load(bytes, { log = () => {}, joined = true, now = Date.now } = {}) {
   const module = await WebAssembly.compile(bytes);
@@ -98,6 +99,9 @@ class Plugin {
 class Vm {
   #metrics = []; // names; a metric's id is its index, for the life of the VM
 
+  /** The module's exports, once it is there. @type {any} */
+  exports;
+
   constructor(joined, onLog, clock) {
     this.joined = joined;
     this.onLog = onLog;
@@ -106,8 +110,14 @@ class Vm {
   }
 
   begin({ configuration = new Uint8Array(), properties = {} }) {
-    Object.assign(this, { configuration, properties, maps: {}, reply: undefined });
-    Object.assign(this, { log: [], calls: [], counters: {}, written: {} });
+    this.configuration = configuration;
+    this.properties = properties;
+    this.maps = {};
+    this.reply = undefined;
+    this.log = [];
+    this.calls = [];
+    this.counters = {};
+    this.written = {};
     return this;
   }
 
@@ -120,15 +130,17 @@ class Vm {
   /** The imports in module `env`. Each returns a status and is noted in `calls`. */
   proxyWasm() {
     const note = (call, name, found) => this.calls.push({ phase: this.phase, call, name, found });
-    const header = (call, act) => (type, key, keySize, ...value) => {
-      const map = this.maps[type];
-      const name = this.string(key, keySize).toLowerCase();
-      if (map) act(map, name, value.length ? this.string(...value) : undefined);
-      note(call, name);
-      return map ? OK : BAD_ARGUMENT; // the other phase's headers are out of reach
-    };
+    const header =
+      (call, act) =>
+      (type, key, keySize, ...value) => {
+        const map = this.maps[type];
+        const name = this.string(key, keySize).toLowerCase();
+        if (map) act(map, name, value.length ? this.string(...value) : undefined);
+        note(call, name);
+        return map ? OK : BAD_ARGUMENT; // the other phase's headers are out of reach
+      };
     return {
-      proxy_log: (level, text, size) => (this.say(LEVELS[level] ?? "critical", this.text(text, size)), OK),
+      proxy_log: (level, text, size) => this.say(LEVELS[level] ?? "critical", this.text(text, size)),
       proxy_get_current_time_nanoseconds: (out) => this.now(out),
       proxy_get_buffer_bytes: (type, start, size, data, dataSize) =>
         type === PLUGIN_CONFIGURATION
@@ -165,9 +177,12 @@ class Vm {
         note("set property", name);
         return OK;
       },
+      // Each request passes one chain of filters here, so that every property lives long enough.
+      proxy_call_foreign_function: (_name, _nameSize, _arguments, _size, data, dataSize) =>
+        this.hand(new Uint8Array(), data, dataSize),
       proxy_define_metric: (_type, name, size, out) => {
-        this.word(out, this.#metrics.push(this.string(name, size)) - 1);
-        return OK;
+        const id = this.#metrics.push(this.string(name, size)) - 1;
+        return this.write(out, id);
       },
       proxy_increment_metric: (id, offset) => {
         const name = this.#metrics[id];
@@ -182,17 +197,24 @@ class Vm {
   /** What the Rust standard library asks of WASI in a module without files, arguments or environment. */
   wasi() {
     return {
-      environ_sizes_get: (count, size) => (this.word(count, 0), this.word(size, 0), 0),
+      environ_sizes_get: (count, size) => {
+        this.write(count, 0);
+        return this.write(size, 0);
+      },
       environ_get: () => 0,
       // Seeds of hash tables: nothing here is a secret.
-      random_get: (out, size) => (this.bytes(out, size).forEach((_, i, a) => (a[i] = Math.random() * 256)), 0),
+      random_get: (out, size) => {
+        const bytes = this.bytes(out, size);
+        bytes.set(Array.from(bytes, () => Math.random() * 256));
+        return OK;
+      },
       clock_time_get: (_id, _precision, out) => this.now(out),
       // A panic's message arrives here, on stderr.
       fd_write: (_fd, vectors, count, written) => {
         const parts = [...Array(count).keys()].map((i) => [this.word(vectors + 8 * i), this.word(vectors + 8 * i + 4)]);
         this.say("error", parts.map(([at, size]) => this.text(at, size)).join(""));
-        this.word(written, parts.reduce((sum, [, size]) => sum + size, 0));
-        return 0;
+        const size = parts.reduce((sum, [, size]) => sum + size, 0);
+        return this.write(written, size);
       },
       proc_exit: (code) => {
         throw new Error(`the module exited with ${code}`);
@@ -208,6 +230,7 @@ class Vm {
   say(level, text) {
     this.log.push({ level, text });
     this.onLog({ level, text });
+    return OK;
   }
 
   // Linear memory. Views are made anew each time: they die when the memory grows.
@@ -216,22 +239,32 @@ class Vm {
   bytes = (at, size) => new Uint8Array(this.exports.memory.buffer, at, size);
   text = (at, size) => new TextDecoder().decode(this.bytes(at, size));
   string = (at, size) => byteString(this.bytes(at, size));
-  word = (at, value) => (value === undefined ? this.view().getUint32(at, true) : this.view().setUint32(at, value, true));
+  word = (at) => this.view().getUint32(at, true);
+
+  write(at, value) {
+    this.view().setUint32(at, value, true);
+    return OK;
+  }
 
   /** Hands bytes over in memory that the module allocates and then owns; no bytes need no memory. */
   hand(bytes, data, dataSize) {
     const at = bytes.length ? this.exports.proxy_on_memory_allocate(bytes.length) : 0;
     this.bytes(at, bytes.length).set(bytes);
-    this.word(data, at);
-    this.word(dataSize, bytes.length);
-    return OK;
+    this.write(data, at);
+    return this.write(dataSize, bytes.length);
   }
 
-  /** Reads a list of headers: their count, the sizes of each name and value, then the bytes, each with a closing NUL. */
+  /**
+   * Reads a list of headers: their count, the sizes of each name and value, then the bytes, each with a closing NUL.
+   */
   readPairs(at, size) {
     const count = size ? this.word(at) : 0;
     let next = at + 4 + 8 * count;
-    const take = (size) => [this.string(next, size), (next += size + 1)][0];
+    const take = (size) => {
+      const text = this.string(next, size);
+      next += size + 1;
+      return text;
+    };
     return [...Array(count).keys()].map((i) => [
       take(this.word(at + 4 + 8 * i)).toLowerCase(),
       take(this.word(at + 8 + 8 * i)),
@@ -248,7 +281,10 @@ class HeaderMap {
   }
 
   read = (name) => this.#line(name)?.[1];
-  remove = (name) => void (this.lines = this.lines.filter((line) => line[0] !== name));
+
+  remove(name) {
+    this.lines = this.lines.filter((line) => line[0] !== name);
+  }
 
   add(name, value) {
     const line = this.joined && ENVOY_INLINE.test(name) ? this.#line(name) : undefined;
@@ -269,16 +305,23 @@ class HeaderMap {
 
 /** The pseudo-headers of a request. The URL is only cut, never normalised: the filter judges what was sent. */
 function pseudoHeaders(method, url) {
-  const [, scheme, authority, path] = /^([a-z]+):\/\/([^/?#*]*)([^]*)$/.exec(url) ?? [];
+  const [, scheme, authority, path] = /^([a-z]+):\/\/([^/?#*]*)([\s\S]*)$/.exec(url) ?? [];
   if (authority === undefined) throw new Error(`not a URL: ${url}`);
-  const all = [[":method", method], [":scheme", scheme], [":authority", authority], [":path", path || "/"]];
+  const all = [
+    [":method", method],
+    [":scheme", scheme],
+    [":authority", authority],
+    [":path", path || "/"],
+  ];
   return method === "CONNECT" ? [all[0], all[2]] : all;
 }
 
 /** Envoy describes a body that the filter did not describe. */
 function localReply(status, headers, body) {
   const described = headers.some(([name]) => name === "content-type");
-  const more = body ? [["content-length", String(body.length)], ...(described ? [] : [["content-type", "text/plain"]])] : [];
+  const more = body
+    ? [["content-length", String(body.length)], ...(described ? [] : [["content-type", "text/plain"]])]
+    : [];
   return { status, headers: [...headers, ...more], body };
 }
 
@@ -287,9 +330,12 @@ function serializePairs(lines) {
   const out = new Uint8Array(4 + fields.reduce((sum, field) => sum + field.length + 5, 0));
   const view = new DataView(out.buffer);
   view.setUint32(0, lines.length, true);
-  fields.forEach((field, i) => view.setUint32(4 + 4 * i, field.length, true));
   let next = 4 + 4 * fields.length;
-  for (const field of fields) out.set(field, next), (next += field.length + 1);
+  for (const [i, field] of fields.entries()) {
+    view.setUint32(4 + 4 * i, field.length, true);
+    out.set(field, next);
+    next += field.length + 1;
+  }
   return out;
 }
 

@@ -1,11 +1,11 @@
 // Where things stand in a JSON text: so that what the module says about `rules[0].policy.maxAge` is shown there.
 
 /**
- * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is not
- * there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
+ * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is
+ * not there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
  * `form` is how a key stands in a path.
  */
-export function locate(text, paths, form = (key) => key) {
+export function locate(text, paths, form = shown) {
   const wanted = new Set(paths.flatMap(ancestors));
   const found = {};
   let at = 0;
@@ -17,6 +17,10 @@ export function locate(text, paths, form = (key) => key) {
     while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
     return { start, end: ++at };
   };
+  const isEnd = () => {
+    space();
+    return at >= text.length || /[\]}]/.test(text[at]);
+  };
   const value = (path, key) => {
     space();
     const start = at;
@@ -24,7 +28,7 @@ export function locate(text, paths, form = (key) => key) {
     if (open === '"') string();
     else if (open === "{" || open === "[") {
       at++;
-      for (let index = 0; space(), at < text.length && !/[\]}]/.test(text[at]); index++) {
+      for (let index = 0; !isEnd(); index++) {
         if (open === "[") value(`${path}[${index}]`);
         else {
           const key = string();
@@ -76,8 +80,11 @@ export function edited(text, { object, field, add, value, base = [] }) {
   const holder = object.reduce((node, part) => node[part], JSON.parse(text));
   const name = Object.keys(holder).find((key) => canonical(key) === field);
   const old = name === undefined ? undefined : holder[name];
-  const wanted = value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
-  const written = Array.isArray(wanted) ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(wanted);
+  const wanted =
+    value === undefined ? [...(old ?? base), ...add.filter((item) => !(old ?? base).includes(item))] : value;
+  const written = Array.isArray(wanted)
+    ? `[${wanted.map((item) => JSON.stringify(item)).join(", ")}]`
+    : JSON.stringify(wanted);
   if (old !== undefined) {
     const { start, end } = place(field);
     const isOneLine = !text.slice(start, end).includes("\n");
@@ -97,15 +104,28 @@ export function edited(text, { object, field, add, value, base = [] }) {
   return text.slice(0, start + 1) + rest + line + (rest ? close : "\n") + text.slice(end - 1);
 }
 
+/** A key as the module writes it in a path: in quotes, unless it is plain. */
+function shown(key) {
+  if (/^[\w$@#-]+$/.test(key)) return key;
+  // What a terminal would obey is escaped beyond what JSON needs.
+  const unsafe = /[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+  return JSON.stringify(key).replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** A path given as a list, in words that cannot be mistaken: keys in quotes. */
 function exact(parts) {
-  return parts.map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`)).join("").slice(parts.length ? 1 : 0);
+  return parts
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`))
+    .join("")
+    .slice(parts.length ? 1 : 0);
 }
 
 /** A path, and all paths above it. */
 function ancestors(path) {
   const all = [path];
-  while (path) all.push((path = path.slice(0, Math.max(0, path.lastIndexOf("."), path.lastIndexOf("[")))));
+  for (let rest = path; rest; all.push(rest)) {
+    rest = rest.slice(0, Math.max(0, rest.lastIndexOf("."), rest.lastIndexOf("[")));
+  }
   return all;
 }
 

@@ -37,8 +37,8 @@ export class Judge {
 }
 
 /**
- * `{}` alone is the preset `open`; with `debug` it would be no policy at all. A policy that is off would not say that it
- * governs: in its place stands one that watches.
+ * `{}` alone is the preset `open`; with `debug` it would be no policy at all. A policy that is off would not say that
+ * it governs: in its place stands one that watches.
  */
 function withDebug(configuration) {
   const isEmpty = Object.keys(configuration).length === 0;
@@ -52,9 +52,9 @@ function withDebug(configuration) {
 
 /** A line of the module's log, unless it only greets. */
 function readProblem(line) {
-  const [, level, text] = /^cors: (error|warning|note): ([^]*)$/.exec(line) ?? [];
+  const [, level, text] = /^cors: (error|warning|note): ([\s\S]*)$/.exec(line) ?? [];
   if (!level) return line.startsWith("cors: version") ? undefined : { level: "error", path: "", text: line };
-  const [, path, rest] = /^(policies\..*?|[^\s:]+): ([^]*)$/.exec(text) ?? [];
+  const [, path, rest] = /^((?:"(?:[^"\\]|\\.)*"|[^\s:"])+): ([\s\S]*)$/.exec(text) ?? [];
   return path === undefined ? { level, path: "", text } : { level, path, text: rest };
 }
 

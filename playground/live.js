@@ -4,11 +4,16 @@ import { Judge } from "./judge.js";
 import { toHash } from "./link.js";
 import { tell } from "./story.js";
 
+/** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
+/** @type {[string, {method: string, headers?: Record<string, string>, credentials?: string}][]} */
 const REQUESTS = [
   ["A plain GET", { method: "GET" }],
   ["A form", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } }],
-  ["JSON with a token", { method: "PUT", headers: { "content-type": "application/json", authorization: "Bearer demo" } }],
+  [
+    "JSON with a token",
+    { method: "PUT", headers: { "content-type": "application/json", authorization: "Bearer demo" } },
+  ],
   ["With credentials", { method: "GET", credentials: "include" }],
   ["A method that is not listed", { method: "PATCH" }],
   ["A header that is not listed", { method: "GET", headers: { "x-unlisted": "1" } }],
@@ -27,14 +32,12 @@ const UPSTREAM = {
 
 const waiting = new Map();
 addEventListener("message", ({ data, source }) => {
-  const frame = frames.find(({ element }) => element.contentWindow === source);
-  if (!frame) return;
-  if (data.ready) frame.ready(data.origin);
+  if (!frames.some(({ element }) => element.contentWindow === source)) return;
   waiting.get(data.id)?.(data.result);
   waiting.delete(data.id);
 });
 
-let frames = [];
+const frames = [];
 let live;
 let judge;
 try {
@@ -43,7 +46,7 @@ try {
   const { ok } = judge.configure(live.policy);
   if (!ok) throw new Error("the module refuses the policy of live.json");
   $("policy").textContent = live.policy;
-  frames = await openFrames();
+  await openFrames();
   drawTable();
   $("send").addEventListener("click", sendAll);
 } catch (error) {
@@ -59,47 +62,69 @@ async function read(file, take) {
 }
 
 /** This page from a listed origin, the same from one that is not listed, and one without an origin. */
-function openFrames() {
+async function openFrames() {
   const page = `:${location.port}${location.pathname.replace(/[^/]*$/, "")}live-frame.html`;
-  const sources = [[`http://localhost${page}`], [`http://127.0.0.1${page}`], ["live-frame.html", "allow-scripts"]];
-  return Promise.all(sources.map(([src, sandbox]) => new Promise((resolve) => {
+  for (const [src, sandbox] of [
+    [`http://localhost${page}`],
+    [`http://127.0.0.1${page}`],
+    ["live-frame.html", "allow-scripts"],
+  ]) {
     const element = document.createElement("iframe");
     if (sandbox) element.setAttribute("sandbox", sandbox);
-    const frame = { element, ready: (origin) => resolve(Object.assign(frame, { origin })) };
-    frames.push(frame);
+    // The origin of a sandbox has no name that a message could be addressed to.
+    frames.push({ element, target: sandbox ? "*" : new URL(src).origin, origin: "" });
     element.src = src;
-    $("frames").append(element);
-  })));
+  }
+  await Promise.all(
+    frames.map(async (frame) => {
+      const loaded = new Promise((resolve) => frame.element.addEventListener("load", resolve, { once: true }));
+      $("frames").append(frame.element);
+      await loaded;
+      frame.origin = (await ask(frame)).origin;
+    }),
+  );
 }
 
 async function sendAll() {
   $("send").disabled = true;
   let [right, all] = [0, 0];
   for (const [row, [, init]] of REQUESTS.entries()) {
-    await Promise.all(frames.map(async (frame, column) => {
-      const state = stateOf(frame.origin, init);
-      const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
-      const result = await ask(frame, state.url, init);
-      const same = foretold === !result.error;
-      [right, all] = [right + same, all + 1];
-      showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
-    }));
+    await Promise.all(
+      frames.map(async (frame, column) => {
+        const state = stateOf(frame.origin, init);
+        const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
+        const result = await ask(frame, state.url, init);
+        const same = foretold === !result.error;
+        [right, all] = [right + Number(same), all + 1];
+        showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
+      }),
+    );
   }
   $("sum").textContent = `${right} of ${all} results are as foretold.`;
   $("sum").classList.toggle("bad", right < all);
   $("send").disabled = false;
 }
 
-function ask({ element }, url, init) {
+/** What a frame's `fetch` gives; without a URL, the frame's origin. */
+function ask({ element, target }, url, init) {
   const id = crypto.randomUUID();
   return new Promise((resolve) => {
     waiting.set(id, resolve);
-    element.contentWindow.postMessage({ id, url, init }, "*");
+    element.contentWindow.postMessage({ id, url, init }, target);
   });
 }
 
-function stateOf(origin, { method, headers = {}, credentials }) {
-  return { policy: live.policy, origin, url: `${live.envoy}/`, method, credentials: credentials === "include", headers: Object.entries(headers), status: 200, upstream: UPSTREAM.headers };
+function stateOf(origin, { method, headers = {}, credentials = "omit" }) {
+  return {
+    policy: live.policy,
+    origin,
+    url: `${live.envoy}/`,
+    method,
+    credentials: credentials === "include",
+    headers: Object.entries(headers),
+    status: 200,
+    upstream: UPSTREAM.headers,
+  };
 }
 
 function drawTable() {

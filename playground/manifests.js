@@ -1,6 +1,9 @@
 // The policy as a proxy's own configuration, ready to copy.
 
-/** {envoy, istio, gateway}: the texts for a policy that is JSON. Their originals, with more of the reasons, are in envoy/. */
+/**
+ * {envoy, istio, gateway}: the texts for a policy that is JSON. Their originals, with more of the reasons, are in
+ * envoy/.
+ */
 export function manifests(policyText) {
   const policy = JSON.parse(policyText.trim() || "{}");
   return { envoy: envoy(policyText.trim() || "{}"), istio: istio(policy), gateway: envoyGateway(policy) };
@@ -86,7 +89,8 @@ ${BEHIND.map((name) => `    - { name: envoy.filters.http.wasm, before: envoy.fil
 function yaml(value) {
   const isEmpty = typeof value !== "object" || !Object.keys(value).length;
   if (isEmpty) return JSON.stringify(value);
-  const key = (name) => (/^[A-Za-z][\w-]*$/.test(name) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(name) ? name : JSON.stringify(name));
+  const key = (name) =>
+    /^[A-Za-z][\w-]*$/.test(name) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(name) ? name : JSON.stringify(name);
   const entry = (head, item) => {
     const text = yaml(item);
     const isBlock = typeof item === "object" && Object.keys(item).length > 0;
@@ -94,10 +98,13 @@ function yaml(value) {
     return isBlock ? `${head}\n${indent(text, 2)}` : `${head} ${text}`;
   };
   if (Array.isArray(value)) return value.map((item) => entry("-", item)).join("\n");
-  return Object.entries(value).map(([name, item]) => entry(`${key(name)}:`, item)).join("\n");
+  return Object.entries(value)
+    .map(([name, item]) => entry(`${key(name)}:`, item))
+    .join("\n");
 }
 
 const indent = (text, width) => text.replace(/^(?=.)/gm, " ".repeat(width));
 
 // The filters that may stand in front, the first of them last; an entry whose filter is not in the chain does nothing.
-const BEHIND = "ext_proc lua buffer stateful_session jwt_authn oauth2 basic_auth api_key_auth ext_authz cors fault".split(" ");
+const BEHIND =
+  "ext_proc lua buffer stateful_session jwt_authn oauth2 basic_auth api_key_auth ext_authz cors fault".split(" ");

@@ -1,14 +1,21 @@
 // Keeps a copy of the page for when there is no network; with a network, what is there is always newer.
 
-self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+const worker = /** @type {any} */ (self);
+
+worker.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches
+      .open(NAME)
+      .then((cache) => cache.addAll(FILES))
+      .then(() => worker.skipWaiting()),
+  );
 });
 
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.claim()));
 
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("fetch", (event) => {
   const { pathname } = new URL(event.request.url);
-  const path = pathname.slice(new URL("./", self.location).pathname.length) || "./";
+  const path = pathname.slice(new URL("./", location.href).pathname.length) || "./";
   if (event.request.method !== "GET" || !FILES.includes(path)) return;
   event.respondWith(
     fetch(event.request)
@@ -22,6 +29,23 @@ self.addEventListener("fetch", (event) => {
 
 const NAME = "playground";
 const FILES = [
-  "./", "style.css", "app.js", "browser.js", "editor.js", "examples.js", "host.js", "json.js", "judge.js", "link.js",
-  "manifests.js", "paste.js", "story.js", "view.js", "cors.wasm",
+  "./",
+  "style.css",
+  "app.js",
+  "browser.js",
+  "curl.js",
+  "editor.js",
+  "examples.js",
+  "host.js",
+  "json.js",
+  "judge.js",
+  "link.js",
+  "literal.js",
+  "manifests.js",
+  "messages.js",
+  "paste.js",
+  "start.js",
+  "story.js",
+  "view.js",
+  "cors.wasm",
 ];

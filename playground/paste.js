@@ -1,181 +1,276 @@
-// Reads what developers have at hand: a curl command, "Copy as fetch", or the error on a browser's console.
+// Reads what developers have at hand: a curl command, "Copy as fetch" or a handwritten call, a PowerShell command, a
+// request as it is sent, or the error on a browser's console.
+//
+// CORS looks at the names of headers and at few values. All other values, and those of the URL's query, are left out
+// here, so that no secret comes into the page and the link to it.
 
-import { isForbiddenRequestHeaderName } from "./browser.js";
+import { isForbiddenRequestHeaderName, isToken } from "./browser.js";
+import { readCurl } from "./curl.js";
+import { readArguments } from "./literal.js";
+import { findMessage, straight } from "./messages.js";
 
 /**
- * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes}. Only what the
- * text says is in `found`. Throws an error for people where it says nothing.
+ * @typedef {object} Request a request as it is on the wire
+ * @property {string} [url]
+ * @property {string} [method]
+ * @property {[string, string][]} headers
+ * @property {boolean} [credentials]
+ * @property {boolean} [isCopy] it bears the mark of a browser
+ */
+
+/**
+ * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes, message}.
+ * Only what the text says is in `found`; `message` is a message of messages.js. Throws an error for people where it
+ * says nothing.
  */
 export function readPaste(text) {
   text = text.trim();
   if (!text) throw new Error("There is nothing to read yet.");
-  if (text.length > 100_000) throw new Error("That is over 100,000 characters: not a command, and not an error message.");
-  if (/^(\$ )?curl\b/.test(text)) return readCurl(text.replace(/^\$ /, ""));
-  if (/^(await )?fetch\(/.test(text)) return readFetch(text);
+  if (text.length > 100_000) {
+    throw new Error("That is over 100,000 characters: not a command, and not an error message.");
+  }
+  const command = text.replace(/^(\$|>|PS [^>\n]*>) +/, "");
+  if (/^curl(\.exe)?(\s|$)/.test(command)) {
+    const { isFirst, ...request } = readCurl(command);
+    return asScript("curl command", request, isFirst ? ["There are several commands: the first is read."] : []);
+  }
+  if (/^(const \w+ = |return )?(await )?(window\.)?fetch\s*\(/.test(command)) return readFetch(command);
+  if (/\b(Invoke-(WebRequest|RestMethod)|iwr|irm)\b/i.test(command)) return readPowerShell(command);
+  const raw = readRaw(text);
+  if (raw) return asScript("request", raw);
   const error = readConsole(text);
   if (error) return error;
+  if (/\baxios\b|\bXMLHttpRequest\b|\.open\(|\$\.ajax|\bky\b|\bgot\(/.test(text)) {
+    throw new Error(`This call is not read. Send it once in the browser, then paste its copy: ${COPY}.`);
+  }
   throw new Error(
-    "This is no curl command, no fetch(…) call, and no CORS error of Chromium, Firefox or Safari. What you pasted is still there.",
+    "This is not a curl command, a fetch(…) call, a request, or a CORS error of Chromium, Firefox or Safari in " +
+      "English. " +
+      `What you pasted is still there. To copy a request: ${COPY}.`,
   );
 }
 
-function readCurl(text) {
-  const words = split(text).slice(1);
-  const request = { headers: [] };
+/** "Copy as fetch" of the browsers, or a call as a person writes it: of that, what is literal. */
+function readFetch(text) {
+  const [url, options] = readArguments(text.slice(text.indexOf("(")));
+  const isText = (value) => typeof value === "string";
   const notes = [];
-  const header = (line) => {
-    const [, name, value] = /^([^:;]+)[:;]\s*([^]*)$/.exec(line) ?? [];
-    if (name) request.headers.push([name.trim(), value.trim()]);
+  if (!isText(url)) {
+    if (!url?.code || !options) {
+      throw new Error(
+        "This fetch(…) call has no URL that can be read: write it in quotes, as in " +
+          'fetch("https://api.example.com/items")',
+      );
+    }
+    notes.push(`The URL is not in the call, only ${url.code.slice(0, 40)}: enter it.`);
+  }
+  const isNothing = (value) => !value || value.code === "null" || value.code === "undefined";
+  const isKnown = options && (!options.code || isNothing(options));
+  if (options && !isKnown) notes.push(`What ${options.code.slice(0, 40)} holds is not in the call: enter it.`);
+  const { method, headers, credentials, referrer, mode, referrerPolicy } = isKnown ? options : {};
+  if (method?.code) notes.push("The method is not in the call: enter it.");
+  if (headers?.code && !isNothing(headers)) notes.push("The names of the headers are not in the call: enter them.");
+  const entries = isNothing(headers) || headers.code ? [] : Array.isArray(headers) ? headers : Object.entries(headers);
+  const request = {
+    url: isText(url) ? url : undefined,
+    method: isText(method) ? method : "GET",
+    headers: entries.filter((entry) => isText(entry[0])).map(([name, value]) => [name, isText(value) ? value : "…"]),
+    credentials: credentials === "include",
+    // Scripts rarely write these, and browsers' copies always.
+    isCopy: Boolean(mode && (referrer || referrerPolicy)),
   };
-  let body = false;
-  for (let i = 0; i < words.length; i++) {
-    const take = () => words[++i] ?? "";
-    // -sXPUT and --header=… carry more than an option: what follows it becomes a word of its own.
-    const [, option, rest] = /^(--[\w-]+)=([^]*)$/.exec(words[i]) ?? /^(-[A-Za-z#0-9])([^]+)$/.exec(words[i]) ?? [];
-    if (option) words.splice(i, 1, option, option.startsWith("--") || TAKES_VALUE.has(option) ? rest : `-${rest}`);
-    const word = words[i];
-    if (/^(-X|--request)$/.test(word)) request.method = take();
-    else if (/^(-H|--header)$/.test(word)) header(take());
-    else if (/^(-A|--user-agent|-e|--referer)$/.test(word)) take();
-    else if (/^(-b|--cookie)$/.test(word)) take(), (request.credentials = true);
-    else if (/^(-u|--user|--oauth2-bearer)$/.test(word)) take(), request.headers.push(["authorization", "…"]);
-    else if (/^(-d|--data(-\w+)*|--json|-F|--form|--url-query)$/.test(word)) body = word, take();
-    else if (word === "--url") request.url = take();
-    else if (/^(-I|--head)$/.test(word)) request.method ??= "HEAD";
-    else if (/^(-G|--get)$/.test(word)) request.method ??= "GET";
-    else if (/^(-T|--upload-file)$/.test(word)) take(), (request.method ??= "PUT");
-    else if (TAKES_VALUE.has(word)) take();
-    else if (!word.startsWith("-")) request.url ??= word;
+  if (mode === "no-cors") notes.push("With mode no-cors the script never reads the answer; it is judged without.");
+  const hasOrigin = request.headers.some(([name]) => name.toLowerCase() === "origin");
+  if (isText(referrer) && !hasOrigin && URL.canParse(referrer)) {
+    request.headers.push(["origin", new URL(referrer).origin]);
   }
-  if (!request.url) throw new Error("This curl command has no URL.");
-  // curl adds the scheme; here only to what looks like a host.
-  if (/^(localhost|[^/?#]+[.:][^/?#]+)([/?#]|$)/i.test(request.url)) request.url = `http://${request.url}`;
-  request.method ??= body ? "POST" : "GET";
-  const has = (name) => request.headers.some(([own]) => own.toLowerCase() === name);
-  if (body && !has("content-type") && request.method !== "GET") {
-    const type = { "--json": "application/json", "-F": "multipart/form-data", "--form": "multipart/form-data" }[body];
-    request.headers.push(["content-type", type ?? "application/x-www-form-urlencoded"]);
-  }
-  return { kind: "curl command", found: asScript(request, notes), notes };
+  return asScript("fetch call", request, notes);
 }
 
-/** "Copy as fetch" of the browsers: a URL and an object in JSON. */
-function readFetch(text) {
-  const [, quoted, , rest] = /^(?:await )?fetch\(\s*(("|')[^]*?\2)\s*(?:,([^]*))?\)[;\s]*$/.exec(text) ?? [];
-  if (!quoted) throw new Error("This fetch(…) call could not be read: its URL has to be a text in quotes.");
-  let options = {};
-  try {
-    if (rest?.trim()) options = JSON.parse(rest.trim().replace(/,\s*$/, "")) ?? {};
-  } catch {
-    throw new Error('The second argument of this fetch(…) call is not JSON; use the browser\'s "Copy as fetch".');
+/** "Copy as PowerShell" of Chromium, or a call as a person writes it. */
+function readPowerShell(text) {
+  const string = `(?:"((?:\`[\\s\\S]|""|[^"\`])*)"|'((?:''|[^'])*)')`;
+  const value = (match) => match && (match[1]?.replace(/`([\s\S])|""/g, (_, kept) => kept ?? '"') ?? match[2]);
+  const option = (name) => value(new RegExp(`\\s-${name}[\\s:]+${string}`, "i").exec(text));
+  const bare = /\s(?:-Uri\s+)?(https?:\/\/[^\s"'`]+)/i.exec(text)?.[1];
+  const url = option("Uri") ?? value(new RegExp(`(?:Invoke-\\w+|iwr|irm)\\s+${string}`, "i").exec(text)) ?? bare;
+  if (!url)
+    throw new Error('This PowerShell command has no URL: write it after -Uri, as in -Uri "https://api.example.com/"');
+  const [, table = ""] = /-Headers\s+@\{([\s\S]*?)\n?\}/i.exec(text) ?? [];
+  const entry = new RegExp(`(?:${string}|([\\w-]+))\\s*=\\s*${string}`, "g");
+  const headers = [...table.matchAll(entry)].map(([, double, single, name, ...own]) => [
+    double ?? single ?? name,
+    value([undefined, ...own]) ?? "",
+  ]);
+  const type = option("ContentType");
+  if (type) headers.push(["content-type", type]);
+  const hasBody = /\s-Body\b/i.test(text);
+  const method = option("Method") ?? /\s-Method\s+(\w+)/i.exec(text)?.[1] ?? "GET";
+  if (hasBody && !type) headers.push(["content-type", "application/x-www-form-urlencoded"]);
+  return asScript("PowerShell command", {
+    url,
+    method: method.toUpperCase(),
+    headers,
+    credentials: /\.Cookies\.Add\(/i.test(text),
+    isCopy: /\$session\.UserAgent\b/.test(text),
+  });
+}
+
+/** A request as it is sent: its first line and its headers, or headers alone that say where a request comes from. */
+function readRaw(text) {
+  const [first, ...rest] = text.split(/\r?\n/);
+  const [, method, target] = /^([A-Z]+)\s+(\S+)\s+HTTP\/[\d.]+$/.exec(first.trim()) ?? [];
+  const lines = method ? rest : [first, ...rest];
+  const end = lines.findIndex((line) => !line.trim());
+  const head = end < 0 ? lines : lines.slice(0, end);
+  const headers = head.map((line) => /^(:?[\w!#$%&'*+.^`|~-]+):[ \t]*(.*)$/.exec(line.trim())?.slice(1));
+  if (headers.some((line) => !line)) return undefined;
+  const get = (name) => headers.find(([own]) => own.toLowerCase() === name)?.[1];
+  if (!method && !get(":authority") && !(get("host") && get("origin")) && !get("access-control-request-method")) {
+    return undefined;
   }
-  const notes = [];
-  const request = {
-    url: quoted.slice(1, -1),
-    method: String(options.method ?? "GET"),
-    headers: Object.entries(Object(options.headers)).map(([name, value]) => [name, String(value)]),
-    credentials: options.credentials === "include",
+  const host = get("host") ?? get(":authority");
+  const path = target ?? get(":path") ?? "/";
+  const url = /^https?:\/\//.test(path)
+    ? path
+    : host && `${get(":scheme") ?? "https"}://${host}${path === "*" ? "/" : path}`;
+  return {
+    url,
+    method: method ?? get(":method") ?? (get("access-control-request-method") ? "OPTIONS" : "GET"),
+    headers,
   };
-  if (options.referrer && !request.headers.some(([name]) => name.toLowerCase() === "origin") && URL.canParse(options.referrer)) {
-    request.headers.push(["origin", new URL(options.referrer).origin]);
-  }
-  return { kind: "fetch call", found: asScript(request, notes), notes };
 }
 
 /** A request as it is on the wire, turned into what the script asked for. */
-function asScript({ url, method, headers, credentials = false }, notes) {
-  if (!/^[a-z][a-z\d+.-]*:\/\/[^/?#]/i.test(url)) {
-    throw new Error(`${JSON.stringify(url)} is no URL with a host; write it whole, as in https://api.example.com/orders`);
+function asScript(kind, { url, method, headers, credentials = false, isCopy = false }, notes = []) {
+  if (url !== undefined && !/^[a-z][a-z\d+.-]*:\/\/[^/?#]/i.test(url)) {
+    throw new Error(
+      `${JSON.stringify(url.split(/[?#]/)[0].slice(0, 80))} is not a URL with a host; write it whole, as in ` +
+        `https://api.example.com/orders`,
+    );
   }
   const take = (name) => headers.find(([own]) => own.toLowerCase() === name)?.[1];
-  const found = { url, method, credentials };
-  if (take("origin")) found.origin = take("origin");
+  const found = { method, credentials };
+  if (url === undefined)
+    notes.push(...(notes.some((note) => /URL/.test(note)) ? [] : ["It has no host: enter the URL."]));
+  else found.url = withoutSecrets(url);
+  if (take("origin")) found.origin = take("origin").slice(0, MAX_ORIGIN);
+  else notes.push("It has no origin: enter the page that the script runs on.");
   if (take("cookie")) found.credentials = true;
   const asked = take("access-control-request-method");
   if (method === "OPTIONS" && asked) {
     found.method = asked;
-    const names = (take("access-control-request-headers") ?? "").split(",").map((name) => name.trim()).filter(Boolean);
-    const value = (name) => (name.toLowerCase() === "content-type" ? "application/json" : "…");
-    found.headers = names.map((name) => [name, value(name)]);
+    const names = (take("access-control-request-headers") ?? "").split(",").map((name) => name.trim());
+    found.headers = names.filter(Boolean).map((name) => [name, standIn(name)]);
     notes.push(`It is a preflight: read as the ${asked} that it asks for.`);
-    return found;
+    return { kind, found, notes };
   }
-  const own = (name) => !isForbiddenRequestHeaderName(name) && name.toLowerCase() !== "user-agent" && !name.startsWith(":");
-  found.headers = headers.filter(([name]) => own(name)).map(([name, value]) => [name, /^(bearer|basic) /i.test(value) ? value.replace(/ .*/, " …") : value]);
-  const dropped = headers.map(([name]) => name).filter((name) => !own(name) && !/^(origin|cookie)$/i.test(name));
-  if (dropped.length) notes.push(`Left out what the browser sets itself: ${dropped.join(", ")}.`);
-  if (!found.origin) notes.push("It names no origin: enter the page that the script runs on.");
-  return found;
+  const isMarked = isCopy || headers.some(([name, value]) => isMark(name, value));
+  const isBrowsers = (name) =>
+    isForbiddenRequestHeaderName(name) || name.startsWith(":") || ALWAYS_BROWSERS.has(name.toLowerCase());
+  const isPerhaps = (name) => isMarked && !isBrowsers(name) && PERHAPS_BROWSERS.has(name.toLowerCase());
+  const names = (list) => [...new Set(list.map(([name]) => name))].join(", ");
+  const own = headers.filter(([name]) => isToken(name) && !isBrowsers(name) && !isPerhaps(name));
+  found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? plain(value) : "…"]);
+  const isBroken = ([name]) => !isToken(name) && !isBrowsers(name);
+  if (headers.some(isBroken)) notes.push("The name of a header could not be read: check the headers.");
+  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(origin|cookie)$/i.test(name));
+  const perhaps = headers.filter(([name]) => isPerhaps(name));
+  if (perhaps.length) {
+    const it = perhaps.length > 1 ? "them" : "it";
+    notes.push(`Browsers add ${names(perhaps)} too: left out. If your script sets ${it}, add ${it} back.`);
+  }
+  if (dropped.length) notes.push(`Left out what the browser sets itself: ${names(dropped)}.`);
+  if (found.url !== url || own.some(([name]) => !LOOKED_AT.has(name.toLowerCase()))) {
+    notes.push("Values that CORS does not look at are left out.");
+  }
+  return { kind, found, notes };
 }
 
 /** The words of Chromium, Firefox and Safari. */
 function readConsole(text) {
-  const take = (pattern) => pattern.exec(text)?.[1];
-  const chromium = /Access to (.+?) at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS policy/.exec(text);
-  const firefox = /Cross-Origin Request Blocked: .*? at (\S+?)\.? \(Reason: (.*?)\)\./s.exec(text);
-  const safari = take(/(?:Fetch API|XMLHttpRequest) cannot load (\S+?)\.? due to access control checks/);
-  const safariOrigin = take(/Origin (\S+) is not allowed by Access-Control-Allow-Origin/);
-  const unsafeHeader = take(/Refused to get unsafe header "(.+?)"/);
-  const webSocket = take(/WebSocket connection to 'ws(s?:[^']+)' failed/);
-  const isLocal = /Permission was denied for this request to access the `?\w+`? address space/.test(text);
+  const plain = straight(text);
+  const known = findMessage(text);
+  const take = (pattern) => pattern.exec(plain)?.[1];
+  const chromium = CHROMIUM.exec(plain);
+  const firefox = take(/Cross-Origin Request Blocked: [^\n]{0,120}? at '?(\S+?)'?\.? \(Reason: /);
+  const failed = /\b([A-Z]+) (https?:\/\/\S+) net::ERR_FAILED/.exec(plain);
   // A line out of the middle of a message says something, too.
-  const isPart = /Access-Control-(Allow|Request)-[A-Z]|does not have HTTP ok status|Redirect is not allowed for a preflight/.test(text);
-  if (![chromium, firefox, safari, safariOrigin, unsafeHeader, webSocket, isLocal, isPart].some(Boolean)) return undefined;
+  const isPart = /Access-Control-(Allow|Request)-[A-Z]/.test(plain);
+  if (!known && !chromium && !firefox && !isPart) return undefined;
 
+  const { message, names = {} } = known ?? {};
   const found = {};
   const notes = [];
-  const origin = chromium?.[3] ?? safariOrigin;
-  const url = chromium?.[2] ?? firefox?.[1] ?? safari ?? (webSocket && `http${webSocket}`);
-  if (origin) found.origin = origin;
-  else notes.push("The message does not say the origin: enter the page that the script runs on.");
-  if (url) found.url = url;
-  else notes.push("The message does not say the URL.");
-  const method = take(/Method (\S+) is not allowed by Access-Control-Allow-Methods/) ?? (/Did not find method/.test(text) ? "PUT" : undefined);
-  const header =
-    take(/[Rr]equest header field (\S+) is not allowed by Access-Control-Allow-Headers/) ?? take(/header [‘'](\S+?)[’'] is not allowed according to header/);
+  const origin = chromium?.[2] ?? (names.origin && message?.kind === "origin" ? names.origin : undefined);
+  const safari = take(/cannot load (?:image |script |stylesheet |font )?(\w+:\/\/\S+?)\.?(?: |$)/im);
+  const url = (chromium?.[1] ?? firefox ?? failed?.[2] ?? safari ?? names.url)?.replace(/^ws/, "http");
+  const isNull = message?.cause === "The origin is null";
+  if (origin || isNull) found.origin = isNull ? "null" : origin.slice(0, MAX_ORIGIN);
+  if (url) found.url = withoutSecrets(url);
+  // Who has nothing but a line that says nothing keeps what is in the form.
+  if (message?.isVague && !failed) return { kind: "console error", found: undefined, notes, message };
+  if (!found.origin) notes.push("The message does not have the origin: enter the page that the script runs on.");
+  if (!url) notes.push("The message does not have the URL.");
+  const method = names.method ?? failed?.[1];
+  const header = names.header;
   if (method) found.method = method;
-  if (/Did not find method/.test(text)) notes.push("Firefox does not say which method; PUT stands for it.");
-  if (header) found.headers = [[header, header.toLowerCase() === "content-type" ? "application/json" : "…"]];
-  if (/credentials mode is 'include'|Allow-Credentials|Credential is not supported/.test(text)) found.credentials = true;
-  if (/preflight|HTTP ok status/.test(text) && !method && !header) {
+  else if (message?.kind === "method") {
+    const isLower = message.cause.includes("lower case");
+    found.method = isLower ? "patch" : "PUT";
+    if (!isLower) notes.push("Firefox does not say which method; PUT stands for it.");
+  }
+  if (header) found.headers = [[header, standIn(header)]];
+  if (message?.includesCredentials) found.credentials = true;
+  if (/preflight|HTTP ok status/i.test(`${plain} ${message?.cause}`) && !found.method && !header) {
     found.headers = [["content-type", "application/json"]];
     notes.push("There was a preflight, the message does not say why; a JSON body stands for the reason.");
   }
-  if (unsafeHeader) notes.push(`To let the script read ${unsafeHeader}, add it to exposeHeaders.`);
-  if (webSocket) notes.push('Browsers check no CORS on a WebSocket: the handshake is judged like this GET, and "unmatchedRequests": "reject" alone refuses it.');
-  if (isLocal) notes.push("The browser's user or administrator said no; nothing at the gateway changes that.");
-  if (/redirected from/.test(text)) notes.push("The answer that was blocked came after a redirect; this is the URL it led to.");
-  return { kind: "console error", found, notes };
-}
-
-/** The words of a shell command: quotes, backslashes, lines that go on. */
-function split(text) {
-  const words = [];
-  const pattern = /\\\r?\n|\s+|\$'((?:\\[^]|[^'\\])*)'|'([^']*)'|"((?:\\[^]|[^"\\])*)"|\\([^])|([^\s'"\\]+)|(['"\\])/g;
-  let word;
-  for (const [all, ansi, single, double, escaped, plain, unclosed] of text.matchAll(pattern)) {
-    if (unclosed) throw new Error(`This curl command has a ${unclosed} that is not closed.`);
-    if (/^\\\r?\n$/.test(all) || /^\s+$/.test(all)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-      continue;
-    }
-    const part = single ?? plain ?? escaped ?? double?.replace(/\\(["\\$`])/g, "$1") ?? ansi.replace(/\\([^])/g, (_, c) => ({ n: "\n", t: "\t" })[c] ?? c);
-    word = (word ?? "") + part;
+  if (/^A WebSocket/.test(message?.cause)) {
+    notes.push(
+      "Browsers check no CORS on a WebSocket: the handshake is judged like this GET, and " +
+        '"unmatchedRequests": "reject" alone refuses it.',
+    );
   }
-  return word === undefined ? words : [...words, word];
+  if (/redirected from/.test(plain)) {
+    notes.push("The answer that was blocked came after a redirect; this is the URL it led to.");
+  }
+  return { kind: "console error", found, notes, message };
 }
 
-// Options of curl whose value must not be taken for the URL.
-const TAKES_VALUE = new Set(`
-  -A -b -c -C -d -D -e -E -F -H -K -m -o -P -Q -r -t -T -u -U -w -x -X -y -Y -z
-  --abstract-unix-socket --alt-svc --aws-sigv4 --cacert --capath --cert --cert-type --ciphers --config --connect-timeout
-  --connect-to --continue-at --cookie-jar --create-file-mode --crlfile --curves --delegation --dns-interface --dns-ipv4-addr
-  --dns-ipv6-addr --dns-servers --doh-url --dump-header --engine --etag-compare --etag-save --expect100-timeout --form-string
-  --ftp-port --happy-eyeballs-timeout-ms --haproxy-clientip --hsts --interface --keepalive-time --key --key-type --libcurl
-  --limit-rate --local-port --login-options --max-filesize --max-redirs --max-time --netrc-file --noproxy --output
-  --output-dir --parallel-max --pass --pinnedpubkey --preproxy --proto --proto-default --proto-redir --proxy --proxy-cacert
-  --proxy-header --proxy-user --proxy1.0 --quote --range --rate --request-target --resolve --retry --retry-delay
-  --retry-max-time --service-name --socks4 --socks4a --socks5 --socks5-hostname --speed-limit --speed-time --stderr
-  --time-cond --tls-max --tls13-ciphers --trace --trace-ascii --unix-socket --variable --write-out
-`.trim().split(/\s+/));
+/** A URL without what only its server knows: user, values of the query and of path parameters, fragment. */
+function withoutSecrets(url) {
+  const [, start, path, query] = /^([a-z][a-z\d+.-]*:\/\/[^/?#]*)([^?#]*)(\?[^#]*)?/i.exec(url) ?? [];
+  if (start === undefined) return url;
+  const host = start.replace(/\/\/.*@/s, "//");
+  const fields = (query ?? "").slice(1).split("&");
+  const kept = fields.map((field) => (field.includes("=") ? field.replace(/=[\s\S]*/, "=…") : field && "…"));
+  const parameters = path.replace(/(;[^/;=]*=)(?:(?!%2f)[^/;])*/gi, "$1…");
+  return `${host}${parameters}${query ? `?${kept.join("&")}` : ""}`;
+}
+
+/** Whether only a browser writes this header, or writes it so. */
+function isMark(name, value) {
+  return /^(sec-(fetch|ch|gpc)|priority$)/i.test(name) || (/^user-agent$/i.test(name) && /^Mozilla\/5\.0/.test(value));
+}
+
+/** A value that CORS looks at. What is not plainly of its kind may be anything; quotes make it as unsafe as it was. */
+const plain = (value) => (/^[\w*+./;=, "-]{0,256}$/.test(value) || value === "…" ? value : '"…"');
+
+/** A value for a header whose name alone is known: JSON is what makes a browser ask for this name. */
+const standIn = (name) => (name.toLowerCase() === "content-type" ? "application/json" : "…");
+
+/** What browsers add by themselves, though scripts could. */
+const ALWAYS_BROWSERS = new Set(["user-agent", "priority", "upgrade-insecure-requests"]);
+/** What they add at times: without their cache, when they ask whether a copy is good, of HTTP/2, as hints. */
+const PERHAPS_BROWSERS = new Set(
+  `cache-control pragma if-none-match if-modified-since if-range authority method path scheme save-data
+  device-memory dpr viewport-width width downlink ect rtt purpose x-client-data`.split(/\s+/),
+);
+/** The headers whose value counts: https://fetch.spec.whatwg.org/#cors-safelisted-request-header */
+const LOOKED_AT = new Set(["accept", "accept-language", "content-language", "content-type", "range"]);
+/** What most messages of Chromium begin with. */
+const CHROMIUM =
+  /Access to [\w ]{1,30} at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS/;
+const MAX_ORIGIN = 400;
+const COPY = "in DevTools' network panel, right-click it, Copy, Copy as cURL or Copy as fetch";

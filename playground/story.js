@@ -1,4 +1,5 @@
-// Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to change.
+// Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to
+// change.
 
 import { plan, run } from "./browser.js";
 
@@ -9,32 +10,58 @@ import { plan, run } from "./browser.js";
 export function tell(judge, policy, { origin, url, method, headers, credentials, upstream }) {
   const call = plan({ origin, url, method, headers, credentials });
   const result = run(call, (request) => governed(judge.send(request, upstream), policy));
-  const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(call, result)];
-  return { verdict: verdict(call, result), steps: steps.filter(Boolean), fixes: fixes(call, result) };
+  const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(result)];
+  return {
+    verdict: verdict(call, result),
+    steps: steps.filter(Boolean),
+    fixes: fixes(call, result),
+  };
+}
+
+/** The verdict beside a message of a browser's console, of messages.js: whether this policy can be what it is about. */
+export function besideMessage({ isHarmless, isVague, kind }, verdict) {
+  if (isHarmless || isVague || verdict.good === undefined) return verdict;
+  if (verdict.good) {
+    const text =
+      "Under this policy the request passes. So the answer in the message came from elsewhere: another filter, " +
+      "another host, or an old cache.";
+    return { ...verdict, title: "This policy is not the cause", text, good: undefined };
+  }
+  const text = verdict.kind === kind ? "It is what the message says." : "That is not what the message says.";
+  return { ...verdict, text: `${verdict.text} ${text}` };
 }
 
 function verdict(call, { blocked, actual, readable }) {
   if (!blocked) {
     const title = call.sameOrigin ? "Same origin: no permission is needed" : "The script can read the answer";
     const rejected = actual.from === "filter" && actual.status === 403;
-    const text = rejected ? "The answer is the filter's 403." : `Status ${actual.status}, the body, and ${count(readable.length, "header")}.`;
+    const text = rejected
+      ? "The answer is the filter's 403."
+      : `Status ${actual.status}, the body, and ${count(readable.length, "header")}.`;
     return { good: !rejected, title: rejected ? "The filter refuses the request" : title, text };
   }
   const text = {
     call: "Nothing is sent.",
     preflight: "The preflight fails, so the actual request is never sent.",
-    actual: actual?.from === "filter"
-      ? "The filter refused the request; the upstream never saw it."
-      : "The request reached the upstream and was answered, but the script does not get the answer.",
+    actual:
+      actual?.from === "filter"
+        ? "The filter refused the request; the upstream never saw it."
+        : "The request reached the upstream and was answered, but the script does not get the answer.",
   }[blocked.at];
-  return { good: false, title: "The browser blocks it", text: `${sentence(blocked.because)} ${text}` };
+  return {
+    good: false,
+    kind: blocked.kind,
+    title: "The browser blocks it",
+    text: `${sentence(blocked.because)} ${text}`,
+  };
 }
 
 function planStep(call) {
   const reasons = [];
   const at = "Browser";
   for (const name of call.dropped) reasons.push(info(`${name} is the browser's own: what the script sets is dropped`));
-  if (call.blocked) return { at, state: "bad", title: "The browser does not send it", points: [bad(call.blocked), ...reasons] };
+  if (call.blocked)
+    return { at, state: "bad", title: "The browser does not send it", points: [bad(call.blocked), ...reasons] };
   if (call.sameOrigin) {
     reasons.unshift(info(`The page and the URL are both of ${call.origin}`));
     return { at, state: "good", title: "No preflight: it is the same origin", points: reasons };
@@ -57,13 +84,17 @@ function preflightStep(call, { blocked, preflight }) {
     points.push(good(`Access-Control-Allow-Origin is ${value(preflight, "access-control-allow-origin")}`));
     if (call.credentials) points.push(good("Access-Control-Allow-Credentials is true"));
     points.push(good(`${call.method} is ${/^(GET|HEAD|POST)$/.test(call.method) ? "always allowed" : "listed"}`));
-    if (call.unsafe.length) points.push(good(`${names(call.unsafe.map(({ name }) => name))} ${call.unsafe.length > 1 ? "are" : "is"} listed`));
+    if (call.unsafe.length)
+      points.push(
+        good(`${names(call.unsafe.map(({ name }) => name))} ${call.unsafe.length > 1 ? "are" : "is"} listed`),
+      );
     points.push(info(keeps(value(preflight, "access-control-max-age"))));
   }
   points.push(...untouched(preflight));
-  const title = preflight.from === "filter"
-    ? `The filter ${preflight.status === 403 ? "refuses" : "answers"} the preflight with ${preflight.status}`
-    : `The upstream answers the preflight with ${preflight.status}`;
+  const title =
+    preflight.from === "filter"
+      ? `The filter ${preflight.status === 403 ? "refuses" : "answers"} the preflight with ${preflight.status}`
+      : `The upstream answers the preflight with ${preflight.status}`;
   return {
     at: preflight.from === "filter" ? "Filter" : "Upstream",
     state: failed ? "bad" : "good",
@@ -91,9 +122,10 @@ function actualStep(call, { blocked, actual }) {
   if (/^30[12378]$/.test(actual.status) && location && !failed) {
     points.push(info(`The browser follows the redirect to ${location}, and all of this begins anew there`));
   }
-  const title = actual.from === "filter"
-    ? `The filter itself answers the request with ${actual.status}`
-    : `The request goes on; the answer is ${actual.status}`;
+  const title =
+    actual.from === "filter"
+      ? `The filter itself answers the request with ${actual.status}`
+      : `The request goes on; the answer is ${actual.status}`;
   return {
     at: actual.from === "filter" ? "Filter" : "Upstream",
     state: failed || (actual.from === "filter" && actual.status === 403) ? "bad" : "good",
@@ -110,9 +142,11 @@ function untouched({ source, mode }) {
   return mode === "off" ? [info(`${governor(source)} is off: the request passes untouched`)] : [];
 }
 
-function scriptStep(call, { blocked, actual, readable, hidden }) {
+function scriptStep({ blocked, actual, readable, hidden }) {
   if (blocked) {
-    const points = [info('fetch() rejects with "TypeError: Failed to fetch"; the reason is on the console, not for the script')];
+    const points = [
+      info('fetch() rejects with "TypeError: Failed to fetch"; the reason is on the console, not for the script'),
+    ];
     return { at: "Script", state: "bad", title: "The script gets an error", points };
   }
   const points = [good(`Status ${actual.status} and the body`)];
@@ -125,18 +159,30 @@ function scriptStep(call, { blocked, actual, readable, hidden }) {
 function fixes(call, { blocked, preflight, actual, hidden }) {
   if (!blocked) return exposeFix(hidden, actual);
   if (blocked.kind === "call") {
-    return [{ text: call.blocked.includes("mixed") ? "Serve the API over https." : "Change the call: no policy can allow it." }];
+    return [
+      {
+        text: call.blocked.includes("mixed") ? "Serve the API over https." : "Change the call: no policy can allow it.",
+      },
+    ];
   }
   const decided = preflight ?? actual;
   const { object, mode } = decided;
   const [of, within] = !object?.length ? ["", ""] : [` of ${decided.source}`, ` in ${decided.source}`];
   const edits = (...fields) => object && fields.map((field) => ({ object, ...field }));
   if (!decided.source) {
-    const text = "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow the origin at the top level.";
+    const text =
+      "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow " +
+      "the origin at the top level.";
     return [{ text, edits: [{ object: [], field: "allowOrigins", add: [call.origin] }] }];
   }
   if (mode === "off") {
-    return [{ text: `${governor(decided.source)} is off: the upstream alone decides, and has to allow it. Or change the mode.` }];
+    return [
+      {
+        text:
+          `${governor(decided.source)} is off: the upstream alone decides, and has to allow it. ` +
+          "Or change the mode.",
+      },
+    ];
   }
   if (mode === "shadow") {
     const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
@@ -145,19 +191,32 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
   switch (blocked.kind) {
     case "method":
       if (call.method === "patch") {
-        return [{ text: "Write PATCH in upper case in the script: browsers leave it as it is, and methods are compared exactly." }];
+        return [
+          {
+            text:
+              "Write PATCH in upper case in the script: browsers leave it as it is, and methods are compared " +
+              "exactly.",
+          },
+        ];
       }
-      return [{
-        text: `Add "${call.method}" to allowMethods${of}.`,
-        edits: edits({ field: "allowMethods", add: [call.method], base: ["GET", "HEAD", "POST"] }),
-      }];
+      return [
+        {
+          text: `Add "${call.method}" to allowMethods${of}.`,
+          edits: edits({ field: "allowMethods", add: [call.method], base: ["GET", "HEAD", "POST"] }),
+        },
+      ];
     case "header": {
       const list = blocked.names.map((name) => `"${name}"`).join(", ");
-      return [{ text: `Add ${list} to allowHeaders${of}.`, edits: edits({ field: "allowHeaders", add: blocked.names }) }];
+      return [
+        { text: `Add ${list} to allowHeaders${of}.`, edits: edits({ field: "allowHeaders", add: blocked.names }) },
+      ];
     }
     case "credentials":
       return [
-        { text: `Set allowCredentials to true${within}, if the API needs cookies.`, edits: edits({ field: "allowCredentials", value: true }) },
+        {
+          text: `Set allowCredentials to true${within}, if the API needs cookies.`,
+          edits: edits({ field: "allowCredentials", value: true }),
+        },
         { text: "Or call fetch() without credentials." },
       ];
     case "wildcard":
@@ -175,24 +234,32 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
 
 function originFixes(call, decided, of, edits) {
   if (decided.source === "conflicting rules") {
-    return [{ text: "Write the path of the URL plainly: as sent, and as an upstream may read it, it leads to two rules." }];
+    return [
+      { text: "Write the path of the URL plainly: as sent, and as an upstream may read it, it leads to two rules." },
+    ];
   }
   if (/refused: malformed/.test(decided.says)) {
     return [{ text: "Write the origin as a browser does: scheme://host[:port], in lower case." }];
   }
   if (call.origin === "null") {
-    const text = 'Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. Listing "null" would allow any site that sandboxes a frame.';
+    const text =
+      "Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. " +
+      'Listing "null" would allow any site that sandboxes a frame.';
     return [{ text }];
   }
-  return [{
-    text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${of}.`,
-    edits: edits({ field: "allowOrigins", add: [call.origin] }),
-  }];
+  return [
+    {
+      text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${of}.`,
+      edits: edits({ field: "allowOrigins", add: [call.origin] }),
+    },
+  ];
 }
 
 /** Hidden headers are no error; it is offered to show those that an application may want. */
 function exposeFix(hidden, { object, mode }) {
-  const wanted = hidden.filter((name) => !/^(set-cookie2?|vary|allow|date|server|connection|access-control-.*)$/.test(name));
+  const wanted = hidden.filter(
+    (name) => !/^(set-cookie2?|vary|allow|date|server|connection|access-control-.*)$/.test(name),
+  );
   if (!wanted.length || !object || mode !== "enforce") return [];
   const text = `To let the script read ${names(wanted)}, add ${wanted.length > 1 ? "them" : "it"} to exposeHeaders.`;
   return [{ text, optional: true, edits: [{ object, field: "exposeHeaders", add: wanted }] }];

@@ -1,6 +1,7 @@
 // Draws the story.
 
 const $ = (id) => document.getElementById(id);
+let announcing;
 
 /** Shows a story as story.js tells it; `apply` is called with the edits of a fix that is taken. */
 export function showStory({ verdict, steps, fixes }, apply) {
@@ -13,10 +14,29 @@ export function showStory({ verdict, steps, fixes }, apply) {
   announce(`${verdict.title}. ${verdict.text}`);
 }
 
+/** Shows lines of text, one below the other. */
+export function showLines(box, lines) {
+  box.replaceChildren(...lines.flatMap((line) => [element("span", "", line), " "]));
+}
+
+/** Shows what a message of a browser's console means, and what to change; none hides it. */
+export function showMessage(message) {
+  const box = $("message");
+  box.hidden = !message;
+  box.replaceChildren();
+  if (!message) return;
+  const remedy = element("p");
+  for (const [index, part] of message.remedy.split("`").entries()) {
+    remedy.append(index % 2 ? element("code", "", part) : part);
+  }
+  remedy.append(".");
+  box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
+}
+
 /** Tells a screen reader the verdict alone, once typing has paused. */
 function announce(text) {
-  clearTimeout(announce.timer);
-  announce.timer = setTimeout(() => {
+  clearTimeout(announcing);
+  announcing = setTimeout(() => {
     if ($("announce").textContent !== text) $("announce").textContent = text;
   }, 600);
 }
@@ -65,7 +85,12 @@ function exchangeFigure({ request, response }) {
   const { pathname, search, host } = new URL(request.url);
   both.append(
     message("Asked", `${request.method} ${pathname}${search}`, [["host", host], ...request.headers]),
-    message(response.from === "filter" ? "Answered by the filter" : "Answered by the upstream, through the filter", `HTTP ${response.status}`, response.headers, response.body),
+    message(
+      response.from === "filter" ? "Answered by the filter" : "Answered by the upstream, through the filter",
+      `HTTP ${response.status}`,
+      response.headers,
+      response.body,
+    ),
   );
   return both;
 }
@@ -90,8 +115,14 @@ function icon(state) {
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", ICONS[state]);
-  for (const [name, value] of Object.entries({ fill: "none", stroke: "currentColor", "stroke-width": 2.4, "stroke-linecap": "round", "stroke-linejoin": "round" })) {
-    path.setAttribute(name, value);
+  for (const [name, value] of Object.entries({
+    fill: "none",
+    stroke: "currentColor",
+    "stroke-width": 2.4,
+    "stroke-linecap": "round",
+    "stroke-linejoin": "round",
+  })) {
+    path.setAttribute(name, String(value));
   }
   svg.append(path);
   return svg;
@@ -104,4 +135,9 @@ function element(name, classes = "", text = "") {
   return made;
 }
 
-const ICONS = { good: "M3 8.5 6.5 12 13 4.5", bad: "M4 4 12 12M12 4 4 12", info: "M3 8H13M9 4 13 8 9 12", none: "M4 8H12" };
+const ICONS = {
+  good: "M3 8.5 6.5 12 13 4.5",
+  bad: "M4 4 12 12M12 4 4 12",
+  info: "M3 8H13M9 4 13 8 9 12",
+  none: "M4 8H12",
+};

@@ -72,6 +72,16 @@ unpack_wheel() {
   rm -r "$part"
 }
 
+# node_tools FOLDER: installs what the lock file in FOLDER pins by hash, and prints the folder of its programs.
+node_tools() {
+  command -v npm >/dev/null || debian npm >&2
+  if ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then
+    npm ci --prefix "$1" --silent --no-audit --no-fund --ignore-scripts >&2 || fail "npm ci in $1 failed"
+    cp "$1/package-lock.json" "$1/node_modules/.installed"
+  fi
+  echo "$PWD/$1/node_modules/.bin"
+}
+
 # wasmtime_folder: fetches wasmtime's Python package and prints the folder for PYTHONPATH.
 wasmtime_folder() {
   # The hashes are those of the wheels for x86_64 and aarch64.

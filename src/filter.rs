@@ -5,16 +5,22 @@ use std::rc::Rc;
 
 use cors::config;
 use cors::counter::Counter;
+use cors::header::{ORIGIN, SEC_FETCH_SITE};
 use cors::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
 use cors::policy::{Mode, Policy};
 use cors::report::{Problems, Report};
+use cors::request::{Headers, HeadersMut};
 use cors::verdict::{Reason, Verdict};
+use log::{Level, LevelFilter};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
-use super::host::{self, HeaderMap, Level, Metric};
+use super::host::{self, HeaderMap, Logger, Metric};
 
 proxy_wasm::main! {{
+    // An error says that there is a logger already, which is this one.
+    let _ = log::set_logger(&Logger);
+    log::set_max_level(LevelFilter::Info);
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }}
 
@@ -30,10 +36,7 @@ impl Context for Root {}
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
         let Some(bytes) = host::plugin_configuration(size) else {
-            host::log(
-                Level::Error,
-                "cors: the host did not hand over the configuration",
-            );
+            log::error!("the host did not hand over the configuration");
             return false;
         };
         let (plugin, report) = config::read(&bytes);
@@ -42,10 +45,10 @@ impl RootContext for Root {
             return false;
         };
         let version = env!("CARGO_PKG_VERSION");
-        host::log(
-            Level::Info,
-            &format!("cors: version {version}, {}", plugin.summary()),
-        );
+        log::info!("version {version}, {}", plugin.summary());
+        if plugin.may_hide() {
+            host::declare_request_property(HIDDEN);
+        }
         self.shared = Rc::new(Shared::new(plugin));
         true
     }
@@ -75,13 +78,13 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
-        assert!(
-            cors::request::Headers::value(&headers, "x-panic-switch").is_none(),
-            "told to"
-        );
+        assert!(headers.value("x-panic-switch").is_none(), "told to");
+        if self.shared.plugin.hides() {
+            show_again(&mut headers);
+        }
         let governed = self.shared.plugin.govern(&headers);
         self.shared.tell(governed.remark.as_ref());
-        let Some((policy, verdict)) = governed.judge(&headers) else {
+        let Some((policy, mut verdict)) = governed.judge(&headers) else {
             return Action::Continue;
         };
         self.shared.record(&governed, policy, &verdict);
@@ -93,7 +96,11 @@ impl HttpContext for Http {
             host::send(&reply);
             return Action::Pause;
         }
+        if policy.hides(&verdict) {
+            hide(&verdict, &headers);
+        }
         policy.amend_request(&verdict, &mut headers);
+        policy.trim(&mut verdict);
         self.kept = governed.policy.map(|policy| (policy, verdict));
         Action::Continue
     }
@@ -109,6 +116,10 @@ impl HttpContext for Http {
 impl Stream for HeaderMap {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         host::property(path)
+    }
+
+    fn seconds(&self) -> u64 {
+        host::seconds().unwrap_or_default()
     }
 }
 
@@ -158,18 +169,21 @@ impl Shared {
             Reason::Refused(refusal) => Some(refusal),
             _ => None,
         };
-        if let Some(refusal) = refusal.filter(|_| !is_shadow) {
+        if let Some(refusal) = refusal {
             let mut text = self.text.take();
             text.clear();
+            if is_shadow {
+                text.push_str("shadow ");
+            }
             text.push_str(refusal.word());
             text.push(' ');
             text.push_str(governed.source.words());
-            host::set_property("cors_verdict", &text);
+            host::set_property("cors_verdict", text.as_bytes());
             self.text.set(text);
         }
         if self.plugin.settings.debug || (is_shadow && refusal.is_some()) {
             let shadow = if is_shadow { "shadow: " } else { "" };
-            self.log_bounded(|| format!("cors: {shadow}{}", governed.explain(verdict)));
+            self.log_bounded(|| format!("{shadow}{}", governed.explain(verdict)));
         }
     }
 
@@ -183,7 +197,7 @@ impl Shared {
             Some(MetadataRemark::Warned(text)) => (Level::Warn, Some(text)),
         };
         if let Some(text) = text {
-            host::log(level, &format!("cors: {text}"));
+            log::log!(level, "{text}");
         }
     }
 
@@ -192,7 +206,7 @@ impl Shared {
         let (last, lines) = self.lines.get();
         let lines = if second == last { lines } else { 0 };
         if lines < MAX_LINES_A_SECOND {
-            host::log(Level::Info, &text());
+            log::info!("{}", text());
             self.lines.set((second, lines + 1));
         }
     }
@@ -228,6 +242,28 @@ impl Counters {
     }
 }
 
+/// Leaves what is about to be hidden from the upstream for a further pass of the same request: a
+/// redirect that Envoy follows itself starts a new chain of filters on the request as this one leaves it.
+fn hide(verdict: &Verdict, headers: &impl Headers) {
+    if let Some(origin) = verdict.request.origin() {
+        let site = headers.value(SEC_FETCH_SITE).unwrap_or_default();
+        host::set_property(HIDDEN, &[origin, &site].join(&b'\n'));
+    }
+}
+
+/// Puts back what an earlier pass of this request hid: this one may be governed by another policy.
+fn show_again(headers: &mut impl HeadersMut) {
+    let Some(hidden) = host::property(&[HIDDEN]) else {
+        return;
+    };
+    let mut values = hidden.splitn(2, |byte| *byte == b'\n');
+    for name in [ORIGIN, SEC_FETCH_SITE] {
+        if let Some(value) = values.next().filter(|value| !value.is_empty()) {
+            headers.replace(name, value);
+        }
+    }
+}
+
 fn log_report(report: &Report) {
     for (problems, level, word) in [
         (&report.errors, Level::Error, "error"),
@@ -240,11 +276,14 @@ fn log_report(report: &Report) {
 
 fn log_problems(problems: &Problems, level: Level, word: &str) {
     for problem in &problems.shown {
-        host::log(level, &format!("cors: {word}: {problem}"));
+        log::log!(level, "{word}: {problem}");
     }
     if problems.more > 0 {
-        host::log(level, &format!("cors: {word}: and {} more", problems.more));
+        log::log!(level, "{word}: and {} more", problems.more);
     }
 }
+
+/// The attribute with the headers that a pass of the request hid.
+const HIDDEN: &str = "cors_hidden";
 
 const MAX_LINES_A_SECOND: u32 = 10;

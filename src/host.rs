@@ -9,9 +9,12 @@
     reason = "the host is reached through extern functions only"
 )]
 
+use std::fmt::Write;
+
 use cors::pairs;
 use cors::request::{Headers, HeadersMut};
 use cors::verdict::Reply;
+use log::{Log, Metadata, Record};
 
 /// A header map of the stream whose callback runs.
 #[derive(Clone, Copy, Debug)]
@@ -66,21 +69,32 @@ impl HeadersMut for HeaderMap {
     }
 }
 
-/// The level of a log line.
-#[derive(Clone, Copy, Debug)]
-pub enum Level {
-    Info = 2,
-    Warn = 3,
-    Error = 4,
-    #[cfg(target_os = "wasi")]
-    Critical = 5,
-}
+/// Writes what is logged through [`log`] as lines of the host's log. The SDK's own logger unwraps the
+/// status of the call.
+pub struct Logger;
 
-/// Writes a line to the host's log.
-pub fn log(level: Level, text: &str) {
-    unsafe {
-        proxy_log(level as u32, text.as_ptr(), text.len());
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
     }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut line = String::new();
+        // Writing to a String fails only if the value's own Display does: the line is then cut there.
+        let _ = write!(line, "cors: {}", record.args());
+        let level = match record.level() {
+            log::Level::Error => 4,
+            log::Level::Warn => 3,
+            log::Level::Info => 2,
+            log::Level::Debug => 1,
+            log::Level::Trace => 0,
+        };
+        unsafe {
+            proxy_log(level, line.as_ptr(), line.len());
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// What is left to do at a panic: tools/wasm-link lets those of the shipped module end here, not in the
@@ -88,15 +102,13 @@ pub fn log(level: Level, text: &str) {
 #[cfg(target_os = "wasi")]
 #[unsafe(no_mangle)]
 fn cors_panicked(place: &std::panic::Location<'_>) {
-    use std::io::Write;
-
     let mut line = [0; 160];
     let mut rest = &mut line[..];
-    let _ = write!(rest, "cors: panicked at {place}");
+    let _ = std::io::Write::write_fmt(&mut rest, format_args!("cors: panicked at {place}"));
     let left = rest.len();
     let written = line.get(..line.len() - left).unwrap_or_default();
     unsafe {
-        proxy_log(Level::Critical as u32, written.as_ptr(), written.len());
+        proxy_log(CRITICAL, written.as_ptr(), written.len());
     }
 }
 
@@ -117,8 +129,31 @@ pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     returned(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
 }
 
+/// Lets an attribute of streams live as long as their request, through every chain of filters that it
+/// passes: by default it ends with the chain. A function of Envoy's; no other host is known to need it.
+pub fn declare_request_property(name: &str) {
+    const FUNCTION: &str = "declare_property";
+    const NAME: u8 = 1 << 3 | 2;
+    const SPAN: u8 = 5 << 3;
+    const DOWNSTREAM_REQUEST: u8 = 1;
+    // envoy.source.extensions.common.wasm.DeclarePropertyArguments
+    let mut arguments = vec![SPAN, DOWNSTREAM_REQUEST, NAME];
+    arguments.extend(u8::try_from(name.len()));
+    arguments.extend_from_slice(name.as_bytes());
+    returned(|data, size| unsafe {
+        proxy_call_foreign_function(
+            FUNCTION.as_ptr(),
+            FUNCTION.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            data,
+            size,
+        )
+    });
+}
+
 /// Sets an attribute of the stream, which Envoy keeps as filter state `wasm.NAME`.
-pub fn set_property(name: &str, value: &str) {
+pub fn set_property(name: &str, value: &[u8]) {
     unsafe {
         proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len());
     }
@@ -183,6 +218,8 @@ fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8
 }
 
 const COUNTER: u32 = 0;
+#[cfg(target_os = "wasi")]
+const CRITICAL: u32 = 5;
 const NO_GRPC_STATUS: i32 = -1;
 const OK: u32 = 0;
 const PLUGIN_CONFIGURATION: u32 = 7;
@@ -195,6 +232,14 @@ unsafe extern "C" {
         name_size: usize,
         value: *const u8,
         value_size: usize,
+    ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        results: *mut *mut u8,
+        results_size: *mut usize,
     ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_get_buffer_bytes(

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use saphyr::LoadableYamlNode;
 use serde_json::{Value, json};
 use support::transcript::{self, Step};
 
@@ -386,6 +387,220 @@ fn a_reader_that_stops_early_is_no_failure() {
 }
 
 /// Runs corsctl; gives its exit code, and both outputs as one.
+/// Whatever stands in a file, nothing that is printed commands the terminal or a runner of GitHub's
+/// actions, or forges a line: each text of every file here is changed in turn.
+#[test]
+fn no_text_from_a_file_is_obeyed() {
+    let mut checked = Vec::new();
+    for file in files_of(&["tests/corsctl"]) {
+        for (index, text) in variants(&file).enumerate() {
+            checked.push(scratch(
+                &format!("obeyed-{}-{index}.json", stem(&file)),
+                &text,
+            ));
+        }
+    }
+    assert!(checked.len() > 500, "{} files", checked.len());
+    for (index, files) in checked.chunks(100).enumerate() {
+        let mut arguments = vec!["check"];
+        arguments.extend(files.iter().map(String::as_str));
+        is_not_obeyed(&arguments);
+        // What is guarded there is the same.
+        if index % 3 == 0 {
+            is_not_obeyed(&[&arguments[..], &["--output", "json"]].concat());
+        }
+    }
+    for file in files_of(&["tests/import", "tests/import/refused"]) {
+        // Every seventh: each is a program of its own.
+        for text in variants(&file).skip(file.len() % 7).step_by(7) {
+            is_not_obeyed(&["import", &scratch("obeyed-import.json", &text)]);
+        }
+    }
+    for text in variants(&folder().join("cases.yaml").display().to_string()) {
+        let cases = scratch("obeyed-cases.json", &text);
+        is_not_obeyed(&["test", "tests/corsctl/shop.json", &cases]);
+    }
+    // A line end closes the comment of verbose mode.
+    let comment = HOSTILE
+        .replace('\n', "\n#")
+        .replace("FORGED", "\nFORGED?\n#");
+    let regex = format!("(?x)\nhttps://a\\.example #{comment}");
+    let allowed = json!({
+        "rules": [{
+            "name": HOSTILE, "match": {"hostnames": ["a.example"]},
+            "policy": {"allowOriginRegexes": [regex]},
+        }],
+        "policies": {HOSTILE: {"allowOrigins": ["https://b.example"]}},
+        "routeMetadataNamespace": HOSTILE,
+    });
+    let allowed = scratch("obeyed-allowed.json", &allowed.to_string());
+    is_not_obeyed(&["check", &allowed]);
+    assert_eq!(corsctl(&["check", &allowed]).0, 0);
+    let explain = [
+        "explain",
+        &allowed,
+        "--url",
+        "https://a.example/",
+        "--origin",
+    ];
+    is_not_obeyed(&[&explain[..], &["https://a.example"]].concat());
+    is_not_obeyed(&[&explain[..], &["https://a.example", "--output", "json"]].concat());
+    is_not_obeyed(&[&explain[..], &[HOSTILE]].concat());
+    for (name, value) in [
+        ("--method", HOSTILE),
+        ("--request-headers", HOSTILE),
+        ("--route-policy", HOSTILE),
+        ("--url", HOSTILE),
+        ("--url", "https://a.example/::\n::"),
+        ("--at", HOSTILE),
+    ] {
+        is_not_obeyed(&[&explain[..], &["https://b.example", name, value]].concat());
+    }
+    let policy = json!({HOSTILE: 1}).to_string();
+    is_not_obeyed(
+        &[
+            &explain[..],
+            &["https://b.example", "--route-policy", &policy],
+        ]
+        .concat(),
+    );
+    // The name of a file is outside text as well.
+    let file = scratch("::error::FORGED\n::error::FORGED\u{1b}", "{\"a\": 1}");
+    let name = Path::new(&file).file_name().expect("a name");
+    is_not_obeyed(&["check", &file]);
+    let output = Command::new(support::corsctl())
+        .args(["check".as_ref(), name])
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output();
+    assert_not_obeyed(&output.expect("corsctl").stderr);
+}
+
+/// What a terminal, a log or a runner would take for something else than a text.
+const HOSTILE: &str =
+    "z\nFORGED\r\u{1b}[31m\u{7f}\u{9b}1m\u{202e}\u{2028}##[error]::\n::error::FORGED";
+
+fn is_not_obeyed(arguments: &[&str]) {
+    let output = Command::new(support::corsctl())
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("corsctl");
+    assert!(
+        output.status.code().is_some_and(|code| code <= 2),
+        "{arguments:?}"
+    );
+    assert_not_obeyed(&output.stdout);
+    assert_not_obeyed(&output.stderr);
+    if arguments.contains(&"json") {
+        serde_json::from_slice::<Value>(&output.stdout).expect("JSON");
+    }
+}
+
+fn assert_not_obeyed(output: &[u8]) {
+    let text = str::from_utf8(output).expect("UTF-8");
+    let is_obeyed = |char: char| {
+        let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        char != '\n' && (char.is_control() || turns || matches!(char, '\u{2028}' | '\u{2029}'))
+    };
+    let mut before = "";
+    for line in text.lines() {
+        let start = line.trim_start();
+        let is_command = start.starts_with("::") || line.contains("##[");
+        let is_forged = start.starts_with("FORGED");
+        let is_good = !is_command && !is_forged && !line.contains(is_obeyed);
+        assert!(is_good, "{line:?} behind {before:?}");
+        before = line;
+    }
+}
+
+/// The documents of a file, as JSON, with one key or text changed in each.
+fn variants(file: &str) -> impl Iterator<Item = String> {
+    let text = std::fs::read_to_string(file).expect(file);
+    let documents = saphyr::Yaml::load_from_str(&text).unwrap_or_default();
+    let documents: Vec<Value> = documents.iter().map(to_json).collect();
+    documents.into_iter().flat_map(|document| {
+        let mut none = usize::MAX;
+        let count = change(&mut document.clone(), &mut none, |_| {});
+        (0..count).flat_map(move |index| {
+            [format!("{{}}{HOSTILE}"), format!("::error::{{}}{HOSTILE}")].map(|form| {
+                let mut document = document.clone();
+                change(&mut document, &mut index.clone(), |text| {
+                    *text = form.replace("{}", text);
+                });
+                document.to_string()
+            })
+        })
+    })
+}
+
+/// Changes the key or text with this index; returns how many there are up to it.
+fn change(value: &mut Value, index: &mut usize, edit: impl Fn(&mut String) + Copy) -> usize {
+    let mut count = 0;
+    let is_next = |count: &mut usize, index: &mut usize| {
+        *count += 1;
+        let is_it = *index == 0;
+        *index = index.wrapping_sub(1);
+        is_it
+    };
+    match value {
+        Value::String(text) => {
+            if is_next(&mut count, index) {
+                edit(text);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                count += change(item, index, edit);
+            }
+        }
+        Value::Object(fields) => {
+            for (mut key, mut value) in std::mem::take(fields) {
+                if is_next(&mut count, index) {
+                    edit(&mut key);
+                }
+                count += change(&mut value, index, edit);
+                fields.insert(key, value);
+            }
+        }
+        _ => {}
+    }
+    count
+}
+
+fn to_json(yaml: &saphyr::Yaml) -> Value {
+    use saphyr::{Scalar, Yaml};
+    match yaml {
+        Yaml::Mapping(pairs) => pairs
+            .iter()
+            .map(|(key, value)| (key.as_str().unwrap_or("key").to_owned(), to_json(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect::<Vec<_>>().into(),
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
+        Yaml::Value(Scalar::String(text)) => json!(text),
+        _ => Value::Null,
+    }
+}
+
+fn files_of(folders: &[&str]) -> Vec<String> {
+    let entries = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect(folder));
+    let files = entries.map(|entry| entry.expect("an entry").path().display().to_string());
+    let mut files: Vec<String> = files
+        .filter(|file| file.ends_with(".json") || file.ends_with(".yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn stem(file: &str) -> String {
+    let name = Path::new(file).file_stem().expect("a name");
+    name.display().to_string()
+}
+
 fn corsctl(arguments: &[&str]) -> (i32, String) {
     let output = Command::new(support::corsctl())
         .args(arguments)

@@ -59,16 +59,73 @@ fn bad_metadata_allows_no_origin_and_is_told_once() {
     let long = log(&padded(16 * 1024 + 1)).expect("trouble");
     assert!(long.expect("a line").contains("the limit is 16384"));
     assert_eq!(log(&padded(16 * 1024 + 1)), Some(None));
+}
 
-    for length in 0..1_022 {
-        assert_eq!(log(&padded(100 + length)), None, "{length}");
+/// As a control plane sends them: the texts of all routes change with each update, for years.
+#[test]
+fn texts_of_updates_long_gone_close_no_live_route() {
+    for (routes, updates) in [(1, 3_000), (50, 100), (700, 10), (1_024, 5)] {
+        let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
+        for update in 0..updates {
+            for route in 0..routes {
+                // Some are wrong, and some have regular expressions: those are forgotten, too.
+                let (text, is_good) = match route % 7 {
+                    3 => (format!(r#"{{"maxAge": {route}, "_": {update}}}"#), false),
+                    5 if route < 700 => (policy_text(route, update, 3), true),
+                    _ => (policy_text(route, update, 0), true),
+                };
+                let request = Request {
+                    seconds: update * 60,
+                    ..Request::new(&text)
+                };
+                let governed = plugin.govern(&request);
+                let allows = governed.remark.is_none();
+                assert_eq!(
+                    allows, is_good,
+                    "route {route} of {routes} after update {update}"
+                );
+                let (_, verdict) = governed.judge(&request).expect("a policy");
+                assert_eq!(verdict.reason == Reason::Allowed, is_good);
+            }
+        }
     }
-    assert!(
-        log(&padded(9_000)).expect("trouble").is_some(),
-        "the 1,025th"
-    );
-    assert_eq!(log(&padded(9_001)), Some(None));
-    assert_eq!(log(&padded(100)), None, "one that is kept");
+}
+
+/// More texts in use than are kept: the others stay, and what the rest costs is bounded.
+#[test]
+fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
+    let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
+    let mut logs = 0;
+    for minute in 0..3 {
+        let mut read = 0;
+        let mut closed = 0;
+        for round in 0..20 {
+            for route in 0..1_100 {
+                // A warning is logged each time that a text is read.
+                let text = format!(
+                    r#"{{"allowOrigins": ["https://a.example", "https://b.example:443"], "maxAge": {route}}}"#
+                );
+                let request = Request {
+                    seconds: minute * 60,
+                    ..Request::new(&text)
+                };
+                match plugin.govern(&request).remark {
+                    None => {}
+                    Some(MetadataRemark::Warned(_)) => read += 1,
+                    Some(MetadataRemark::Invalid(log)) => {
+                        closed += 1;
+                        logs += usize::from(log.is_some());
+                        assert!(round > 0, "while the ration lasts none is closed");
+                    }
+                }
+            }
+        }
+        // Those that were there first are read beside the ration.
+        let first = if minute == 0 { 1_024 } else { 0 };
+        assert_eq!(read, first + 1_024, "minute {minute}");
+        assert!(closed > 10 * 76, "{closed}");
+    }
+    assert_eq!(logs, 1);
 }
 
 #[test]
@@ -135,6 +192,13 @@ fn plugin(configuration: &str) -> Plugin {
     config::read(configuration.as_bytes()).0.expect("no errors")
 }
 
+fn policy_text(route: u64, update: u64, regexes: usize) -> String {
+    let regexes: Vec<_> = (0..regexes).map(|n| format!("https://r{n}")).collect();
+    format!(
+        r#"{{"allowOrigins": ["https://a.example"], "allowOriginRegexes": {regexes:?}, "maxAge": {route}, "_": {update}}}"#
+    )
+}
+
 fn explain(plugin: &Plugin, metadata: &str) -> String {
     let request = Request::new(metadata);
     let governed = plugin.govern(&request);
@@ -146,6 +210,7 @@ fn explain(plugin: &Plugin, metadata: &str) -> String {
 struct Request {
     headers: Vec<(&'static str, &'static str)>,
     metadata: Option<Vec<u8>>,
+    seconds: u64,
 }
 
 impl Request {
@@ -153,6 +218,7 @@ impl Request {
         Self {
             headers: vec![("origin", "https://a.example")],
             metadata: Some(metadata.into()),
+            seconds: 0,
         }
     }
 }
@@ -175,6 +241,10 @@ impl Stream for Request {
         (path == ["xds", "route_metadata", "filter_metadata", "cors", "policy"])
             .then(|| self.metadata.clone())
             .flatten()
+    }
+
+    fn seconds(&self) -> u64 {
+        self.seconds
     }
 }
 
@@ -268,26 +338,31 @@ fn an_ambiguous_path_is_as_strict_as_either_rule() {
 }
 
 #[test]
-fn regular_expressions_in_metadata_are_limited_together() {
+fn regular_expressions_of_a_forgotten_text_leave_their_room() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let remark = |count: usize, from: usize| {
-        let regexes: Vec<String> = (from..from + count).map(|n| format!("\"a{n}\"")).collect();
+        let regexes: Vec<String> = (from..from + count)
+            .map(|n| format!("\"https://a{n}-[a-z]{{100}}\""))
+            .collect();
         let text = format!(r#"{{"allowOriginRegexes": [{}]}}"#, regexes.join(","));
         plugin.govern(&Request::new(&text)).remark
     };
-    assert_eq!(remark(999, 0), None);
+    for (count, from) in [
+        // All may have 875 of them.
+        (874, 1_000),
+        (2, 2_000),
+        (874, 1_000),
+        (1, 3_000),
+        (2, 2_000),
+        (874, 4_000),
+    ] {
+        assert_eq!(remark(count, from), None, "{count} from {from}");
+    }
     assert!(matches!(
-        remark(2, 1_000),
+        remark(876, 5_000),
         Some(MetadataRemark::Invalid(Some(_)))
     ));
-    assert_eq!(remark(2, 1_000), Some(MetadataRemark::Invalid(None)));
-    assert_eq!(remark(1, 2_000), None, "the 1,000th");
-    assert!(matches!(
-        remark(1, 3_000),
-        Some(MetadataRemark::Invalid(Some(_)))
-    ));
-    let without = plugin.govern(&Request::new(r#"{"allowOrigins": ["https://a.example"]}"#));
-    assert_eq!(without.remark, None);
+    assert_eq!(remark(876, 5_000), Some(MetadataRemark::Invalid(None)));
 }
 
 #[test]

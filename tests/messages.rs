@@ -4,7 +4,10 @@
 //! you commit it.
 
 use cors::config;
-use cors::report::{Problems, Report};
+use cors::exchange::Incoming;
+use cors::plugin::{MetadataRemark, Plugin};
+use cors::report::{Problem, Problems, Report};
+use cors::verdict::Reason;
 use serde_json::{Map, Value, json};
 
 #[test]
@@ -132,6 +135,153 @@ fn twenty_errors_are_shown_and_all_are_counted() {
     assert_eq!(report.errors.len(), 25);
 }
 
+/// Names, patterns and values from outside do nothing in a log, in a file of access logs, in a 403.
+#[test]
+fn texts_from_outside_are_shown() {
+    const HOSTILE: &str = "z\n\r\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2028}";
+    let policy = |regex: &str| json!({"allowOriginRegexes": [regex]});
+    let configuration = json!({
+        "rules": [{
+            "name": HOSTILE, "match": {"hostnames": ["a.example"]},
+            "policy": policy("(?x) https://a # \u{9b}\n \\.example # \u{202e}"),
+        }],
+        "policies": {HOSTILE: policy("https://b")},
+        "routeMetadataNamespace": HOSTILE,
+        "debug": true,
+    });
+    let plugin = plugin_of(&configuration).expect("a plugin");
+    let mut texts = vec![plugin.summary()];
+    let bad = [
+        json!({HOSTILE: 1}),
+        json!({"allowOrigins": [HOSTILE]}),
+        json!(HOSTILE),
+    ];
+    let warned = json!({"allowOriginRegexes": ["(?x) a.b #\u{9b}\n"]});
+    for metadata in bad.iter().chain([&warned, &Value::Null]) {
+        for (origin, method, asked) in [
+            ("https://a.example", "PUT", "x-a"),
+            ("https://a.example", "PUT", HOSTILE),
+            ("https://a.example", HOSTILE, "x-a"),
+            (HOSTILE, "PUT", "x-a"),
+        ] {
+            let headers = [
+                (":method", "OPTIONS"),
+                (":authority", "a.example"),
+                ("origin", origin),
+                ("access-control-request-method", method),
+                ("access-control-request-headers", asked),
+            ];
+            let request = Incoming {
+                headers: headers.into_iter().collect(),
+                route_name: None,
+                route_policy: Some(metadata)
+                    .filter(|text| !text.is_null())
+                    .map(Value::to_string),
+            };
+            let governed = plugin.govern(&request);
+            texts.push(governed.source.words().to_owned());
+            if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
+                &governed.remark
+            {
+                texts.push(text.clone());
+            }
+            let (policy, verdict) = governed.judge(&request.headers).expect("a verdict");
+            texts.push(governed.explain(&verdict));
+            let body = policy.reply(&verdict).map(|reply| reply.body);
+            texts.push(body.unwrap_or_default().trim_end_matches('\n').to_owned());
+        }
+    }
+    assert!(texts.iter().any(|text| text.contains("/(?x)")), "{texts:?}");
+    for text in texts {
+        let is_obeyed = |char: char| char.is_control() || "\u{202e}\u{2028}".contains(char);
+        assert!(!text.contains(is_obeyed), "{text:?}");
+    }
+}
+
+/// What a remedy says is accepted where it is pasted, and brings nothing in that was kept out before.
+#[test]
+fn remedies_are_accepted() {
+    let text = std::fs::read_to_string(FILE).expect(FILE);
+    let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let mut pasted = 0;
+    for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
+        let (_, report) = config::read(configuration.to_string().as_bytes());
+        for problem in report.errors.shown.iter().chain(&report.warnings.shown) {
+            let Some(values) = values_to_paste(&problem.text) else {
+                continue;
+            };
+            pasted += 1;
+            let mut edited = configuration.clone();
+            paste(&mut edited, &problem.path, &values);
+            let (_, after) = config::read(edited.to_string().as_bytes());
+            // What stays hidden behind twenty others cannot be found again.
+            for error in &after.errors.shown {
+                assert_ne!(error.path, problem.path, "{problem}: {error}");
+            }
+            assert!(
+                !after.warnings.shown.contains(problem),
+                "{problem}: the same again"
+            );
+            let is_origin = problem.path.contains("allowOrigin");
+            for value in values
+                .iter()
+                .filter(|_| is_origin)
+                .filter_map(Value::as_str)
+            {
+                let (name, written) = written_origin(problem);
+                let plugin = |entry: &str| plugin_of(&json!({name: [entry]}));
+                // What was an error allowed nothing; the next test says what that may allow.
+                let (Some(was), Some(is)) = (plugin(&written), plugin(value)) else {
+                    continue;
+                };
+                for origin in probes(value) {
+                    let is_new = allows(&is, &origin) && !allows(&was, &origin);
+                    assert!(!is_new, "{problem}: lets {origin} in");
+                }
+            }
+        }
+    }
+    assert!(pasted > 80, "{pasted} remedies");
+}
+
+/// Every way to write an origin with too little or too much leads to that origin, and to no other.
+#[test]
+fn origins_to_paste_are_those_that_were_meant() {
+    let mut remedies = 0;
+    for scheme in ["", "//", "https://", "http://", "wss://", "*://"] {
+        for user in ["", "u:p@"] {
+            for host in [
+                "a.example",
+                "A.Example",
+                "*.a.example",
+                "localhost",
+                "127.0.0.1",
+                "[::1]",
+            ] {
+                for port in ["", ":8443", ":*"] {
+                    for tail in [
+                        "",
+                        "/",
+                        "/x",
+                        "/*",
+                        "?q=/",
+                        "#f",
+                        "\\x",
+                        "/x?a@b.example",
+                        "\t",
+                        ",",
+                    ] {
+                        let meant = Meant { scheme, host, port };
+                        let text = format!("{scheme}{user}{host}{port}{tail}");
+                        remedies += usize::from(check_origin(&text, &meant));
+                    }
+                }
+            }
+        }
+    }
+    assert!(remedies > 1_000, "{remedies} remedies");
+}
+
 /// An entry of the file as it should be: its configuration, and what is said about that.
 fn say(entry: &Value) -> Value {
     let bytes = match entry.get("text") {
@@ -160,6 +310,176 @@ fn say(entry: &Value) -> Value {
         said["summary"] = plugin.summary().into();
     }
     said
+}
+
+struct Meant<'m> {
+    scheme: &'m str,
+    host: &'m str,
+    port: &'m str,
+}
+
+impl Meant<'_> {
+    /// Whether this origin is meant, told without the filter's own matching.
+    fn allows(&self, origin: &str) -> bool {
+        let host = self.host.to_ascii_lowercase();
+        let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
+        let (scheme, rest) = origin.split_once("://").unwrap_or_default();
+        let scheme_fits = match self.scheme {
+            "" | "//" => scheme == if is_loopback { "http" } else { "https" },
+            "*://" => ["http", "https"].contains(&scheme),
+            listed => listed.strip_suffix("://") == Some(scheme),
+        };
+        let end = rest.rfind(':').filter(|end| !rest[*end..].contains(']'));
+        let (its_host, its_port) = rest.split_at(end.unwrap_or(rest.len()));
+        let host_fits = match host.strip_prefix('*') {
+            Some(domain) => its_host.ends_with(domain) && its_host.len() > domain.len(),
+            None => its_host == host,
+        };
+        let port_fits = self.port == ":*" || self.port == its_port;
+        scheme_fits && host_fits && port_fits
+    }
+}
+
+/// Whether the text is refused with a remedy; what it then allows is what is meant.
+fn check_origin(text: &str, meant: &Meant) -> bool {
+    let configuration = json!({"allowOrigins": [text]});
+    let (plugin, report) = config::read(configuration.to_string().as_bytes());
+    let origins = match report.errors.shown.first() {
+        None => vec![json!(text)],
+        Some(error) => values_to_paste(&error.text).unwrap_or_else(|| panic!("no remedy: {error}")),
+    };
+    let configuration = json!({"allowOrigins": origins});
+    let accepted = plugin_of(&configuration).expect("what the remedy says");
+    for scheme in ["https", "http", "wss"] {
+        for host in [
+            "a.example",
+            "b.a.example",
+            "c.b.a.example",
+            "evila.example",
+            "a.example.evil.example",
+            "example",
+            "b.example",
+            "u",
+            "localhost",
+            "127.0.0.1",
+            "[::1]",
+            "x",
+        ] {
+            for port in ["", ":8443", ":1"] {
+                let origin = format!("{scheme}://{host}{port}");
+                let is = allows(&accepted, &origin);
+                assert_eq!(is, meant.allows(&origin), "{text:?} {origins:?} {origin}");
+            }
+        }
+    }
+    plugin.is_none()
+}
+
+/// The values behind `write `, if they are all that is to be written.
+fn values_to_paste(text: &str) -> Option<Vec<Value>> {
+    let (_, mut rest) = text.rsplit_once("; write ")?;
+    let mut values = Vec::new();
+    loop {
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        values.push(stream.next()?.ok()?);
+        rest = &rest[stream.byte_offset()..];
+        match rest.strip_prefix(", ") {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    let ends = rest.is_empty()
+        || [" (", " for ", " in quotes"]
+            .iter()
+            .any(|end| rest.starts_with(end));
+    ends.then_some(values)
+}
+
+/// Puts the values in the place of what is at the path, as one does by hand.
+fn paste(configuration: &mut Value, path: &str, values: &[Value]) {
+    let (parent, last) = match path
+        .strip_suffix(']')
+        .and_then(|path| path.rsplit_once('['))
+    {
+        Some((parent, index)) => (parent, index.parse().ok()),
+        None => (path, None),
+    };
+    let mut place = configuration;
+    for step in parent.split('.') {
+        let (name, indexes) = step.split_once('[').unwrap_or((step, ""));
+        let names = [name.to_owned(), snake_case(name)];
+        let key = names.iter().find(|name| place.get(name.as_str()).is_some());
+        place = &mut place[key.expect(path)];
+        for index in indexes.split(['[', ']']).filter(|index| !index.is_empty()) {
+            place = &mut place[index.parse::<usize>().expect(path)];
+        }
+    }
+    match (last, place) {
+        (Some(index), Value::Array(items)) => {
+            let index: usize = index;
+            items.splice(index..=index, values.iter().cloned());
+        }
+        (None, place) => *place = values[0].clone(),
+        (Some(_), place) => panic!("{path}: {place} is not a list"),
+    }
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for char in name.chars() {
+        if char.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(char.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The field and the entry that a problem with an origin is about.
+fn written_origin(problem: &Problem) -> (&'static str, String) {
+    let name = ["allowOriginRegexes", "allowOrigins"]
+        .into_iter()
+        .find(|name| problem.path.contains(name))
+        .expect("origins");
+    let value = serde_json::from_str(&problem.value).unwrap_or_default();
+    (name, value)
+}
+
+fn plugin_of(configuration: &Value) -> Option<Plugin> {
+    config::read(configuration.to_string().as_bytes()).0
+}
+
+fn allows(plugin: &Plugin, origin: &str) -> bool {
+    let request = Incoming {
+        headers: [("origin", origin)].into_iter().collect(),
+        route_name: None,
+        route_policy: None,
+    };
+    let governed = plugin.govern(&request);
+    let judged = governed.judge(&request.headers);
+    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+}
+
+/// Origins that a pattern or an expression like this may let in, and some that it must not.
+fn probes(pattern: &str) -> Vec<String> {
+    let plain = pattern
+        .replace('\\', "")
+        .replace('*', "sub")
+        .replace(":sub", ":81");
+    let host = plain.split("://").nth(1).unwrap_or_default();
+    ["https", "http", "ws", "wss", "ftp"]
+        .iter()
+        .flat_map(|scheme| {
+            ["", "evil", "sub.", "x"].map(|start| format!("{scheme}://{start}{host}"))
+        })
+        .flat_map(|origin| {
+            [
+                origin.clone(),
+                format!("{origin}:8443"),
+                origin.replacen('.', "x", 1),
+            ]
+        })
+        .collect()
 }
 
 fn texts(problems: &Problems) -> Vec<String> {

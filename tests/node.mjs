@@ -56,7 +56,7 @@ async function soak(count) {
 }
 
 /** What is wrong with the module's answer to one case, in lines. */
-function check(plugin, { request, upstream, answer, verdict, receives = {} }) {
+function check(plugin, { request, upstream, answer, verdict, receives = { present: [], absent: [] } }) {
   let seen;
   try {
     seen = plugin.request({ ...request, upstream });
@@ -93,13 +93,23 @@ function isGoverned(name, from) {
 /** {name: [value of each line]} */
 function collect(lines) {
   const headers = {};
-  for (const [name, value] of lines) (headers[name.toLowerCase()] ??= []).push(value);
+  for (const [name, value] of lines) {
+    headers[name.toLowerCase()] ??= [];
+    headers[name.toLowerCase()].push(value);
+  }
   return headers;
 }
 
 /** The tokens of Vary in one order; a duplicate stays visible. */
 function tokens(lines) {
-  return lines?.join(",").toLowerCase().split(",").map((token) => token.trim()).filter(Boolean).sort().join(", ");
+  return lines
+    ?.join(",")
+    .toLowerCase()
+    .split(",")
+    .map((token) => token.trim())
+    .filter(Boolean)
+    .sort()
+    .join(", ");
 }
 
 /** The verdict that the counters tell, whatever their prefix; empty where none was counted. */

@@ -51,7 +51,7 @@ DIFFERENCES = [
     refusing(UNKNOWN, "increment_metric", counts=False),
     refusing(UNIMPLEMENTED, "get_property"),
     refusing(UNKNOWN, "get_property"),
-    refusing(UNIMPLEMENTED, "set_property"),
+    refusing(UNIMPLEMENTED, "call_foreign_function", "set_property"),
     refusing(UNKNOWN, "log"),
     refusing(UNIMPLEMENTED, "get_current_time_nanoseconds"),
     Difference(
@@ -214,6 +214,9 @@ class Plugin:
 
     def set_property(self, *_):
         return False, lambda: OK
+
+    def call_foreign_function(self, *_):
+        return False, lambda: NOT_FOUND
 
     def define_metric(self, _kind, name, size, out):
         self.metrics.append(self.read(name, size).decode())

@@ -1,19 +1,20 @@
 // Holds the page's parts against the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
 //
-// The model of the browser gets every answer of the table that a browser can have asked for, and must let the script read
-// it exactly when the policy, read plainly, says so; the module's own explanation must agree. Then: what needs a
+// The model of the browser gets every answer of the table that a browser can have asked for, and must let the script
+// read it exactly when the policy, read plainly, says so; the module's own explanation must agree. Then: what needs a
 // preflight, what is read from pasted texts, links, and that every fix that the page offers does fix it.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { checkCors, checkPreflight, plan, readOrigin, run } from "../playground/browser.js";
 import { EXAMPLES, REQUEST } from "../playground/examples.js";
 import { Judge } from "../playground/judge.js";
 import { edited, locate, offsetOf } from "../playground/json.js";
 import { fromHash, toHash } from "../playground/link.js";
 import { manifests } from "../playground/manifests.js";
+import { fill, MESSAGES, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
-import { tell } from "../playground/story.js";
+import { besideMessage, tell } from "../playground/story.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
@@ -25,10 +26,21 @@ const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "
 const HEADERS = {
   "grpc-web": ["content-type", "grpc-timeout", "x-grpc-web", "x-user-agent"],
   connect: ["content-type", "connect-protocol-version", "connect-timeout-ms", "x-user-agent"],
-  mcp: ["authorization", "content-type", "last-event-id", "mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"],
+  mcp: [
+    "authorization",
+    "content-type",
+    "last-event-id",
+    "mcp-method",
+    "mcp-name",
+    "mcp-protocol-version",
+    "mcp-session-id",
+  ],
   open: ["*"],
 };
-const EXPOSED = { "grpc-web": ["grpc-status", "grpc-message", "grpc-status-details-bin"], mcp: ["mcp-session-id", "www-authenticate"] };
+const EXPOSED = {
+  "grpc-web": ["grpc-status", "grpc-message", "grpc-status-details-bin"],
+  mcp: ["mcp-session-id", "www-authenticate"],
+};
 
 // The table
 
@@ -52,19 +64,37 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
   const [origin, ...more] = get("origin");
   const sent = judge.send(request, upstream);
   const policy = governing(config, sent.source);
-  if (origin === undefined || more.length || !isBrowsers(origin) || !URL.canParse(request.url) || !policy) return undefined;
+  if (origin === undefined || more.length || !isBrowsers(origin) || !URL.canParse(request.url) || !policy)
+    return undefined;
   const method = get("access-control-request-method")[0];
   const isPreflight = request.method === "OPTIONS" && method;
-  const names = (get("access-control-request-headers").join(",")).split(",").map((item) => item.trim().toLowerCase()).filter(Boolean);
+  const names = get("access-control-request-headers")
+    .join(",")
+    .split(",")
+    .map((item) => item.trim().toLowerCase())
+    .filter(Boolean);
   if (isPreflight && ![method, ...names].every((token) => /^[\w!#$%&'*+.^`|~-]+$/.test(token))) return undefined;
   const call = plan({
-    origin, credentials, url: request.url,
+    origin,
+    credentials,
+    url: request.url,
     method: isPreflight ? method : request.method,
     headers: isPreflight ? names.map((name) => [name, "…"]) : [],
   });
   // A browser changes the case of some methods and the form of some URLs, and leaves out what no script can set.
-  if (call.sameOrigin || call.blocked || call.url !== request.url || call.dropped.length || (isPreflight && call.method !== method)) return undefined;
-  if (answer.from === "upstream" && (policy.upstreamCors === "keep" || policy.mode === "shadow" || policy.mode === "off")) return undefined;
+  if (
+    call.sameOrigin ||
+    call.blocked ||
+    call.url !== request.url ||
+    call.dropped.length ||
+    (isPreflight && call.method !== method)
+  )
+    return undefined;
+  if (
+    answer.from === "upstream" &&
+    (policy.upstreamCors === "keep" || policy.mode === "shadow" || policy.mode === "off")
+  )
+    return undefined;
 
   const response = { status: answer.status, headers: Object.entries(answer.headers) };
   const open = Boolean(policy.allowOrigins?.includes("*")) && !policy.allowCredentials;
@@ -76,7 +106,8 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
     if (granted) {
       for (const [name] of response.headers) {
         const may = exposed.includes("*") || exposed.includes(name);
-        if (!(policy.allowCredentials && exposed.includes("*"))) assert.equal(readable.includes(name), may, `${title}: ${name}`);
+        if (!(policy.allowCredentials && exposed.includes("*")))
+          assert.equal(readable.includes(name), may, `${title}: ${name}`);
       }
     }
     checked++;
@@ -91,9 +122,14 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
   const methods = ["GET", "HEAD", "POST", ...list(policy, "allowMethods", METHODS, (item) => item)];
   const headers = list(policy, "allowHeaders", HEADERS);
   // With credentials no header says "*", not even where it is a name that is asked for.
-  const covers = (names, name) => (policy.allowCredentials && name === "*" ? false : names.includes("*") || names.includes(name));
+  const covers = (names, name) =>
+    policy.allowCredentials && name === "*" ? false : names.includes("*") || names.includes(name);
   const listed = covers(methods, method) && call.unsafe.every(({ name }) => covers(headers, name));
-  assert.equal(!checkPreflight(call, response), granted && answer.from === "filter" && verdict === "allowed" && listed, title);
+  assert.equal(
+    !checkPreflight(call, response),
+    granted && answer.from === "filter" && verdict === "allowed" && listed,
+    title,
+  );
   if (verdict === "allowed") assert.equal(/the browser blocks it/.test(sent.says), !listed, `${title}: ${sent.says}`);
   checked++;
   return "preflight";
@@ -109,7 +145,10 @@ function isBrowsers(origin) {
 
 /** The policy that the module names, with camelCase fields. */
 function governing(config, source) {
-  const camel = (object) => Object.fromEntries(Object.entries(object).map(([key, value]) => [key.replace(/(?<=.)_(.)/g, (_, c) => c.toUpperCase()), value]));
+  const camel = (object) =>
+    Object.fromEntries(
+      Object.entries(object).map(([key, value]) => [key.replace(/(?<=.)_(.)/g, (_, c) => c.toUpperCase()), value]),
+    );
   const plain = JSON.stringify(config) === "{}" ? { presets: ["open"] } : camel(config);
   const rule = camel(plain.rules?.[/^rules\[(\d+)\]/.exec(source ?? "")?.[1]] ?? {});
   const found = source === "top-level policy" ? plain : camel(rule.policy ?? plain.policies?.[rule.policyRef] ?? {});
@@ -123,36 +162,60 @@ function list(policy, field, presets, form = (item) => item.toLowerCase()) {
 
 // What needs a preflight, by the standard's tables
 
-const call = { origin: "https://app.example", url: "https://api.example/", method: "GET", headers: [], credentials: false };
-for (const [change, asks] of [
+const call = {
+  origin: "https://app.example",
+  url: "https://api.example/",
+  method: "GET",
+  headers: [],
+  credentials: false,
+};
+for (const [change, asks] of /** @type {[object, string | undefined][]} */ ([
   [{}, undefined],
   [{ method: "post" }, undefined],
   [{ method: "put" }, "PUT "],
   [{ method: "patch" }, "patch "],
   [{ headers: [["Content-Type", "text/plain;charset=utf-8"]] }, undefined],
   [{ headers: [["Content-Type", "application/json"]] }, "GET content-type"],
-  [{ headers: [["Accept", "text/html"], ["X-B", ""], ["X-A", ""]] }, "GET x-a,x-b"],
+  [
+    {
+      headers: [
+        ["Accept", "text/html"],
+        ["X-B", ""],
+        ["X-A", ""],
+      ],
+    },
+    "GET x-a,x-b",
+  ],
   [{ headers: [["Accept", '"quoted"']] }, "GET accept"],
   [{ headers: [["Range", "bytes=0-99"]] }, undefined],
   [{ headers: [["Range", "bytes=-99"]] }, "GET range"],
   [{ headers: [["Accept-Language", "de;q=0.5"]] }, undefined],
   [{ headers: [["Accept-Language", "de(CH)"]] }, "GET accept-language"],
   [{ headers: [["Accept", "a".repeat(129)]] }, "GET accept"],
-  [{ headers: [["Cookie", "a"], ["Sec-X", "1"], ["Host", "b"]] }, undefined],
+  [
+    {
+      headers: [
+        ["Cookie", "a"],
+        ["Sec-X", "1"],
+        ["Host", "b"],
+      ],
+    },
+    undefined,
+  ],
   [{ url: "https://app.example/", method: "DELETE", headers: [["X-A", "1"]] }, undefined],
-]) {
+])) {
   const { preflight } = plan({ ...call, ...change });
   const asked = preflight && Object.fromEntries(preflight.headers);
   const got = asked && `${asked["access-control-request-method"]} ${asked["access-control-request-headers"] ?? ""}`;
   assert.equal(got, asks, JSON.stringify(change));
   checked++;
 }
-for (const [change, because] of [
+for (const [change, because] of /** @type {[object, RegExp][]} */ ([
   [{ method: "TRACE" }, /no script can send TRACE/],
   [{ method: "a b" }, /is not a method/],
   [{ headers: [["a b", "c"]] }, /is not a header/],
   [{ url: "http://api.example/" }, /mixed content/],
-]) {
+])) {
   assert.match(plan({ ...call, ...change }).blocked, because);
   checked++;
 }
@@ -163,7 +226,7 @@ assert.throws(() => plan({ ...call, url: "api.example" }), /is not a URL/);
 
 const answer = (...headers) => ({ status: 200, headers: headers.map((line) => line.split(": ")) });
 const origin = "access-control-allow-origin: https://app.example";
-for (const [credentials, response, wrong] of [
+for (const [credentials, response, wrong] of /** @type {[boolean, any, string | undefined][]} */ ([
   [false, answer(), "origin"],
   [false, answer("access-control-allow-origin: *"), undefined],
   [true, answer("access-control-allow-origin: *"), "wildcard"],
@@ -172,11 +235,15 @@ for (const [credentials, response, wrong] of [
   [true, answer(origin, "access-control-allow-credentials: true"), undefined],
   [false, answer(origin, origin), "origin"],
   [false, answer("access-control-allow-origin: https://app.example/"), "origin"],
-]) {
+])) {
   assert.equal(checkCors({ ...call, credentials }, response)?.kind, wrong, JSON.stringify(response));
   checked++;
 }
-const star = answer("access-control-allow-origin: *", "access-control-allow-methods: *", "access-control-allow-headers: *");
+const star = answer(
+  "access-control-allow-origin: *",
+  "access-control-allow-methods: *",
+  "access-control-allow-headers: *",
+);
 const wants = (name) => plan({ ...call, method: "PUT", headers: [[name, "1"]] });
 assert.equal(checkPreflight(wants("x-a"), star), undefined);
 assert.equal(checkPreflight(wants("authorization"), star).kind, "header");
@@ -186,53 +253,457 @@ assert.equal(checkPreflight(wants("x-a"), { ...star, status: 302 }).kind, "statu
 
 for (const [text, expected] of [
   ["curl https://api.example/", { url: "https://api.example/", method: "GET" }],
-  ["curl -i -XPUT 'https://api.example/x' \\\n  -H \"Origin: https://app.example\" -H 'X-A: it'\\''s' -b a=b", {
-    url: "https://api.example/x", method: "PUT", origin: "https://app.example", credentials: true, headers: [["X-A", "it's"]],
-  }],
-  ["curl https://api.example/ -d '{}' -o out", { method: "POST", headers: [["content-type", "application/x-www-form-urlencoded"]] }],
-  ["curl -iX OPTIONS -vH 'Origin: https://app.example' -so /dev/null api.example/x", { url: "http://api.example/x", method: "OPTIONS", origin: "https://app.example" }],
-  ["curl -sX POST -# --max-filesize 100 -kLu a:b localhost:8080", { url: "http://localhost:8080", method: "POST", headers: [["authorization", "…"]] }],
+  [
+    "curl -i -XPUT 'https://api.example/x' \\\n  -H \"Origin: https://app.example\" -H 'X-A: it'\\''s' -b a=b",
+    {
+      url: "https://api.example/x",
+      method: "PUT",
+      origin: "https://app.example",
+      credentials: true,
+      headers: [["X-A", "…"]],
+    },
+  ],
+  [
+    "curl https://api.example/ -d '{}' -o out",
+    { method: "POST", headers: [["content-type", "application/x-www-form-urlencoded"]] },
+  ],
+  [
+    "curl -iX OPTIONS -vH 'Origin: https://app.example' -so /dev/null api.example/x",
+    { url: "http://api.example/x", method: "OPTIONS", origin: "https://app.example" },
+  ],
+  [
+    "curl -sX POST -# --max-filesize 100 -kLu a:b localhost:8080",
+    { url: "http://localhost:8080", method: "POST", headers: [["authorization", "…"]] },
+  ],
   ["curl -sIL --retry 3 [::1]:80/x", { url: "http://[::1]:80/x", method: "HEAD" }],
   ["curl -T file https://api.example/", { method: "PUT" }],
   ['fetch("https://api.example/", null)', { url: "https://api.example/", method: "GET", headers: [] }],
   ['fetch("https://api.example/", {"headers": null})', { headers: [] }],
-  ["curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H 'Access-Control-Request-Headers: x-a, x-b'",
-    { method: "DELETE", origin: "null", headers: [["x-a", "…"], ["x-b", "…"]] }],
-  ['fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", "credentials": "include"});',
-    { method: "PATCH", credentials: true, headers: [["x-a", "1"]] }],
-  ["Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
-    { url: "https://api.example/x", origin: "https://app.example", method: "PUT" }],
-  ["Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the request's credentials mode is 'include'.",
-    { origin: "null", credentials: true }],
-  ["Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response).",
-    { url: "https://api.example/", headers: [["x-a", "…"]] }],
-  ["WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response code: 403", { url: "https://api.example/chat", method: undefined }],
-  ["Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200", { origin: "https://app.example" }],
+  [
+    "curl --request=OPTIONS https://api.example/ -H 'Origin: null' -H 'Access-Control-Request-Method: DELETE' -H " +
+      "'Access-Control-Request-Headers: x-a, x-b'",
+    {
+      method: "DELETE",
+      origin: "null",
+      headers: [
+        ["x-a", "…"],
+        ["x-b", "…"],
+      ],
+    },
+  ],
+  [
+    'fetch("https://api.example/", {"headers": {"x-a": "1", "sec-fetch-mode": "cors"}, "method": "PATCH", ' +
+      '"credentials": "include"});',
+    { method: "PATCH", credentials: true, headers: [["x-a", "…"]] },
+  ],
+  [
+    "Access to fetch at 'https://api.example/x' from origin 'https://app.example' has been blocked by CORS policy: " +
+      "Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.",
+    { url: "https://api.example/x", origin: "https://app.example", method: "PUT" },
+  ],
+  [
+    "Access to XMLHttpRequest at 'https://api.example/' from origin 'null' has been blocked by CORS policy: The " +
+      "value of the 'Access-Control-Allow-Credentials' header in the response is '' which must be 'true' when the " +
+      "request's credentials mode is 'include'.",
+    { origin: "null", credentials: true },
+  ],
+  [
+    "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at " +
+      "https://api.example/. (Reason: header ‘x-a’ is not allowed according to header ‘Access-Control-Allow-Headers’ " +
+      "from CORS preflight response).",
+    { url: "https://api.example/", headers: [["x-a", "…"]] },
+  ],
+  [
+    "WebSocket connection to 'wss://api.example/chat' failed: Error during WebSocket handshake: Unexpected response " +
+      "code: 403",
+    { url: "https://api.example/chat", method: undefined },
+  ],
+  [
+    "Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200",
+    { origin: "https://app.example" },
+  ],
 ]) {
   const { found } = readPaste(text);
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
   checked++;
 }
-// Every line of the README's table of what browsers say is read.
-const readme = readFileSync(new URL("../README.md", here), "utf8");
-const [, table] = /^\| what the browser says \|.*\n\|.*\n((?:\|.*\n)+)/m.exec(readme);
-const lines = [...table.matchAll(/^\| (`+)(.*?)\1 \|/gm)].map(([, , line]) => line);
-assert.equal(lines.length, table.trim().split("\n").length);
-for (const line of lines) {
-  const scheme = line.startsWith("WebSocket") ? "wss" : "https";
-  const text = line.replaceAll("'URL'", `'${scheme}://api.example/'`).replaceAll("'ORIGIN'", "'https://app.example'");
-  assert.equal(readPaste(text).kind, "console error", line);
+// Calls and requests as people write them: what stands in them is read, and what does not is asked for.
+for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][]} */ ([
+  ["fetch(url, {method: 'PUT'})", { url: undefined, method: "PUT" }, /The URL is not in the call, only url: enter it/],
+  [
+    "const answer = await fetch(`https://api.example/items/${id}?token=${token}`, {\n  method: 'patch', // a note\n" +
+      "  headers: { 'Content-Type': 'application/json', Authorization: 'Bearer ' + t, 'x-b': f([2]), [name]: 3 },\n" +
+      "  credentials: 'include', body: JSON.stringify({ a: [1, '}'] }), ...rest,\n}).then((answer) => answer.json());",
+    {
+      url: "https://api.example/items/…?token=…",
+      method: "patch",
+      credentials: true,
+      headers: [
+        ["Content-Type", "application/json"],
+        ["Authorization", "…"],
+        ["x-b", "…"],
+      ],
+    },
+  ],
+  [
+    "fetch('https://api.example/', {headers: {accept: 'a: \"b\"', Range: 'bytes=0-9', 'a b': 1}})",
+    {
+      headers: [
+        ["accept", '"…"'],
+        ["Range", "bytes=0-9"],
+      ],
+    },
+    /The name of a header could not be read/,
+  ],
+  ["fetch('https://api.example/', options)", { method: "GET" }, /What options holds is not in the call: enter it/],
+  [
+    "fetch('https://api.example/', { method, headers })",
+    { headers: [] },
+    /The method is not in .* names of the headers/,
+  ],
+  ["fetch('https://api.example/', {headers: [['x-a', 'b']], mode: 'no-cors'})", { headers: [["x-a", "…"]] }, /no-cors/],
+  ['window.fetch("https://api.example/\\u0061", undefined);', { url: "https://api.example/a", headers: [] }],
+  [
+    "irm https://api.example/x -Method Put -Headers @{ 'X-A' = 'it''s'; Accept = \"text/html\" } -Body '{}'",
+    {
+      url: "https://api.example/x",
+      method: "PUT",
+      headers: [
+        ["X-A", "…"],
+        ["Accept", "text/html"],
+        ["content-type", "application/x-www-form-urlencoded"],
+      ],
+    },
+  ],
+  [
+    "OPTIONS /items HTTP/1.1\r\nHost: api.example:8443\r\nOrigin: https://app.example\r\n" +
+      "Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: content-type,x-a\r\n\r\n",
+    {
+      url: "https://api.example:8443/items",
+      method: "PUT",
+      origin: "https://app.example",
+      headers: [
+        ["content-type", "application/json"],
+        ["x-a", "…"],
+      ],
+    },
+    /read as the PUT/,
+  ],
+  [
+    "OPTIONS /items HTTP/1.1\nOrigin: https://app.example",
+    { url: undefined, method: "OPTIONS", origin: "https://app.example" },
+    /no host/,
+  ],
+  [
+    "Origin: https://app.example\nAccess-Control-Request-Method: DELETE",
+    { method: "DELETE", origin: "https://app.example" },
+  ],
+  [
+    ":authority: api.example\n:method: POST\n:path: /x?a=b\n:scheme: http\norigin: null\ncontent-type: text/plain",
+    { url: "http://api.example/x?a=…", method: "POST", origin: "null", headers: [["content-type", "text/plain"]] },
+  ],
+  ["GET https://api.example/x?a=b net::ERR_FAILED 200 (OK)", { url: "https://api.example/x?a=…", method: "GET" }],
+  // Over plain http a copy has no Sec-Fetch-Mode that tells it from a script's own request.
+  [
+    'fetch("http://api.example/", {"headers": {"cache-control": "no-cache"}, "referrer": "http://app.example/",\n' +
+      '  "referrerPolicy": "origin", "body": null, "method": "GET", "mode": "cors", "credentials": "omit"});',
+    { headers: [], origin: "http://app.example" },
+    /If your script sets it, add it back/,
+  ],
+  [
+    '$session.UserAgent = "x"\nInvoke-WebRequest -Uri "http://api.example/" -Headers @{\n"pragma"="no-cache"\n}',
+    { headers: [] },
+    /add it back/,
+  ],
+  ["curl http://api.example/ -H 'User-Agent: Mozilla/5.0' -H 'Pragma: no-cache'", { headers: [] }, /add it back/],
+  // HTTP/2's own fields, as Chromium copied them until 118.
+  [
+    'fetch("https://api.example/", {"headers": {"authority": "api.example", "sec-ch-ua": "x", "x-a": "1"}})',
+    { headers: [["x-a", "…"]] },
+  ],
+  // "Copy all": of several requests, the first.
+  [
+    "curl 'https://api.example/a' -H 'x-a: 1' ;\ncurl 'https://api.example/b' -X PUT -H 'x-b: 1'",
+    { url: "https://api.example/a", method: "GET", headers: [["x-a", "…"]] },
+    /There are several commands: the first is read/,
+  ],
+  [
+    'curl ^"https://api.example/a^" ^\r\n  -H ^"x-a: 1^" &\r\ncurl ^"https://api.example/b^" -X PUT',
+    { url: "https://api.example/a", method: "GET", headers: [["x-a", "…"]] },
+    /several/,
+  ],
+])) {
+  const { found, notes } = readPaste(text);
+  for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
+  assert.match(`${notes.join(" ")} `, asks, text);
   checked++;
 }
-for (const nonsense of ["", "hello", "curl", "curl 'unclosed", "curl OPTIONS", "curl 100", "curl $URL/x", "fetch(x)", 'fetch("/api")', "Access to fetch at nowhere", "\0", "{}", "x".repeat(200_000)]) {
-  assert.throws(() => readPaste(nonsense), (error) => error.constructor === Error && error.message.length > 20, nonsense.slice(0, 40));
+for (const [text, says] of /** @type {[string, RegExp][]} */ ([
+  ["axios.put('https://api.example/', {})", /Send it once in the browser, then paste its copy: .*Copy as cURL/],
+  ["const xhr = new XMLHttpRequest();\nxhr.open('PUT', url)", /This call is not read/],
+  ["fetch(request)", /write it in quotes/],
+  ["fetch('https://api.example/', {method: 'PUT'", /Paste it whole/],
+  ["Invoke-WebRequest -Uri $url", /write it after -Uri/],
+  ['curl ^"https://api.example/', /is not closed/],
+  ["GET /x", /To copy a request/],
+])) {
+  assert.throws(() => readPaste(text), says, text);
+  checked++;
+}
+
+// What each browser copies of one and the same request is read as what its script set, and holds no secret.
+const pastes = new URL("pastes/", here);
+for (const file of readdirSync(pastes).filter((name) => name.endsWith(".txt"))) {
+  const copy = readFileSync(new URL(file, pastes), "utf8");
+  assert.match(copy, /S3CR3T-query[\s\S]*S3CR3T-body|S3CR3T-body[\s\S]*S3CR3T-key/, file);
+  const { found, notes } = readPaste(copy);
+  assert.deepEqual(
+    { ...found, headers: found.headers.map(([name, value]) => `${name.toLowerCase()}: ${value}`).sort() },
+    {
+      url: "https://api.example.com/v1/items?token=…",
+      method: "PUT",
+      origin: "https://app.example.com",
+      credentials: true,
+      headers: [
+        "accept-language: en-US,en;q=0.9",
+        "accept: application/json",
+        "authorization: …",
+        "content-type: application/json",
+        "x-api-key: …",
+      ],
+    },
+    file,
+  );
+  assert.match(
+    notes.join(" "),
+    /cache-control.* too: left out. If your script sets (it, add it|them, add them) back\./i,
+    file,
+  );
+  assert.match(notes.join(" "), /Left out what the browser sets itself: .*priority/i, file);
+  withoutSecret(copy);
+  checked++;
+}
+// Who writes a request by hand means what stands in it, but for what browsers always send.
+const byHand = readPaste("curl https://a.example/ -H 'Cache-Control: no-store' -H 'If-None-Match: x'");
+assert.deepEqual(byHand.found.headers, [
+  ["Cache-Control", "…"],
+  ["If-None-Match", "…"],
+]);
+
+/** What is read of a text with S3CR3T in it, and what the page shows and links to, does not have it. */
+function withoutSecret(text) {
+  assert(/s3cr3t/i.test(text), text);
+  let shown = "";
+  try {
+    const { found = {}, notes, kind } = readPaste(text);
+    const defaults = { ...REQUEST, policy: "{}" };
+    const link = decodeURIComponent(toHash({ ...defaults, ...found }, defaults));
+    shown = `${link} ${JSON.stringify(found)} ${notes} ${kind}`;
+  } catch (error) {
+    shown = error.message;
+  }
+  assert(!/s3cr3t/i.test(shown), `${text}\n${shown}`);
+  checked++;
+}
+const headerForms = [
+  "x-key: S3CR3T",
+  "Authorization: Token S3CR3T",
+  "Cookie: a=S3CR3T",
+  "X: Bearer S3CR3T",
+  "Referer: http://a/S3CR3T",
+];
+const urls = [
+  "https://api.example/x?S3CR3T",
+  "https://api.example/x?a=b&token=S3CR3T=S3CR3T&S3CR3T",
+  "https://S3CR3T@api.example/",
+  "https://user:S3CR3T@api.example/x",
+  "https://user:p@S3CR3T@api.example/x",
+  "https://api.example/x;session=S3CR3T/y",
+  "https://api.example/#access_token=S3CR3T",
+];
+for (const url of urls) {
+  for (const text of [
+    `curl '${url}'`,
+    `curl ^"${url}^" ^\r\n  -H ^"accept: */*^"`,
+    `fetch("${url}")`,
+    `fetch('${url}', {method: 'PUT'})`,
+    `Invoke-WebRequest -Uri "${url}"`,
+    `irm ${url} -Method Put`,
+    `GET ${url} HTTP/1.1\nHost: api.example`,
+    `GET ${url.replace(/^.*example/, "") || "/"} HTTP/1.1\nHost: api.example\nX: S3CR3T`,
+    `Access to fetch at '${url}' from origin 'https://app.example' has been blocked by CORS policy: It does not have ` +
+      `HTTP ok status.`,
+    `Access to fetch at '${url}' (redirected from '${url}') from origin 'https://app.example' has been blocked by ` +
+      `CORS policy: x`,
+    `Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘${url}’. ` +
+      `(Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 200.`,
+    `Fetch API cannot load ${url} due to access control checks.`,
+    `Origin https://app.example is not allowed by Access-Control-Allow-Origin. Status code: 200\nFetch API cannot ` +
+      `load ${url} due to access control checks.`,
+    `GET ${url} net::ERR_FAILED 200 (OK)`,
+    `WebSocket connection to '${url.replace("http", "ws")}' failed: Error during WebSocket handshake: Unexpected ` +
+      `response code: 403`,
+  ]) {
+    withoutSecret(text);
+  }
+}
+for (const header of headerForms) {
+  const [name, value] = header.split(": ");
+  for (const text of [
+    `curl https://api.example/ -H '${header}'`,
+    `curl https://api.example/ --header='${header}' -u S3CR3T:S3CR3T -d S3CR3T --oauth2-bearer S3CR3T`,
+    `curl ^"https://api.example/^" -H ^"${header}^"`,
+    `fetch("https://api.example/", {"headers": {"${name}": "${value}"}})`,
+    `fetch(url, {headers: {'${name}': \`${value}\`}, body: 'S3CR3T'})`,
+    `fetch(url, {headers: [['${name}', 'S3CR3T' + x]], body: S3CR3T, method})`,
+    `Invoke-RestMethod https://api.example/ -Headers @{ ${/^\w+$/.test(name) ? name : `'${name}'`} = "${value}" } ` +
+      `-Body 'S3CR3T'`,
+    `GET /x HTTP/1.1\nHost: api.example\n${header}`,
+    `:authority: api.example\n:path: /?S3CR3T\n${header}`,
+  ]) {
+    withoutSecret(text);
+  }
+}
+
+// Every message of every engine is known for what it is, also with other quotes and in the middle of other lines.
+const places = {
+  url: "https://api.example/x",
+  from: "https://old.example/",
+  origin: "https://app.example",
+  method: "DELETE",
+  header: "x-two",
+};
+for (const message of MESSAGES) {
+  for (const wording of wordings(message)) {
+    const isSocket = wording.includes("WebSocket") || wording.includes("establish a connection");
+    const line = fill(wording, { ...places, ...(isSocket ? { url: "wss://api.example/x" } : {}) });
+    const noise = `TypeError: NetworkError when attempting to fetch resource.\n    at x.js:1:1\n${line}\n\tat app.js:7`;
+    for (const text of message.isVague ? [line] : [line, noise, straight(line), line.replaceAll("'", "’")]) {
+      const read = readPaste(text);
+      assert.equal(read.kind, "console error", text);
+      assert.equal(read.message, message, `${text}\nis read as: ${read.message?.cause}`);
+      const { found } = read;
+      if (message.isVague) assert.equal(found, undefined, text);
+      else if (wording.includes("{url}")) assert.equal(found.url, "https://api.example/x", text);
+      if (wording.includes("{origin}")) assert.equal(found.origin, "https://app.example", text);
+      if (wording.includes("{method}")) assert.equal(found.method, "DELETE", text);
+      if (wording.includes("{header}")) assert.deepEqual(found.headers, [["x-two", "…"]], text);
+      checked++;
+    }
+  }
+}
+// Beside a message, the verdict says whether this policy can be what it is about.
+const from =
+  "Access to fetch at 'https://api.example/' from origin 'https://app.example' has been blocked by CORS policy:";
+const [it, other, elsewhere] = ["It is what the message says", "not what the message says", "came from elsewhere"];
+const app = { allowOrigins: ["https://app.example"] };
+const socket = fill(
+  MESSAGES.flatMap(wordings).find((wording) => wording.startsWith("WebSocket")),
+  { url: "wss://api.example/" },
+);
+for (const [policy, line, says] of /** @type {[object, string, string][]} */ ([
+  [app, `${from} Method PUT is not allowed by Access-Control-Allow-Methods in preflight response.`, it],
+  [{ ...app, allowMethods: ["PUT"] }, `${from} Method PUT is not allowed by Access-Control-Allow-Methods`, elsewhere],
+  [{ allowOrigins: ["https://c.example"] }, `${from} Method PUT is not allowed by Access-Control-Allow-Methods`, other],
+  [app, `${from} Request header field x-one is not allowed by Access-Control-Allow-Headers`, it],
+  [app, "Origin https://b.example is not allowed by Access-Control-Allow-Origin.", it],
+  [app, "Origin https://app.example is not allowed by Access-Control-Allow-Origin.", elsewhere],
+  [app, `${from} ${MESSAGES.find(({ kind }) => kind === "credentials").chromium[0]}`, it],
+  [{ allowOrigins: ["*"] }, `${from} ${MESSAGES.find(({ kind }) => kind === "wildcard").chromium[0]}`, it],
+  [{ allowOrigins: ["https://c.example"], unmatchedRequests: "reject" }, socket, it],
+  [app, socket, elsewhere],
+  [app, 'Refused to get unsafe header "x-request-id"', "Status 200"],
+])) {
+  const { found, message } = readPaste(line);
+  const fetched = { ...call, headers: [], ...found, upstream: { status: 200, headers: [] } };
+  assert(judge.configure(JSON.stringify(policy)).ok, line);
+  const { verdict } = tell(judge, policy, { ...fetched, method: found.method ?? "GET" });
+  assert.match(besideMessage(message, verdict).text, new RegExp(says), `${line}\n${JSON.stringify(policy)}`);
+  checked++;
+}
+// The README's two tables are the data's.
+const code = (text) => (text.includes("`") ? `\`\`${text}\`\`` : `\`${text}\``);
+const lines = (list, missing = "") => (list ?? []).map((wording) => code(fill(wording).trim())).join("<br>") || missing;
+const ofChromium = MESSAGES.filter(({ chromium, isVague }) => chromium && !isVague);
+const ofOthers = MESSAGES.filter(({ firefox, webkit }) => firefox || webkit);
+const readme = readFileSync(new URL("../README.md", here), "utf8");
+for (const table of [
+  [
+    "| what the browser says | what to change |",
+    "|---|---|",
+    ...ofChromium.map(({ chromium, remedy }) => `| ${lines(chromium)} | ${remedy} |`),
+  ],
+  [
+    "| cause | Firefox | Safari |",
+    "|---|---|---|",
+    ...ofOthers.map(({ cause, firefox, webkit }) => `| ${cause} | ${lines(firefox, "–")} | ${lines(webkit, "–")} |`),
+  ],
+]) {
+  const text = `\n${table.join("\n")}\n\n`;
+  assert(readme.includes(text), `README.md lacks this table of playground/messages.js:\n${text}`);
+  checked++;
+}
+
+for (const nonsense of [
+  "",
+  "hello",
+  "curl",
+  "curl 'unclosed",
+  "curl OPTIONS",
+  "curl 100",
+  "curl $URL/x",
+  "fetch(x)",
+  'fetch("/api")',
+  "Access to fetch at nowhere",
+  "\0",
+  "{}",
+  "x".repeat(200_000),
+]) {
+  assert.throws(
+    () => readPaste(nonsense),
+    (/** @type {any} */ error) => error.constructor === Error && error.message.length > 20,
+    nonsense.slice(0, 40),
+  );
+  checked++;
+}
+
+// Nothing that is pasted takes long to read or refuse.
+for (const part of [
+  "Access to fetch at 'a' ",
+  "Cross-Origin Request Blocked: at ' ",
+  "Access-Control-Allow-Origin' does not match '",
+  "curl ^\\^",
+  "fetch([{a:",
+  'irm -Uri "`',
+  "a: b\n",
+  "GET http://a;b=",
+]) {
+  const start = performance.now();
+  for (const before of ["", "curl 'http://a/' ", 'fetch("http://a/", ', "GET / HTTP/1.1\n"]) {
+    try {
+      readPaste((before + part.repeat(100_000 / part.length)).slice(0, 100_000));
+    } catch (error) {
+      assert.equal(error.constructor, Error, error.stack);
+    }
+  }
+  assert(performance.now() - start < 4000, `${part}: ${performance.now() - start} ms`);
   checked++;
 }
 
 // Links, places, manifests
 
 const defaults = { policy: "{}", origin: "a", credentials: true, status: 200, headers: [["a", "b"]] };
-for (const state of [defaults, { policy: '{"a": "é&=#+ %"}\n', origin: "null", credentials: false, status: 404, headers: [] }, { ...defaults, headers: [["x", "1: 2"], ["y", ""]] }]) {
+for (const state of [
+  defaults,
+  { policy: '{"a": "é&=#+ %"}\n', origin: "null", credentials: false, status: 404, headers: [] },
+  {
+    ...defaults,
+    headers: [
+      ["x", "1: 2"],
+      ["y", ""],
+    ],
+  },
+]) {
   assert.deepEqual(fromHash(`#${toHash(state, defaults)}`, defaults), state);
   checked++;
 }
@@ -245,13 +716,22 @@ assert.equal(placed("a[0].missing"), "1");
 assert.equal(text.slice(offsetOf(text, 2, 2))[0], '"');
 assert.equal("é,x".slice(offsetOf("é,x", 1, 4)), "x");
 for (const { policy, id } of EXAMPLES) {
-  for (const [name, manifest] of Object.entries(manifests(policy))) assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
+  for (const [name, manifest] of Object.entries(manifests(policy)))
+    assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
 }
 
 // Beside the policy, a manifest is what the tested ones in envoy/ are.
-for (const [name, file] of [["envoy", "envoy.yaml"], ["istio", "istio/wasm-plugin.yaml"], ["gateway", "envoy-gateway/extension-policy.yaml"]]) {
-  const original = readFileSync(new URL(`../envoy/${file}`, here), "utf8").split("\n").map((line) => line.trim());
-  const own = manifests('{"allowOrigins": []}')[name].split("\n").map((line) => line.trim());
+for (const [name, file] of [
+  ["envoy", "envoy.yaml"],
+  ["istio", "istio/wasm-plugin.yaml"],
+  ["gateway", "envoy-gateway/extension-policy.yaml"],
+]) {
+  const original = readFileSync(new URL(`../envoy/${file}`, here), "utf8")
+    .split("\n")
+    .map((line) => line.trim());
+  const own = manifests('{"allowOrigins": []}')
+    [name].split("\n")
+    .map((line) => line.trim());
   const strange = own.filter((line) => line && !/^#|allowOrigins|^filename: /.test(line) && !original.includes(line));
   assert.deepEqual(strange, [], file);
   const order = (lines) => lines.filter((line) => line.includes("before: "));
@@ -265,24 +745,54 @@ for (const { id, policy, request } of EXAMPLES) {
   const { ok, problems } = judge.configure(policy);
   assert.equal(ok, id !== "mistakes", `${id}: ${JSON.stringify(problems)}`);
   if (!ok) assert(problems.length > 4 && problems.every(({ path }) => path), id);
-  for (const change of ok ? [{}, { method: "TRY" }, { headers: [["x-new", "1"], ["authorization", "…"]] }, { origin: "https://other.example" }, { credentials: true }, { url: "https://nobody.example/" }] : []) {
+  for (const change of ok
+    ? [
+        {},
+        { method: "TRY" },
+        {
+          headers: [
+            ["x-new", "1"],
+            ["authorization", "…"],
+          ],
+        },
+        { origin: "https://other.example" },
+        { credentials: true },
+        { url: "https://nobody.example/" },
+      ]
+    : []) {
     const { status, upstream, ...fetched } = { ...REQUEST, ...request, ...change };
     fixAll(policy, { ...fetched, upstream: { status, headers: upstream } }, `${id} with ${JSON.stringify(change)}`);
   }
 }
 
-// A policy whose name has a dot is mended where it stands; one that is off is not, and none is widened in its stead.
+// A policy whose name has a dot is fixed in its place; one that is off is not, and none is widened in its stead.
 const api = { hostnames: ["api.example.com"] };
-for (const [config, mend] of [
-  [{ rules: [{ match: api, policyRef: "a.b_c" }], policies: { a: { allowOrigins: ["*"] }, "a.b_c": { allowOrigins: ["https://b.example"] } } },
-    ({ policies }) => (policies["a.b_c"] = { allowOrigins: ["https://b.example", REQUEST.origin], allowMethods: ["GET", "HEAD", "POST", "PUT"] })],
+for (const [config, fix] of /** @type {[object, (config: any) => void][]} */ ([
+  [
+    {
+      rules: [{ match: api, policyRef: "a.b_c" }],
+      policies: { a: { allowOrigins: ["*"] }, "a.b_c": { allowOrigins: ["https://b.example"] } },
+    },
+    ({ policies }) =>
+      (policies["a.b_c"] = {
+        allowOrigins: ["https://b.example", REQUEST.origin],
+        allowMethods: ["GET", "HEAD", "POST", "PUT"],
+      }),
+  ],
   [{ rules: [{ match: api, policy: { mode: "off" } }], allowOrigins: ["https://b.example"] }, () => {}],
-  [{ rules: [{ match: api, policy_ref: "a.b" }], policies: { "a.b": { allow_origins: [REQUEST.origin], mode: "Off" } }, mode: "off" }, () => {}],
+  [
+    {
+      rules: [{ match: api, policy_ref: "a.b" }],
+      policies: { "a.b": { allow_origins: [REQUEST.origin], mode: "Off" } },
+      mode: "off",
+    },
+    () => {},
+  ],
   [{ rules: [{ match: { hostnames: ["docs.example.com"] }, policy: { allowOrigins: ["*"] } }], mode: "off" }, () => {}],
-]) {
+])) {
   const before = JSON.stringify(config, null, 2);
   const after = fixAll(before, { ...REQUEST, method: "PUT", upstream: { status: 200, headers: [] } }, before);
-  mend(config);
+  fix(config);
   assert.deepEqual(JSON.parse(after), config);
 }
 

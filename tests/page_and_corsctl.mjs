@@ -1,7 +1,7 @@
 // Holds the page against the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
 //
-// For every example and some changes of its request, both conclude the same, for the same reason, from the same answers,
-// and advise the same.
+// For every example and some changes of its request, both conclude the same, for the same reason, from the same
+// answers, and advise the same.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -17,7 +17,13 @@ const changes = [
   {},
   { method: "patch" },
   { method: "TRACE" },
-  { headers: [["x-new", "1"], ["Authorization", "1"], ["Cookie", "1"]] },
+  {
+    headers: [
+      ["x-new", "1"],
+      ["Authorization", "1"],
+      ["Cookie", "1"],
+    ],
+  },
   { origin: "https://other.example" },
   { origin: "null" },
   { credentials: true },
@@ -33,19 +39,26 @@ for (const { id, policy, request } of EXAMPLES) {
     const title = `${id} with ${JSON.stringify(change)}`;
     const told = explain(policy, fetched);
     const call = plan(fetched);
-    const { blocked, preflight, actual, readable } = run(call, (sent) => judge.send(sent, { status: 200, headers: [] }));
+    const { blocked, preflight, actual, readable } = run(call, (sent) =>
+      judge.send(sent, { status: 200, headers: [] }),
+    );
     assert.equal(!blocked, told.readable, title);
     assert.equal(blocked?.because ?? null, told.because ?? null, title);
     assert.equal(blocked?.at ?? null, told.blocked_at ?? null, title);
     const answers = [preflight, actual].filter(Boolean);
-    assert.deepEqual(answers.map(({ status }) => status), told.exchanges.map(({ status }) => status), title);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      told.exchanges.map(({ status }) => status),
+      title,
+    );
     for (const [index, { headers }] of answers.entries()) {
       assert.deepEqual(sorted(headers), sorted(told.exchanges[index].headers), title);
     }
     // The command line names what is listed, the page what is there.
     const listed = told.exposed.map((name) => name.toLowerCase());
     if (!call.sameOrigin) for (const name of readable) assert(listed.includes(name), `${title}: ${name}`);
-    // Under shadow the page says first that nothing is enforced; it names all headers that are missing, not the first alone.
+    // Under shadow the page says first that nothing is enforced; it names all headers that are missing, not the first
+    // alone.
     if (told.remedy && !/"mode": "shadow"/.test(policy)) {
       const [advice] = tell(judge, JSON.parse(policy), { ...fetched, upstream: { status: 200, headers: [] } }).fixes;
       const said = advice.text.replace(/(add "[^"]+")(, "[^"]+")+/i, "$1").toLowerCase();

@@ -156,6 +156,13 @@ fn errors_stand_at_their_place() {
         return $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd) + $('#verdict').textContent;"#,
     );
     assert_eq!(said, "}✕ The module refuses this policy");
+    let said = page.text(
+        r#"set('#policy', '{"policies": {"a b: \\u202e": {"allowOrigins": ["https://a b"]}}}');
+        await until(() => /has a space/.test($('#problems').textContent));
+        $('#problems button').click();
+        return $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd);"#,
+    );
+    assert_eq!(said, "\"https://a b\"");
     page.is_quiet();
 }
 
@@ -266,6 +273,11 @@ fn pasted_texts_are_read_and_nonsense_stays() {
         read,
         "Read as a console error\nhttps://evil.example\nhttps://api.example.com/x\n✕ The browser blocks it"
     );
+    let said = page
+        .text("return [$('#message h3').textContent, $('#verdict-text').textContent].join('\\n')");
+    let says_both = said.starts_with("The origin is not allowed\n")
+        && said.ends_with("It is what the message says.");
+    assert!(says_both, "{said}");
     for nonsense in [
         "'hello'",
         "'curl \\''",
@@ -305,6 +317,83 @@ fn pasted_texts_are_read_and_nonsense_stays() {
         assert!(said.contains(says) && said.ends_with(nonsense), "{said}");
     }
     page.is_quiet();
+}
+
+/// First what the message means, then what this policy would do.
+#[test]
+fn a_message_is_answered_before_the_policy() {
+    let page = Page::open();
+    let two_layers = "Access to fetch at 'https://api.example.com/x?key=secret' from origin 'https://app.example.com' has been blocked by CORS policy: The 'Access-Control-Allow-Origin' header contains multiple values '*,https://app.example.com', but only one is allowed. Have the server send the header with a valid value.";
+    let said = page.text(&format!(
+        "$('#paste-open').click(); set('#pasted', {two_layers:?});
+        $('#pasted').dispatchEvent(new KeyboardEvent('keydown', {{ key: 'Enter', ctrlKey: true, bubbles: true }}));
+        await verdict();
+        const read = ['#message', '#url', '#verdict', '#verdict-text'].map((id) => $(id).value ?? $(id).textContent);
+        const {{ top }} = $('#message').getBoundingClientRect();
+        return [...read, top >= 0 && top < $('#verdict').getBoundingClientRect().top].join('\\n');"
+    ));
+    assert_eq!(
+        said,
+        "The message meansTwo layers write Access-Control-Allow-OriginTake the CORS headers out of the route's response_headers_to_add, and every other CORS filter out of the chain.\n\
+        https://api.example.com/x?key=…\nThis policy is not the cause\n\
+        Under this policy the request passes. So the answer in the message came from elsewhere: another filter, another host, or an old cache.\n\
+        true"
+    );
+    for (width, scheme) in [(1280, "light"), (320, "dark")] {
+        page.emulate(width, 700, scheme);
+        assert_eq!(page.run(CONTRAST), json!([]), "{width} {scheme}");
+        let scrolls =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(page.run(scrolls), json!(0), "{width}");
+    }
+    // A line that does not say why leaves the request as it is; another request is not the message's.
+    let said = page.text(
+        "set('#pasted', 'TypeError: Failed to fetch'); $('#paste-read').click(); await verdict();
+        const vague = [$('#message h3').textContent, $('#url').value, $('#verdict').textContent];
+        set('#method', 'PUT'); await verdict();
+        return [...vague, $('#message').hidden].join('\\n');",
+    );
+    assert_eq!(
+        said,
+        "This line does not say why\nhttps://api.example.com/x?key=…\n✓ The script can read the answer\ntrue"
+    );
+    // Escape closes the box and leads back to its button.
+    let closed = page.run(
+        "$('#pasted').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+        return $('#paste').hidden && document.activeElement === $('#paste-open');",
+    );
+    assert_eq!(closed, json!(true));
+    page.is_quiet();
+}
+
+/// Its Content-Security-Policy lets nothing run but the page's own files.
+#[test]
+fn an_injected_script_does_not_run() {
+    let page = Page::open();
+    for file in ["", "live.html", "live-frame.html"] {
+        page.browser
+            .open(&format!("http://127.0.0.1:{}/{file}", page.site.port));
+        page.browser.complaints();
+        let blocked = page.text(
+            "const blocked = [];
+            addEventListener('securitypolicyviolation', ({ effectiveDirective }) => blocked.push(effectiveDirective));
+            const script = document.createElement('script');
+            script.textContent = 'self.injected = true';
+            const button = document.createElement('button');
+            button.setAttribute('onclick', 'self.injected = true');
+            const data = document.createElement('script');
+            data.src = 'data:text/javascript,self.injected=true';
+            document.documentElement.append(script, button, data);
+            button.click();
+            await until(() => blocked.length === 3);
+            await sleep(100);
+            return [self.injected, ...blocked.sort()].join(' ');",
+        );
+        assert_eq!(
+            blocked, " script-src-attr script-src-elem script-src-elem",
+            "{file}"
+        );
+    }
 }
 
 #[test]
@@ -576,6 +665,9 @@ fn the_live_page_sees_what_the_playground_foretells() {
         Value::Null,
     );
     let listed = format!("http://localhost:{}", site.port);
+    let complaints = browser.complaints();
+    let is_csp = |line: &&String| line.contains("Content Security Policy");
+    assert_eq!(complaints.iter().find(is_csp), None);
     let expected = format!(
         "18 of 18 results are as foretold.{}",
         [listed.as_str(); 4].join(",")
@@ -591,7 +683,7 @@ fn the_live_pages_frame_serves_no_other_site() {
     let browser = Browser::start();
     // Whether a message is answered, asked of pages of both.
     let answered = |port: u16| {
-        browser.open(&format!("http://127.0.0.1:{port}/live-frame.html"));
+        browser.open(&format!("http://127.0.0.1:{port}/live.html"));
         let asked = browser.run(
             &format!(
                 "{HELPERS}
@@ -599,10 +691,12 @@ fn the_live_pages_frame_serves_no_other_site() {
                 addEventListener('message', ({{ data }}) => said.push(data));
                 const frame = document.body.appendChild(document.createElement('iframe'));
                 frame.src = 'http://localhost:{}/live-frame.html';
-                await until(() => said.some(({{ ready }}) => ready));
+                await new Promise((loaded) => (frame.onload = loaded));
+                // Nobody is greeted.
+                if (said.length) return String(said);
                 frame.contentWindow.postMessage({{ id: 1, url: '/', init: {{}} }}, '*');
                 await sleep(500);
-                return said.some(({{ id }}) => id === 1);",
+                return said.some(({{ id, result }}) => id === 1 && result.status === 200);",
                 site.port
             ),
             Value::Null,

@@ -22,7 +22,11 @@ const requests = [
   { method: "OPTIONS", headers: [app, asks, ["access-control-request-headers", "x-a,".repeat(20)]] },
   { method: "OPTIONS", headers: [["origin", "https://evil.example"], asks] },
 ];
-const policy = { allowOrigins: ["https://app.example", "https://*.example"], allowHeaders: ["*"], allowCredentials: true };
+const policy = {
+  allowOrigins: ["https://app.example", "https://*.example"],
+  allowHeaders: ["*"],
+  allowCredentials: true,
+};
 const configurations = [
   policy,
   { rules: [{ match: { pathPrefixes: ["/"] }, policy: { ...policy, exposeHeaders: ["*"] } }] },
@@ -58,23 +62,30 @@ const problems = [
 for (const [, text] of problems) console.log(text);
 console.log(
   `${count} streams, ${configured} configurations, ${seconds} s: ${plugin.memory / 1024} KiB of linear memory, ` +
-    `${contexts.made.length - 1} contexts made and ${known === -1 ? "all" : "not all"} forgotten but the root, ${byRequests} log lines`,
+    `${contexts.made.length - 1} contexts made and ${known === -1 ? "all" : "not all"} forgotten but the root, ` +
+    `${byRequests} log lines`,
 );
 process.exitCode = problems.length || !memory ? 1 : 0;
 
 /**
- * Notes the contexts that the host makes: `made` has the root of each, by its id, and 0 for a root. When all is over the
- * module is asked about them, by making one anew: the SDK panics if it knows it.
+ * Notes the contexts that the host makes: `made` has the root of each, by its id, and 0 for a root. When all is over
+ * the module is asked about them, by making one anew: the SDK panics if it knows it.
  */
 function watchContexts() {
   const made = [];
+  /** @type {any} */
   let exports;
   const instantiate = WebAssembly.instantiate;
-  WebAssembly.instantiate = async (...args) => {
-    ({ exports } = await instantiate(...args));
-    const create = (id, root) => ((made[id] = root), exports.proxy_on_context_create(id, root));
-    return { exports: { ...exports, proxy_on_context_create: create } };
-  };
+  WebAssembly.instantiate = /** @type {any} */ (
+    async (module, imports) => {
+      exports = /** @type {any} */ (await instantiate(module, imports)).exports;
+      const create = (id, root) => {
+        made[id] = root;
+        exports.proxy_on_context_create(id, root);
+      };
+      return { exports: { ...exports, proxy_on_context_create: create } };
+    }
+  );
   const isKnown = (id, root) => {
     if (made[id] === undefined) return false;
     try {

@@ -76,15 +76,15 @@ impl Vm {
         let accepted = proxy_on_vm_start(plugin.root, 0)
             && proxy_on_configure(plugin.root, configuration.len());
         let log = with(|host| {
-            host.calls.clear();
+            host.configured = take(&mut host.calls);
             take(&mut host.log)
         });
         (accepted, log)
     }
 
-    /// Sends a request through the filter: request phase, upstream (unless the filter answers),
-    /// response phase.
-    pub fn send(&mut self, plugin: &Plugin, request: Lines, upstream: Lines) -> Exchange {
+    /// Sends a request through the request phase alone: a stream that goes on. `false` if the filter
+    /// answers.
+    pub fn open(&mut self, plugin: &Plugin, request: Lines) -> (u32, bool) {
         let context = next_context();
         let count = request.len();
         with(|host| {
@@ -92,7 +92,26 @@ impl Vm {
             host.request = Some(HeaderMap::new(request, host.difference.joins_lines));
         });
         proxy_on_context_create(context, plugin.root);
-        let stopped = proxy_on_request_headers(context, count, true) == PAUSE;
+        let goes_on = proxy_on_request_headers(context, count, true) != PAUSE;
+        (context, goes_on)
+    }
+
+    /// Drops what the host has noted of streams.
+    pub fn forget_calls(&mut self) {
+        with(|host| {
+            *host = Host {
+                difference: host.difference.clone(),
+                metrics: take(&mut host.metrics),
+                ..Host::default()
+            }
+        });
+    }
+
+    /// Sends a request through the filter: request phase, upstream (unless the filter answers),
+    /// response phase.
+    pub fn send(&mut self, plugin: &Plugin, request: Lines, upstream: Lines) -> Exchange {
+        let (context, goes_on) = self.open(plugin, request);
+        let stopped = !goes_on;
 
         let (reply, answers) = with(|host| {
             let answers = host.calls.iter().any(|entry| entry.call == Call::Reply);
@@ -133,6 +152,11 @@ impl Vm {
         })
     }
 
+    /// The calls that the last configuration made.
+    pub fn calls_of_configuration(&self) -> Vec<Entry> {
+        with(|host| host.configured.clone())
+    }
+
     /// Ends a plugin, as when an update has replaced it.
     pub fn remove(&mut self, plugin: Plugin) {
         self.end(plugin.root);
@@ -150,7 +174,8 @@ impl Vm {
         with(|host| host.clock = nanoseconds);
     }
 
-    fn end(&mut self, context: u32) {
+    /// Ends a stream or a plugin.
+    pub fn end(&mut self, context: u32) {
         with(|host| host.phase = Phase::End);
         assert!(proxy_on_done(context), "nothing is left to wait for");
         proxy_on_log(context);
@@ -224,6 +249,7 @@ pub enum Call {
     Clock,
     Count,
     DefineMetric,
+    Foreign,
     Log,
     Property,
     Read,
@@ -316,6 +342,8 @@ struct Host {
     response: Option<HeaderMap>,
     reply: Option<(Lines, Vec<u8>)>,
     calls: Vec<Entry>,
+    /// The calls of the last configuration.
+    configured: Vec<Entry>,
     counters: BTreeMap<String, i64>,
     log: Vec<LogLine>,
     properties_set: BTreeMap<String, Vec<u8>>,
@@ -597,6 +625,29 @@ extern "C" fn proxy_set_property(
     })
 }
 
+/// A function of the host's own: of `declare_property` the name of the property is noted.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_call_foreign_function(
+    name: *const u8,
+    name_size: usize,
+    arguments: *const u8,
+    arguments_size: usize,
+    data: *mut *mut u8,
+    size: *mut usize,
+) -> u32 {
+    import(|host| {
+        let name = text(name, name_size);
+        let arguments = bytes(arguments, arguments_size);
+        host.admit(
+            Call::Foreign,
+            &format!("{name} {}", arguments.escape_ascii()),
+            false,
+        )?;
+        hand(&[], data, size);
+        Ok(())
+    })
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, size: usize, id: *mut u32) -> u32 {
     import(|host| {
@@ -629,7 +680,6 @@ macro_rules! unimplemented {
 }
 
 unimplemented! {
-    proxy_call_foreign_function
     proxy_close_stream
     proxy_continue_stream
     proxy_dequeue_shared_queue

@@ -128,11 +128,19 @@ fn counters_verdict_and_log() {
             ("authorization", "s3cret"),
         ];
         send(&envoy, "audited", "GET", "/x?token=q1", &headers);
+        let shadow = format!("shadow-{case}");
+        let headers = [("origin", origin), ("x-case", shadow.as_str())];
+        send(&envoy, "shadow", "GET", "/", &headers);
     }
     let verdicts = envoy.verdicts();
     assert_eq!(verdicts["allowed"], "-");
+    assert_eq!(verdicts["shadow-allowed"], "-");
     for reason in ["origin", "null", "malformed"] {
         assert_eq!(verdicts[reason], format!("{reason} top-level policy"));
+        assert_eq!(
+            verdicts[&format!("shadow-{reason}")],
+            format!("shadow {reason} top-level policy")
+        );
     }
     let log = envoy.log();
     assert!(log.contains("refused: origin"), "{log}");

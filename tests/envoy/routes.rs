@@ -360,3 +360,98 @@ fn discovery(version: u32, routes: &Value) -> String {
     })
     .to_string()
 }
+
+/// A redirect that Envoy follows itself starts a new chain of filters on the request as the first one
+/// left it: without the headers that it hid.
+#[test]
+fn an_internal_redirect_is_judged_by_the_same_origin() {
+    let upstream = Upstream::start(|request| {
+        let to = request
+            .start
+            .split(" ")
+            .nth(1)
+            .unwrap_or_default()
+            .strip_prefix("/from");
+        let Some(to) = to else {
+            let shown = |name: &str| request.headers.only(name).unwrap_or(b"-").to_vec();
+            let shown = [shown("origin"), shown("sec-fetch-site")]
+                .map(|value| String::from_utf8_lossy(&value).into_owned());
+            return Reply::new(200, &[("x-seen", &shown.join(" "))]);
+        };
+        Reply::new(302, &[("location", &format!("http://api.example{to}"))])
+    });
+    let hiding = json!({"allowOrigins": [APP], "hideCorsFromUpstream": true});
+    let config = json!({
+        "allowOrigins": [APP],
+        "hideCorsFromUpstream": true,
+        "rules": [
+            {"match": {"pathPrefixes": ["/strict"]}, "policy": {"allowOrigins": [TEAM], "unmatchedRequests": "reject"}},
+            {"match": {"pathPrefixes": ["/plain"]}, "policy": {"allowOrigins": [TEAM]}},
+        ],
+    });
+    let delegated = json!({
+        "routeMetadataNamespace": "cors",
+        "rules": config["rules"],
+    });
+    let follows = json!({"cluster": "upstream", "internal_redirect_policy":
+        {"max_internal_redirects": 3, "redirect_response_codes": [302]}});
+    let routes = |metadata: &Value| {
+        json!([{"name": "all", "domains": ["*"], "routes": [
+            {"match": {"prefix": "/strict"}, "route": follows},
+            {"match": {"prefix": "/plain"}, "route": follows},
+            {"match": {"prefix": "/"}, "route": follows, "metadata": metadata},
+        ]}])
+    };
+    let listener = |name: &str, config: &Value, metadata: Value| {
+        let filter = cors(name, Configuration::Text(&config.to_string()));
+        Listener::new(name, vec![filter], Routes::VirtualHosts(routes(&metadata)))
+    };
+    let envoy = Envoy::start(
+        upstream.port,
+        vec![
+            listener("listed", &config, json!({})),
+            listener("delegated", &delegated, policy(&hiding.to_string())),
+        ],
+    );
+    for name in ["listed", "delegated"] {
+        let get = |path: &str, origin: Option<&str>| {
+            let origin = origin.map(|origin| ("origin", origin));
+            let site = ("sec-fetch-site", "cross-site");
+            let headers: Vec<_> = origin.into_iter().chain([site]).collect();
+            send(&envoy, name, "GET", path, &headers)
+        };
+        // However often, and without a redirect.
+        for path in ["/to", "/from/to", "/from/from/to"] {
+            let answer = get(path, Some(APP));
+            assert_eq!(allow_origin(&answer), APP, "{name} {path}");
+            assert_eq!(value(&answer, "x-seen"), "- -", "{name} {path}");
+        }
+        let refused = get("/from/strict", Some(APP));
+        assert_eq!(
+            (refused.status, allow_origin(&refused)),
+            (403, String::new()),
+            "{name}"
+        );
+        let plain = get("/from/plain", Some(APP));
+        assert_eq!(
+            (plain.status, allow_origin(&plain)),
+            (200, String::new()),
+            "{name}"
+        );
+        assert_eq!(
+            value(&plain, "x-seen"),
+            format!("{APP} cross-site"),
+            "{name}"
+        );
+
+        // Nothing is left for the next request of the connection.
+        for (origin, seen) in [
+            (Some(EVIL), "https://evil.example cross-site"),
+            (None, "- cross-site"),
+        ] {
+            let answer = get("/from/to", origin);
+            assert_eq!(allow_origin(&answer), "", "{name}");
+            assert_eq!(value(&answer, "x-seen"), seen, "{name}");
+        }
+    }
+}

@@ -50,10 +50,14 @@ fn run(listener: impl Fn(&Group) -> Listener) {
     let verdicts = envoy.verdicts();
     for (key, group, case) in cases(&groups) {
         let verdict = verdicts.get(&key).map_or("", String::as_str);
-        // The reason, and where the policy stands; a shadow leaves nothing on the request.
+        // The reason, and where the policy stands; a shadow says that it is one.
         let reason = case.verdict.strip_prefix("refused: ").unwrap_or("-");
-        let is_shadow = verdict == "-" && group.config.to_string().contains("shadow");
-        if verdict.split(' ').next() != Some(reason) && !is_shadow {
+        let is_shadow = group.config.to_string().contains("\"mode\":\"shadow\"");
+        let told = match verdict.strip_prefix("shadow ") {
+            Some(told) if is_shadow => told,
+            _ => verdict,
+        };
+        if told.split(' ').next() != Some(reason) {
             wrong.push(format!(
                 "{} / {}: cors_verdict {verdict:?}",
                 group.name, case.name

@@ -29,6 +29,8 @@ pub struct Listener {
     pub settings: Value,
     /// `INBOUND`, `OUTBOUND` or `UNSPECIFIED`.
     pub direction: &'static str,
+    /// The port of an upstream of its own, for `Routes::All`.
+    pub upstream: Option<u16>,
 }
 
 pub enum Routes {
@@ -101,28 +103,51 @@ impl Envoy {
     /// The same in a folder that holds files which listeners name.
     pub fn start_in(folder: Folder, upstream: u16, listeners: Vec<Listener>) -> Self {
         let mut envoy = Self::launch_in(folder, upstream, listeners);
-        let start = Instant::now();
-        while !envoy.is_ready() {
-            let ended = envoy
-                .process
-                .try_wait()
-                .expect("the state of Envoy")
-                .is_some();
-            if ended || start.elapsed() > PATIENCE {
-                panic!("Envoy is not ready:\n{}", envoy.log());
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
+        envoy.wait();
         envoy
     }
 
     /// The same without waiting.
     pub fn launch_in(folder: Folder, upstream: u16, listeners: Vec<Listener>) -> Self {
+        let process = spawn(&folder, upstream, listeners, "serve");
+        Self::of(folder, process)
+    }
+
+    /// Starts Envoy on the text of a configuration that is shipped. It has the module under test, and
+    /// ports that are free, of clusters as well: they reach nobody.
+    pub fn start_shipped(configuration: &str) -> Self {
+        let folder = Folder::new();
+        let module = format!("filename: \"{}\"", module().display());
+        let configuration = regex_lite::Regex::new(r"filename: [a-z/]*/cors\.wasm")
+            .expect("a regular expression")
+            .replace_all(configuration, regex_lite::NoExpand(&module));
+        let configuration = regex_lite::Regex::new(r"port_value: \d+")
+            .expect("a regular expression")
+            .replace_all(&configuration, "port_value: 0");
+        fs::write(folder.path("envoy.yaml"), configuration.as_bytes()).expect("the configuration");
+        let process = run(&folder, "envoy.yaml", "serve");
+        let mut envoy = Self::of(folder, process);
+        envoy.wait();
+        envoy
+    }
+
+    fn of(folder: Folder, process: Child) -> Self {
         Self {
             admin: 0,
             ports: HashMap::new(),
-            process: spawn(&folder, upstream, listeners, "serve"),
+            process,
             folder,
+        }
+    }
+
+    fn wait(&mut self) {
+        let start = Instant::now();
+        while !self.is_ready() {
+            let ended = self.process.try_wait().expect("the state of Envoy");
+            if ended.is_some() || start.elapsed() > PATIENCE {
+                panic!("Envoy is not ready:\n{}", self.log());
+            }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -253,6 +278,7 @@ impl Listener {
             routes,
             settings: json!({}),
             direction: "UNSPECIFIED",
+            upstream: None,
         }
     }
 
@@ -281,7 +307,11 @@ impl Listener {
         let hosts = |hosts| json!({"name": "routes", "virtual_hosts": hosts});
         match self.routes {
             Routes::All => {
-                let all = json!([{"name": "all", "domains": ["*"], "routes": [to_upstream()]}]);
+                let mut route = to_upstream();
+                if self.upstream.is_some() {
+                    route["route"]["cluster"] = json!(self.name);
+                }
+                let all = json!([{"name": "all", "domains": ["*"], "routes": [route]}]);
                 manager["route_config"] = hosts(all);
             }
             Routes::VirtualHosts(given) => manager["route_config"] = hosts(given),
@@ -302,6 +332,10 @@ impl Listener {
 /// A folder of a test's own, removed when the test has passed.
 pub struct Folder(PathBuf);
 
+#[expect(
+    clippy::new_without_default,
+    reason = "it makes a folder, which a default value should not"
+)]
 impl Folder {
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -343,6 +377,10 @@ impl Drop for Folder {
 }
 
 fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -> Child {
+    let mut clusters = vec![cluster("upstream", upstream), cluster("dead", DEAD_PORT)];
+    for listener in &listeners {
+        clusters.extend(listener.upstream.map(|port| cluster(&listener.name, port)));
+    }
     let listeners: Vec<_> = listeners
         .into_iter()
         .map(|listener| listener.into_json(folder))
@@ -352,10 +390,16 @@ fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -
         "admin": {"address": socket(0)},
         "static_resources": {
             "listeners": listeners,
-            "clusters": [cluster("upstream", upstream), cluster("dead", DEAD_PORT)],
+            "clusters": clusters,
         },
     });
     fs::write(folder.path("envoy.json"), bootstrap.to_string()).expect("the bootstrap");
+    run(folder, "envoy.json", mode)
+}
+
+/// Runs Envoy on a file of the folder.
+fn run(folder: &Folder, configuration: &str, mode: &str) -> Child {
+    let output = fs::File::create(folder.path("stdout")).expect("the output");
     let log = fs::File::create(folder.path("envoy.log")).expect("the log");
     Command::new(binary())
         .args([
@@ -375,9 +419,9 @@ fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -
         .arg("--admin-address-path")
         .arg(folder.path("admin"))
         .arg("-c")
-        .arg(folder.path("envoy.json"))
+        .arg(folder.path(configuration))
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(output)
         .stderr(log)
         .spawn()
         .expect("Envoy to start")

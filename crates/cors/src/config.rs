@@ -2,23 +2,27 @@
 
 use std::rc::Rc;
 
+use crate::escape::{Quoted, Shown};
 use crate::field::{
-    Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find, is_comment, suggest,
+    Field, MATCH_FIELDS, Meant, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment,
+    meaning, suggest,
 };
 use crate::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
     is_token,
 };
 use crate::node::Node;
-use crate::origin::{OriginPattern, OriginRegex, OriginSet, Remark};
+use crate::origin::{OriginPattern, OriginSet, Remark, holds};
 use crate::plugin::{Plugin, Settings};
 use crate::policy::{
     Expose, List, Methods, Mode, Policy, PreflightStatus, RequestHeaders, UnmatchedPreflights,
     UnmatchedRequests, UpstreamCors,
 };
-use crate::report::{Report, cut};
+use crate::regex::{MAX_REGEX_SIZE, OriginRegex, expand_stars};
+use crate::remedy;
+use crate::report::{Report, join};
 use crate::routes::{
-    Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
+    Hosts, Key, Rules, is_under, parse_hostname, parse_path, parse_route_name, prefix_key,
 };
 use crate::text_map::{ByText, TextMap};
 
@@ -64,7 +68,7 @@ pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report)
         debug: settings.debug,
         ..Reader::default()
     };
-    let policy = match serde_json::from_slice::<Node>(text) {
+    let policy = match Node::parse_json(text) {
         Ok(node) => reader.read_policy("", &node),
         Err(error) => {
             reader.report.error(
@@ -87,6 +91,8 @@ struct Reader {
     report: Report,
     debug: bool,
     regexes: usize,
+    /// What they take in memory.
+    regex_size: usize,
 }
 
 /// The fields of one object that are present, and its path.
@@ -300,7 +306,7 @@ impl Reader {
                     .flatten()
                     .map_or_else(
                         || "add it to policies".to_owned(),
-                        |known| format!("did you mean `{known}`?"),
+                        |known| format!("did you mean `{}`?", Shown(known)),
                     );
                 let text = format!("names no policy; {suggestion}");
                 self.report.error(rule.at("policyRef"), &quote(name), text);
@@ -346,9 +352,7 @@ impl Reader {
             return;
         }
         let errors = self.report.errors.len();
-        let hosts = self.read_keys(&object, "hostnames", |text| {
-            parse_hostname(text).map_err(str::to_owned)
-        });
+        let hosts = self.read_host_names(&object, "hostnames");
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
             parse_path(text).map(prefix_key)
         });
@@ -407,6 +411,12 @@ impl Reader {
         }
     }
 
+    fn read_host_names(&mut self, object: &Object, name: &str) -> Vec<Key> {
+        self.read_keys(object, name, |text| {
+            parse_hostname(text).map_err(str::to_owned)
+        })
+    }
+
     fn read_keys(
         &mut self,
         object: &Object,
@@ -428,7 +438,7 @@ impl Reader {
                 parse(text)
                     .map_err(|error| {
                         self.report.error(
-                            object.at(&format!("{name}[{index}]")),
+                            format!("{}[{index}]", object.at(name)),
                             &quote(text),
                             error,
                         );
@@ -459,6 +469,9 @@ impl Reader {
             credentials: self.read_bool(object, "allowCredentials"),
             max_age: self.read_max_age(object),
             private_network: self.read_bool(object, "allowPrivateNetwork"),
+            hosts: object
+                .has("hosts")
+                .then(|| Hosts::new(&self.read_host_names(object, "hosts"))),
             preflight_status: self.read_preflight_status(object),
             unmatched_preflights: self.read_choice(
                 object,
@@ -490,6 +503,8 @@ impl Reader {
             ..Policy::default()
         };
         let presets = self.read_presets(object);
+        let is_mcp = presets.iter().any(|preset| preset.name == "mcp");
+        policy.distrusts_authority = is_mcp && policy.hosts.is_none();
         let any_origin = self.read_origins(object, &presets, &mut policy);
         self.read_methods(object, &presets, &mut policy);
         self.read_request_headers(object, &presets, &mut policy);
@@ -513,11 +528,11 @@ impl Reader {
             .filter_map(|(index, name)| {
                 let preset = PRESETS.iter().find(|preset| preset.name == name);
                 if preset.is_none() {
-                    let names = PRESETS.iter().map(|preset| preset.name);
+                    let names = PRESETS.each_ref().map(|preset| preset.name);
                     self.report.error(
                         format!("{path}[{index}]"),
                         &quote(name),
-                        one_of("is no preset", names, name),
+                        one_of("is not a preset", &names, name),
                     );
                 }
                 preset
@@ -545,26 +560,43 @@ impl Reader {
             let (pattern, remarks) = match OriginPattern::parse(text) {
                 Ok(parsed) => parsed,
                 Err(error) => {
+                    let mut error = error.to_string();
+                    if let Some(remedy) = remedy::origins(text) {
+                        let fault = error.bytes().position(|byte| byte == b';');
+                        error.truncate(fault.unwrap_or(error.len()));
+                        error.push_str(&remedy);
+                    } else if let Some((what, regex)) = meant_regex(text) {
+                        error = format!("{what}; write {} in allowOriginRegexes", quote(&regex));
+                    }
                     self.report.error(at(), &quote(text), error);
                     continue;
                 }
             };
             for remark in remarks {
                 let mut written = format!("{remark}; write \"{pattern}\"");
-                if remark == Remark::TrailingSlash && pattern.is_exact() {
-                    written.push_str(" (until then, an Origin with the slash is allowed too)");
+                let is_kept = matches!(remark, Remark::DefaultPort | Remark::TrailingSlash);
+                if is_kept && pattern.is_exact() {
+                    written.push_str(" (until then, an Origin written so is allowed too)");
                 }
                 self.report.warn(at(), &quote(text), written);
             }
             match &pattern {
                 OriginPattern::Any => any_origin = Some((at(), quote(text))),
-                OriginPattern::Null => self.report.warn(
+                OriginPattern::Null => self.shared_origin(
                     at(),
-                    &quote(text),
-                    "is the origin of every sandboxed frame, file and redirect, of any site; serve the page from an origin of its own",
+                    text,
+                    policy,
+                    "is the origin of every sandboxed frame, file and redirect, of any site",
                 ),
                 OriginPattern::Tuple(tuple) => {
-                    if tuple.is_any_host() {
+                    if tuple.is_without_host() {
+                        self.shared_origin(
+                            at(),
+                            text,
+                            policy,
+                            "is the origin of every page of its scheme",
+                        );
+                    } else if tuple.is_any_host() {
                         any_origin = Some((at(), quote(text)));
                     } else if tuple.is_insecure() && policy.credentials {
                         self.report.warn(
@@ -585,27 +617,37 @@ impl Reader {
         }
         for (index, source) in self.read_texts(object, "allowOriginRegexes") {
             let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
-            if let Some(regex) = self.read_regex(&at, source) {
+            if let Some(regex) = self.read_regex(&at, source, policy.credentials) {
                 if regex.is_any() {
-                    any_origin = Some((at, quote(source)));
+                    any_origin = Some((at.clone(), quote(source)));
                 }
-                origins.insert_regex(regex);
+                if !origins.insert_regex(regex) {
+                    self.report.error(
+                        at,
+                        &quote(source),
+                        "can cost too much on one Origin, with the expressions before it; list the origins, or their domain as in \"https://*.example.com\", in allowOrigins, which cost nothing",
+                    );
+                }
             }
         }
         let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
             object.unreadable.contains(name)
                 || match object.get(name) {
                     None => false,
-                    Some(Node::List(items)) => !items.is_empty(),
+                    Some(Node::List(items)) => *name == "allowOrigins" || !items.is_empty(),
                     Some(_) => true,
                 }
         });
         if origins.is_empty() && !names_origins && policy.mode != Mode::Off {
-            self.report.error(
-                &path,
-                "",
-                "no origin is allowed; list origins as in [\"https://app.example.com\"], or [\"*\"] for any",
+            let inherits = if object.path.is_empty() {
+                ""
+            } else {
+                ": nothing is inherited from above"
+            };
+            let text = format!(
+                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [] for none"
             );
+            self.report.error(&path, "", text);
         }
         if origins.is_any() && origins.len() > 1 {
             self.report.error(
@@ -618,7 +660,20 @@ impl Reader {
         any_origin
     }
 
-    fn read_regex(&mut self, path: &str, source: &str) -> Option<OriginRegex> {
+    /// Reports an origin that pages of different owners have.
+    fn shared_origin(&mut self, path: String, written: &str, policy: &Policy, what: &str) {
+        if policy.credentials {
+            let text = format!(
+                "{what}: with allowCredentials each of them acts as your users; drop one of the two"
+            );
+            self.report.error(path, &quote(written), text);
+        } else {
+            let text = format!("{what}; serve the page from an origin of its own");
+            self.report.warn(path, &quote(written), text);
+        }
+    }
+
+    fn read_regex(&mut self, path: &str, source: &str, credentials: bool) -> Option<OriginRegex> {
         self.regexes += 1;
         if self.regexes > MAX_REGEXES {
             if self.regexes == MAX_REGEXES + 1 {
@@ -646,8 +701,21 @@ impl Reader {
             self.report.warn(path, &quote(source), text);
         }
         OriginRegex::parse(source)
+            .and_then(|regex| {
+                if !regex.is_any()
+                    && let Some(warning) = regex.warning(credentials)
+                {
+                    self.report.warn(path, &quote(source), warning);
+                }
+                self.regex_size += regex.size();
+                if self.regex_size <= MAX_REGEX_SIZE {
+                    Ok(regex)
+                } else {
+                    Err("too large, with those before it".to_owned())
+                }
+            })
             .map_err(|error| {
-                let text = format!("is no regular expression that runs in linear time: {error}");
+                let text = format!("is not a valid regular expression: {error}");
                 self.report.error(path, &quote(source), text);
             })
             .ok()
@@ -671,7 +739,11 @@ impl Reader {
                     &quote(method),
                     "is a method that no browser sends; leave it out",
                 );
-            } else if upper != *method && KNOWN_METHODS.contains(&upper.as_str()) {
+            } else if remedy::is_any(method) {
+                self.report.warn(at(), &quote(method), ANY);
+            } else if upper != *method
+                && (KNOWN_METHODS.contains(&upper.as_str()) || upper == "QUERY")
+            {
                 let text = format!("is not {upper}: methods are case-sensitive; write \"{upper}\"");
                 self.report.warn(at(), &quote(method), text);
             }
@@ -724,6 +796,8 @@ impl Reader {
                     &quote(name),
                     "is not a header name; write one name an entry, or \"*\"",
                 );
+            } else if remedy::is_any(name) {
+                self.report.warn(at(), &quote(name), ANY);
             } else if is_forbidden_request_header_name(name) {
                 self.report.warn(
                     at(),
@@ -758,6 +832,8 @@ impl Reader {
                     &quote(name),
                     "is not a header name; write one name an entry, or \"*\"",
                 );
+            } else if remedy::is_any(name) {
+                self.report.warn(at(), &quote(name), ANY);
             } else if matches!(
                 name.to_ascii_lowercase().as_str(),
                 "set-cookie" | "set-cookie2"
@@ -805,21 +881,35 @@ impl Reader {
         policy: &Policy,
         any_origin: Option<(String, String)>,
     ) {
-        if policy.credentials
-            && let Some(index) = self.index_of(object, "allowOrigins", "null")
-        {
-            self.report.error(
-                format!("{}[{index}]", object.at("allowOrigins")),
-                "\"null\"",
-                "with allowCredentials lets any site act as its users; drop one of the two",
-            );
-        }
         if let (true, Some((path, value))) = (policy.credentials, &any_origin) {
             self.report.warn(
                 path,
                 value,
                 "allows any origin with credentials: every site can act as your users; list the origins",
             );
+        }
+        if policy.private_network {
+            self.report.warn(
+                object.at("allowPrivateNetwork"),
+                "",
+                "is obsolete: browsers ask their user instead (Local Network Access) and send no header; leave it out",
+            );
+        }
+        if policy.unmatched_requests == UnmatchedRequests::Reject {
+            let path = object.at("unmatchedRequests");
+            if policy.is_open() {
+                self.report.warn(
+                    path,
+                    "\"reject\"",
+                    "rejects nothing where any origin is allowed; list the origins",
+                );
+            } else if policy.distrusts_authority {
+                self.report.warn(
+                    path,
+                    "\"reject\"",
+                    "does not stop DNS rebinding, which the preset \"mcp\" is to stop; list the host names of the service, as in \"hosts\": [\"mcp.example.com\"]",
+                );
+            }
         }
         let keeps = policy.upstream_cors == UpstreamCors::Keep;
         let forwards = policy.unmatched_preflights == UnmatchedPreflights::Forward;
@@ -858,15 +948,6 @@ impl Reader {
         }
     }
 
-    fn index_of(&self, object: &Object, name: &str, text: &str) -> Option<usize> {
-        match object.get(name) {
-            Some(Node::List(items)) => items
-                .iter()
-                .position(|item| matches!(item, Node::String(item) if item == text)),
-            _ => None,
-        }
-    }
-
     fn read_max_age(&mut self, object: &Object) -> String {
         let path = object.at("maxAge");
         let node = match object.get("maxAge") {
@@ -883,6 +964,7 @@ impl Reader {
             Node::Number(seconds) if seconds.fract() == 0.0 && *seconds <= f64::from(u32::MAX) => {
                 Ok(*seconds as u64)
             }
+            Node::Number(seconds) if *seconds > f64::from(u32::MAX) => Err(DurationError::Range),
             Node::Number(_) => Err(DurationError::Form),
             Node::String(text) => parse_duration(text),
             node => {
@@ -944,24 +1026,23 @@ impl Reader {
         name: &str,
         choices: &[(&str, T)],
     ) -> T {
-        let Some(text) = self.read_text(object, name) else {
-            return T::default();
-        };
-        match choices
+        let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+        let choice = self.choose(object, name, &names);
+        let choice = choice.and_then(|index| choices.get(index));
+        choice.map(|(_, value)| *value).unwrap_or_default()
+    }
+
+    /// The index of the choice that a field names.
+    fn choose(&mut self, object: &Object, name: &str, names: &[&str]) -> Option<usize> {
+        let text = self.read_text(object, name)?;
+        let index = names
             .iter()
-            .find(|(choice, _)| choice.eq_ignore_ascii_case(text))
-        {
-            Some((_, value)) => *value,
-            None => {
-                let names = choices.iter().map(|(choice, _)| *choice);
-                self.report.error(
-                    object.at(name),
-                    &quote(text),
-                    one_of("is not known", names, text),
-                );
-                T::default()
-            }
+            .position(|choice| choice.eq_ignore_ascii_case(text));
+        if index.is_none() {
+            let text = (quote(text), one_of("is not known", names, text));
+            self.report.error(object.at(name), &text.0, text.1);
         }
+        index
     }
 
     fn read_bool(&mut self, object: &Object, name: &str) -> bool {
@@ -969,7 +1050,12 @@ impl Reader {
             None => false,
             Some(Node::Bool(value)) => *value,
             Some(node) => {
-                self.wrong_type(&object.at(name), node, "true or false");
+                let meant = match node {
+                    Node::String(text) if text.eq_ignore_ascii_case("true") => "true",
+                    Node::String(text) if text.eq_ignore_ascii_case("false") => "false",
+                    _ => "true or false",
+                };
+                self.wrong_type(&object.at(name), node, meant);
                 false
             }
         }
@@ -991,7 +1077,13 @@ impl Reader {
             None => return Vec::new(),
             Some(Node::List(items)) => items,
             Some(node) => {
-                self.wrong_type(&object.at(name), node, "a list of strings");
+                let list = match node {
+                    // A comma may stand within a regular expression.
+                    Node::String(text) if name != "allowOriginRegexes" => remedy::list(text),
+                    _ => None,
+                };
+                let expected = list.as_deref().unwrap_or("a list of strings");
+                self.wrong_type(&object.at(name), node, expected);
                 return Vec::new();
             }
         };
@@ -1009,6 +1101,11 @@ impl Reader {
         for (index, item) in items.iter().enumerate() {
             match item {
                 Node::String(text) => texts.push((index, text.as_str())),
+                Node::Null if name == "allowOrigins" => self.report.error(
+                    format!("{}[{index}]", object.at(name)),
+                    "null",
+                    "is null; write \"null\" in quotes for the origin of that name",
+                ),
                 node => self.wrong_type(&format!("{}[{index}]", object.at(name)), node, "a string"),
             }
         }
@@ -1031,13 +1128,23 @@ impl Reader {
             self.wrong_type(path, node, "an object");
             return None;
         };
-        let known = || tables.iter().flat_map(|table| table.iter());
-        for (key, value) in pairs.iter().filter(|(key, _)| !is_comment(key)) {
+        for (key, value) in pairs {
             let path = join(path, key);
-            let Some(field) = find(known(), key) else {
+            if is_comment(key) {
+                let name = key.trim_start_matches(['@', '$', '_', '#']);
+                if find_in(tables, name).is_some() {
+                    self.report.note(
+                        &path,
+                        "",
+                        "is a comment because of its first character, though named like a field",
+                    );
+                }
+                continue;
+            }
+            let Some(field) = find_in(tables, key) else {
                 object
                     .unreadable
-                    .extend(self.unknown_field(&path, key, value, known()));
+                    .extend(self.unknown_field(&path, key, value, tables));
                 continue;
             };
             if object.has(field.name) {
@@ -1063,31 +1170,46 @@ impl Reader {
         path: &str,
         key: &str,
         value: &Node,
-        known: impl Iterator<Item = &'static Field>,
+        tables: &[&'static [Field]],
     ) -> Option<&'static str> {
-        if matches!(key, "options_passthrough" | "optionsPassthrough") {
-            // Its default says what happens here anyway.
-            if *value != Node::Bool(false) {
-                self.report.error(
-                    path,
-                    &value.to_string(),
-                    "is not known; to let the upstream answer preflights write unmatchedPreflights \"forward\" with upstreamCors \"keep\"",
-                );
-            }
+        // Its default says what happens here anyway.
+        if matches!(key, "options_passthrough" | "optionsPassthrough")
+            && *value == Node::Bool(false)
+        {
             return None;
         }
-        if find(PLUGIN_FIELDS, key).is_some() {
-            self.report
-                .error(path, "", "belongs to the plugin; write it at the top level");
-            return None;
+        for (table, text) in [
+            (
+                PLUGIN_FIELDS,
+                "belongs to the plugin; write it at the top level",
+            ),
+            (POLICY_FIELDS, "belongs to a policy; write it in one"),
+            (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
+            (MATCH_FIELDS, "belongs to a rule; write it in its match"),
+        ] {
+            if find_in(&[table], key).is_some() {
+                self.report.error(path, "", text);
+                return None;
+            }
         }
         // An error that is only counted needs no remedy.
-        let suggestion = (self.report.errors.more == 0)
-            .then(|| suggest(known.map(|field| field.name), key))
+        let meant = (self.report.errors.more == 0)
+            .then(|| meaning(tables, key))
             .flatten();
-        let remedy = match suggestion {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => "leave it out".to_owned(),
+        let (suggestion, remedy) = match meant {
+            Some(Meant::Field(name)) => (Some(name), format!("did you mean `{name}`?")),
+            // Their lists hold what ours do not.
+            Some(Meant::Other(name)) => (
+                Some(name),
+                format!("did you mean `{name}`? corsctl import reads other gateways' files"),
+            ),
+            Some(Meant::Remedy(text)) => (None, text.to_owned()),
+            // Without it a rule would match more.
+            None if find_in(tables, "exactPaths").is_some() => (
+                None,
+                "a match has hostnames, exactPaths, pathPrefixes and routeNames".to_owned(),
+            ),
+            None => (None, "leave it out".to_owned()),
         };
         let text = format!("is not a known field; {remedy}");
         self.report.error(path, "", text);
@@ -1148,7 +1270,8 @@ const PRESETS: [Preset; 4] = [
         ],
         exposed_headers: &["mcp-session-id", "www-authenticate"],
     },
-    // The default policy of Traefik Hub, without its credentials.
+    // The default policy of Traefik Hub without its credentials, so that a literal `*` exposes nothing
+    // that the body does not. That one exposes no header: sessions and uploads then fail.
     Preset {
         name: "open",
         any_origin: true,
@@ -1156,7 +1279,7 @@ const PRESETS: [Preset; 4] = [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE",
         ],
         request_headers: &["*"],
-        exposed_headers: &[],
+        exposed_headers: &["*"],
     },
 ];
 
@@ -1203,7 +1326,9 @@ fn parse_duration(text: &str) -> Result<u64, DurationError> {
         let mut place = unit;
         for digit in fraction.bytes() {
             place /= 10;
-            part += u64::from(digit - b'0') * place;
+            // Less than a unit in all: only the sum with the whole can be too large.
+            let digit = u64::from(digit - b'0') * place;
+            part = part.checked_add(digit).ok_or(DurationError::Range)?;
         }
         nanoseconds = nanoseconds.checked_add(part).ok_or(DurationError::Range)?;
     }
@@ -1219,6 +1344,20 @@ fn take_while<'t>(rest: &mut &'t str, belongs: impl Fn(char) -> bool) -> &'t str
     let (taken, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
     *rest = after;
     taken
+}
+
+/// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
+fn meant_regex(text: &str) -> Option<(&'static str, String)> {
+    if let Some(regex) = expand_stars(text) {
+        return Some(("has a wildcard within a label", regex));
+    }
+    let is_alike = text.bytes().any(|byte| b"\\^$()|{}".contains(&byte))
+        || ["/.*", "/.+", "]*", "]+"]
+            .iter()
+            .any(|part| holds(text, part.as_bytes()));
+    let regex = with_escaped_dots(text).unwrap_or_else(|| text.to_owned());
+    let can_match = || OriginRegex::parse(&regex).is_ok_and(|regex| !regex.matches_nothing());
+    (is_alike && can_match()).then_some(("looks like a regular expression", regex))
 }
 
 /// The expression with its unescaped dots escaped, if it has some that stand for themselves most
@@ -1264,30 +1403,21 @@ fn unique<'n>(
     kept.into_iter().map(str::to_owned).collect()
 }
 
-fn one_of<'n>(what: &str, names: impl Iterator<Item = &'n str> + Clone, written: &str) -> String {
-    let list = names.clone().map(quote).collect::<Vec<_>>().join(", ");
-    match suggest(names, written) {
+fn one_of(what: &str, names: &[&str], written: &str) -> String {
+    let list = names.iter().map(|name| quote(name)).collect::<Vec<_>>();
+    let list = list.join(", ");
+    match suggest(names.iter().copied(), written) {
         Some(name) => format!("{what}; did you mean {}? write one of {list}", quote(name)),
         None => format!("{what}; write one of {list}"),
     }
 }
 
 fn quote(text: &str) -> String {
-    Node::String(text.to_owned()).to_string()
+    Quoted(text).to_string()
 }
 
-fn join(path: &str, name: &str) -> String {
-    let name = if name.is_empty() {
-        quote(name)
-    } else {
-        cut(name)
-    };
-    if path.is_empty() {
-        name
-    } else {
-        format!("{path}.{name}")
-    }
-}
+/// What is said of a word that no browser sends.
+const ANY: &str = "is an ordinary name; did you mean \"*\"?";
 
 const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
@@ -1295,7 +1425,7 @@ const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 /// nothing is said.
 const DEFAULT_MAX_AGE: u32 = 5;
 
-const DEFAULT_POLICY_WARNING: &str = "no configuration: any origin is allowed (allowOrigins \"*\"), with any header (allowHeaders \"*\"), by GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS and TRACE (allowMethods), without credentials (allowCredentials false), exposing none (exposeHeaders []), for 5 s (maxAge 5); write a policy, or this one as {\"presets\": [\"open\"]}";
+const DEFAULT_POLICY_WARNING: &str = "no configuration: any origin is allowed (allowOrigins \"*\"), with any header (allowHeaders \"*\"), by GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS and TRACE (allowMethods), without credentials (allowCredentials false), exposing every header (exposeHeaders \"*\"), for 5 s (maxAge 5); write a policy, or this one as {\"presets\": [\"open\"]}";
 
 /// The methods that a browser sends as they are or normalises from lower case, and `PATCH`, which it
 /// does not.
@@ -1373,6 +1503,10 @@ mod tests {
             ("-1s", None),
             ("99999999999", None),
             ("999999999999h", None),
+            ("5124095.9h", None),
+            ("18446744073.8s", None),
+            ("18446744073709551615.9ns", None),
+            ("0.99999999999999999999s", Some(0)),
         ] {
             assert_eq!(parse_duration(text).ok(), seconds, "{text}");
         }

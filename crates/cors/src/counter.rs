@@ -11,6 +11,7 @@ pub enum Counter {
     PreflightMismatchHeader,
     PreflightMismatchMethod,
     PreflightRefused,
+    RefusedHost,
     RefusedMalformed,
     RefusedNull,
     RefusedOrigin,
@@ -21,12 +22,13 @@ pub enum Counter {
 }
 
 impl Counter {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::MetadataInvalid,
         Self::PreflightAllowed,
         Self::PreflightMismatchHeader,
         Self::PreflightMismatchMethod,
         Self::PreflightRefused,
+        Self::RefusedHost,
         Self::RefusedMalformed,
         Self::RefusedNull,
         Self::RefusedOrigin,
@@ -43,6 +45,7 @@ impl Counter {
             Self::PreflightMismatchHeader => "preflight_mismatch.header",
             Self::PreflightMismatchMethod => "preflight_mismatch.method",
             Self::PreflightRefused => "preflight_refused",
+            Self::RefusedHost => "refused.host",
             Self::RefusedMalformed => "refused.malformed",
             Self::RefusedNull => "refused.null",
             Self::RefusedOrigin => "refused.origin",
@@ -53,7 +56,8 @@ impl Counter {
         }
     }
 
-    /// The counters of a verdict: its outcome, and the detail of it.
+    /// The counters of a verdict: its outcome, and the detail of it. A refused request without
+    /// `Origin`, which only a foreign host name causes, counts as a refused request too.
     pub fn of(verdict: &Verdict) -> [Option<Self>; 2] {
         let is_preflight = matches!(verdict.request, Request::Preflight { .. });
         match verdict.reason {
@@ -80,6 +84,7 @@ impl Counter {
 
     fn refused(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::Host => Self::RefusedHost,
             Refusal::MalformedHeaders | Refusal::MalformedMethod | Refusal::MalformedOrigin => {
                 Self::RefusedMalformed
             }

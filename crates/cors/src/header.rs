@@ -42,7 +42,8 @@ pub const VARY: &str = "vary";
 pub const X_CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
 
 /// The request headers that tell an upstream of CORS: what `hideCorsFromUpstream` removes.
-pub const CORS_REQUEST_HEADERS: [&str; 9] = [
+/// Not `Sec-Fetch-Storage-Access`, by which a browser asks the upstream for access to its cookies.
+pub const CORS_REQUEST_HEADERS: [&str; 8] = [
     ORIGIN,
     ACCESS_CONTROL_REQUEST_METHOD,
     ACCESS_CONTROL_REQUEST_HEADERS,
@@ -50,7 +51,6 @@ pub const CORS_REQUEST_HEADERS: [&str; 9] = [
     "sec-fetch-dest",
     "sec-fetch-mode",
     SEC_FETCH_SITE,
-    "sec-fetch-storage-access",
     "sec-fetch-user",
 ];
 
@@ -171,6 +171,8 @@ pub fn read_request_header_names<'a>(lines: impl Iterator<Item = &'a [u8]>) -> O
 pub struct Class(u8);
 
 impl Class {
+    /// Of a host name: labels and dots.
+    pub const HOST: Self = Self(8);
     /// Of a label of a host name.
     pub const LABEL: Self = Self(1);
     /// Of a scheme, lower case.
@@ -201,7 +203,10 @@ static CLASSES: [u8; 256] = {
         #[expect(clippy::indexing_slicing, reason = "at compile time")]
         let found = &mut classes[byte as usize];
         if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') {
-            *found |= Class::LABEL.0;
+            *found |= Class::LABEL.0 | Class::HOST.0;
+        }
+        if byte == b'.' {
+            *found |= Class::HOST.0;
         }
         if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.') {
             *found |= Class::SCHEME.0;

@@ -23,6 +23,7 @@
 pub mod browser;
 pub mod config;
 pub mod counter;
+pub mod escape;
 pub mod exchange;
 pub mod field;
 pub mod header;
@@ -31,6 +32,8 @@ pub mod origin;
 pub mod pairs;
 pub mod plugin;
 pub mod policy;
+pub mod regex;
+pub mod remedy;
 pub mod report;
 pub mod request;
 pub mod routes;

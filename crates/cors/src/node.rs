@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::escape::Quoted;
+use crate::remedy;
+
 /// A value of JSON, with objects as lists of pairs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
@@ -23,8 +26,19 @@ impl Node {
     ///
     /// The error is JSON's, with line and column: who writes a `Struct` never sees its bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        serde_json::from_slice(bytes)
-            .or_else(|error| parse_struct(bytes, 0).ok_or_else(|| error.to_string()))
+        Self::parse_json(bytes).or_else(|error| parse_struct(bytes, 0).ok_or(error))
+    }
+
+    /// Reads JSON. Editors of Windows put a byte order mark before it, which
+    /// [parsers may ignore](https://www.rfc-editor.org/rfc/rfc8259#section-8.1).
+    pub fn parse_json(bytes: &[u8]) -> Result<Self, String> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        serde_json::from_slice(bytes).map_err(|error| {
+            format!(
+                "{error}{}",
+                remedy::json(bytes, error.line(), error.column())
+            )
+        })
     }
 
     /// The JSON type, in words.
@@ -58,12 +72,11 @@ impl fmt::Display for Node {
                 f.write_str("{")?;
                 for (index, (key, value)) in pairs.iter().enumerate() {
                     write!(f, "{}", if index > 0 { ", " } else { "" })?;
-                    write_json_string(f, key)?;
-                    write!(f, ": {value}")?;
+                    write!(f, "{}: {value}", Quoted(key))?;
                 }
                 f.write_str("}")
             }
-            Self::String(text) => write_json_string(f, text),
+            Self::String(text) => Quoted(text).fmt(f),
         }
     }
 }
@@ -83,10 +96,6 @@ fn write_number(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
         write!(f, ".{}", digits.trim_end_matches('0'))?;
     }
     Ok(())
-}
-
-fn write_json_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -1,12 +1,14 @@
 //! All that one configuration says: its policies, and which of them governs a request.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
 use crate::config::read_policy;
+use crate::escape::{Quoted, Shown};
 use crate::header::{AUTHORITY, PATH};
-use crate::policy::{Mode, Policy, UnmatchedRequests};
+use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
+use crate::regex::MAX_REGEX_SIZE;
 use crate::report::Problems;
 use crate::request::Headers;
 use crate::routes::{Ambiguous, Reads, Rules, Target};
@@ -17,6 +19,11 @@ use crate::verdict::{Escaped, Refusal, Verdict};
 pub trait Stream: Headers {
     /// The value at a path of attributes, such as `["xds", "route_name"]`.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+
+    /// Seconds since some moment; without a clock it is always that moment.
+    fn seconds(&self) -> u64 {
+        0
+    }
 }
 
 /// A validated configuration.
@@ -28,6 +35,8 @@ pub struct Plugin {
     rules: Rules,
     policies: ByText<Rc<Policy>>,
     route_metadata: Option<RouteMetadata>,
+    /// Whether some policy hides headers of requests; those in route metadata become known as they come.
+    hides: Cell<bool>,
 }
 
 /// What holds for the plugin, not for a policy.
@@ -48,14 +57,17 @@ struct Rule {
 
 impl Plugin {
     pub fn new(settings: Settings, top_level: Option<Rc<Policy>>) -> Self {
-        Self {
+        let plugin = Self {
             settings,
             top_level,
             rule_list: Vec::new(),
             rules: Rules::default(),
             policies: ByText::default(),
             route_metadata: None,
-        }
+            hides: Cell::default(),
+        };
+        plugin.note_hiding(plugin.top_level.as_deref());
+        plugin
     }
 
     pub fn add_rule(&mut self, name: Option<&str>, policy: Rc<Policy>) {
@@ -65,6 +77,7 @@ impl Plugin {
             Some(name) => format!("{place} {}", Escaped(name.as_bytes())),
         };
         let words = words.into();
+        self.note_hiding(Some(&policy));
         self.rule_list.push(Rule { words, policy });
     }
 
@@ -95,12 +108,24 @@ impl Plugin {
                 .any(|policy| policy.mode == Mode::Shadow)
     }
 
+    /// Whether some policy that is known hides headers of requests, so that a further pass of one needs
+    /// them back.
+    pub fn hides(&self) -> bool {
+        self.hides.get()
+    }
+
+    /// Whether such a policy may still come.
+    pub fn may_hide(&self) -> bool {
+        self.hides() || self.route_metadata.is_some()
+    }
+
     /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
     /// the top-level one. The host is asked only for what the configuration looks at.
     pub fn govern(&self, stream: &impl Stream) -> Governed {
         if let Some(metadata) = &self.route_metadata
             && let Some(governed) = metadata.govern(stream, &self.policies, &self.settings)
         {
+            self.note_hiding(governed.policy.as_deref());
             return governed;
         }
         let reads = self.rules.reads();
@@ -118,7 +143,7 @@ impl Plugin {
         };
         match self.rules.find(&target) {
             Ok(rule) => self.governed_by(rule),
-            Err(ambiguous) => self.closed_by(ambiguous),
+            Err(ambiguous) => self.closed_by(&ambiguous, stream),
         }
     }
 
@@ -129,21 +154,28 @@ impl Plugin {
             parts.push(format!("top-level policy with {}", policy.summary()));
         }
         if !self.rule_list.is_empty() {
-            parts.push(format!("{} rules", self.rule_list.len()));
+            parts.push(counted(self.rule_list.len(), "rule", "rules"));
         }
         if !self.policies.is_empty() {
-            parts.push(format!("{} named policies", self.policies.len()));
+            parts.push(counted(
+                self.policies.len(),
+                "named policy",
+                "named policies",
+            ));
         }
         if let Some(metadata) = &self.route_metadata {
-            parts.push(format!(
-                "route metadata \"{}\"",
-                metadata.namespace.escape_debug()
-            ));
+            parts.push(format!("route metadata {}", Quoted(&metadata.namespace)));
         }
         if parts.is_empty() {
             parts.push("no policy".to_owned());
         }
         parts.join(", ")
+    }
+
+    fn note_hiding(&self, policy: Option<&Policy>) {
+        if policy.is_some_and(|policy| policy.hide_cors_from_upstream) {
+            self.hides.set(true);
+        }
     }
 
     fn governed_by(&self, rule: Option<usize>) -> Governed {
@@ -161,21 +193,18 @@ impl Plugin {
         }
     }
 
-    /// Two rules claim the request, each by one reading of its path: no origin is allowed, and what
-    /// either of the two keeps from the upstream is kept from it.
-    fn closed_by(&self, ambiguous: Ambiguous) -> Governed {
-        let as_sent = self.governed_by(ambiguous.as_sent);
-        let as_normalised = self.governed_by(ambiguous.as_normalised);
-        let policies = [&as_sent, &as_normalised].map(|governed| {
-            governed
-                .policy
-                .as_deref()
-                .filter(|policy| policy.mode != Mode::Off)
-        });
-        if policies.iter().all(Option::is_none) {
-            return as_sent;
+    /// Several rules claim the request, each by some reading of its path: no origin is allowed, and
+    /// what one of them keeps from the upstream is kept from it.
+    fn closed_by(&self, ambiguous: &Ambiguous, headers: &impl Headers) -> Governed {
+        let mut policies = Vec::new();
+        for rule in &ambiguous.rules {
+            let policy = self.governed_by(*rule).policy;
+            policies.extend(policy.filter(|policy| policy.mode != Mode::Off));
         }
-        let any = |is: fn(&Policy) -> bool| policies.iter().flatten().any(|policy| is(policy));
+        if policies.is_empty() {
+            return self.governed_by(ambiguous.rules.first().copied().flatten());
+        }
+        let any = |is: fn(&Policy) -> bool| policies.iter().any(|policy| is(policy));
         let closed = Policy {
             mode: if any(|policy| policy.mode == Mode::Enforce) {
                 Mode::Enforce
@@ -189,13 +218,19 @@ impl Plugin {
             } else {
                 UnmatchedRequests::Forward
             },
+            distrusts_authority: any(|policy| policy.distrusts_authority),
             debug: self.settings.debug,
             ..Policy::default()
+        };
+        let refusal = if policies.iter().all(|policy| policy.knows_host(headers)) {
+            Refusal::Path
+        } else {
+            Refusal::Host
         };
         Governed {
             policy: Some(Rc::new(closed)),
             source: Source::Ambiguous,
-            refusal: Some(Refusal::Path),
+            refusal: Some(refusal),
             remark: None,
         }
     }
@@ -242,7 +277,8 @@ impl Governed {
             .as_ref()
             .and_then(|policy| policy.matched_pattern(verdict));
         match pattern {
-            Some(pattern) => format!("{verdict} ({pattern}; {})", self.source),
+            // A regular expression in verbose mode may hold line ends.
+            Some(pattern) => format!("{verdict} ({}; {})", Shown(&pattern), self.source),
             None => format!("{verdict} ({})", self.source),
         }
     }
@@ -251,7 +287,7 @@ impl Governed {
 /// Where the policy of a request comes from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Source {
-    /// Two rules, by two readings of the path.
+    /// Several rules, by different readings of the path.
     Ambiguous,
     RouteMetadata,
     Rule {
@@ -297,14 +333,33 @@ struct RouteMetadata {
     cache: RefCell<Cache>,
 }
 
+/// The texts that were looked up last, and what each of them says.
 #[derive(Debug, Default)]
 struct Cache {
-    /// `None` for a text that is bad, or brings too many regular expressions.
-    policies: ByText<Option<Rc<Policy>>>,
-    /// How many regular expressions they have, which cost more memory than their texts.
-    regexes: usize,
+    kept: ByText<Kept>,
+    /// The size of their regular expressions, which cost more memory than their texts.
+    regex_size: usize,
+    lookups: u64,
+    /// How many texts may still be forgotten in this minute, for those that come.
+    ration: usize,
+    minute: Option<u64>,
     full_is_logged: bool,
     long_is_logged: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    policy: Result<Rc<Policy>, Fault>,
+    /// The look-up that met it last.
+    used: Cell<u64>,
+}
+
+/// Why a text is no policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fault {
+    Invalid,
+    /// The regular expressions of those in use leave no room for its own.
+    NoRoom,
 }
 
 impl RouteMetadata {
@@ -333,7 +388,7 @@ impl RouteMetadata {
         }
         // Nothing below borrows it again.
         let mut cache = self.cache.try_borrow_mut().ok()?;
-        let (policy, remark) = cache.policy(&text, settings);
+        let (policy, remark) = cache.policy(&text, settings, || stream.seconds());
         let closed = || {
             Rc::new(Policy {
                 debug: settings.debug,
@@ -355,11 +410,19 @@ impl Cache {
         &mut self,
         text: &[u8],
         settings: &Settings,
+        seconds: impl Fn() -> u64,
     ) -> (Option<Rc<Policy>>, Option<MetadataRemark>) {
-        if let Some(policy) = self.policies.get(text) {
-            let remark = policy.is_none().then_some(MetadataRemark::Invalid(None));
-            return (policy.clone(), remark);
-        }
+        self.lookups += 1;
+        let known = self.kept.get(text).map(|kept| {
+            kept.used.set(self.lookups);
+            kept.policy.clone()
+        });
+        let is_known = match known {
+            Some(Ok(policy)) => return (Some(policy), None),
+            Some(Err(Fault::NoRoom)) if self.may_forget(&seconds) => true,
+            Some(Err(_)) => return (None, Some(MetadataRemark::Invalid(None))),
+            None => false,
+        };
         let refuse_once = |is_logged: &mut bool, log: String| {
             let log = (!std::mem::replace(is_logged, true)).then_some(log);
             (None, Some(MetadataRemark::Invalid(log)))
@@ -371,42 +434,101 @@ impl Cache {
             );
             return refuse_once(&mut self.long_is_logged, log);
         }
-        if self.policies.len() >= MAX_TEXTS {
+        if !is_known && self.kept.len() >= MAX_TEXTS && !self.forget(|_| true, &seconds) {
             let log = format!(
-                "over {MAX_TEXTS} different policies in route metadata: the routes of any further one allow no origin; name policies instead"
+                "over {MAX_TEXTS} different policies in route metadata are in use: the routes of any further one allow no origin; name policies instead"
             );
             return refuse_once(&mut self.full_is_logged, log);
         }
-        let (policy, remark) = self.read(text, settings);
-        let policy = policy.map(Rc::new);
-        self.policies.get_or_insert(text, policy.clone());
-        (policy, remark)
+        let (policy, remark) = self.read(text, settings, &seconds);
+        let used = Cell::new(self.lookups);
+        let kept = Kept {
+            policy: policy.clone(),
+            used: used.clone(),
+        };
+        let unread = Kept {
+            policy: Err(Fault::Invalid),
+            used,
+        };
+        *self.kept.get_or_insert(text, unread) = kept;
+        let remark = match remark {
+            // That was logged when it came.
+            Some(MetadataRemark::Invalid(_)) if is_known => Some(MetadataRemark::Invalid(None)),
+            remark => remark,
+        };
+        (policy.ok(), remark)
     }
 
     fn read(
         &mut self,
         text: &[u8],
         settings: &Settings,
-    ) -> (Option<Policy>, Option<MetadataRemark>) {
+        seconds: &impl Fn() -> u64,
+    ) -> (Result<Rc<Policy>, Fault>, Option<MetadataRemark>) {
         let (policy, report) = read_policy(text, settings);
         let Some(policy) = policy else {
             let log = format!(
                 "a policy in route metadata is wrong, its routes allow no origin: {}",
                 join(&report.errors)
             );
-            return (None, Some(MetadataRemark::Invalid(Some(log))));
-        };
-        let regexes = policy.origins.regex_count();
-        if self.regexes + regexes > MAX_REGEXES {
-            let log = format!(
-                "over {MAX_REGEXES} regular expressions in route metadata with those of this policy: its routes allow no origin; name policies instead"
+            return (
+                Err(Fault::Invalid),
+                Some(MetadataRemark::Invalid(Some(log))),
             );
-            return (None, Some(MetadataRemark::Invalid(Some(log))));
+        };
+        let regex_size = policy.origins.regex_size();
+        while self.regex_size + regex_size > MAX_REGEX_SIZE {
+            if !self.forget(|kept| kept.regex_size() > 0, seconds) {
+                let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
+                return (Err(Fault::NoRoom), Some(MetadataRemark::Invalid(Some(log))));
+            }
         }
-        self.regexes += regexes;
+        self.regex_size += regex_size;
         let warned = (!report.warnings.is_empty())
             .then(|| format!("a policy in route metadata: {}", join(&report.warnings)));
-        (Some(policy), warned.map(MetadataRemark::Warned))
+        (Ok(Rc::new(policy)), warned.map(MetadataRemark::Warned))
+    }
+
+    /// Forgets the text of this kind that was used longest ago, as that of an update long gone is.
+    /// `false` if none may go: of more texts than are kept, all in use, each would push out another.
+    fn forget(&mut self, is: impl Fn(&Kept) -> bool, seconds: &impl Fn() -> u64) -> bool {
+        let oldest = self
+            .kept
+            .values()
+            .enumerate()
+            .filter(|(_, kept)| is(kept))
+            .map(|(place, kept)| (kept.used.get(), place))
+            .min();
+        let Some((_, place)) = oldest else {
+            return false;
+        };
+        if !self.may_forget(seconds) {
+            return false;
+        }
+        self.ration -= 1;
+        let forgotten = self.kept.swap_remove(place);
+        self.regex_size -= forgotten.map_or(0, |kept| kept.regex_size());
+        true
+    }
+
+    /// Whether the ration of this minute has something left. The clock is read where it has not.
+    fn may_forget(&mut self, seconds: &impl Fn() -> u64) -> bool {
+        if self.ration == 0 {
+            let minute = Some(seconds() / 60);
+            if self.minute != minute {
+                self.minute = minute;
+                self.ration = MAX_TEXTS;
+            }
+        }
+        self.ration > 0
+    }
+}
+
+impl Kept {
+    fn regex_size(&self) -> usize {
+        self.policy
+            .as_ref()
+            .map_or(0, |policy| policy.origins.regex_size())
     }
 }
 
@@ -415,6 +537,5 @@ fn join(problems: &Problems) -> String {
     texts.join("; ")
 }
 
-const MAX_REGEXES: usize = 1_000;
 const MAX_TEXT: usize = 16 * 1024;
 const MAX_TEXTS: usize = 1_024;

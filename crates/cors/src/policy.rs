@@ -14,12 +14,15 @@ use crate::header::{
 use crate::origin::{Origin, OriginSet, split_port};
 use crate::pairs::{self, Gap, Line};
 use crate::request::{Headers, HeadersMut, Request, is_options};
+use crate::routes::Hosts;
 use crate::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Reply, Verdict};
 
 /// A validated policy. The default grants nothing.
 #[derive(Debug, Default)]
 pub struct Policy {
     pub mode: Mode,
+    /// `None` where any host name will do.
+    pub(crate) hosts: Option<Hosts>,
     pub(crate) origins: OriginSet,
     pub(crate) methods: Methods,
     pub(crate) headers: RequestHeaders,
@@ -31,12 +34,16 @@ pub struct Policy {
     pub(crate) preflight_status: PreflightStatus,
     pub(crate) unmatched_preflights: UnmatchedPreflights,
     pub(crate) unmatched_requests: UnmatchedRequests,
+    /// `:authority` does not tell the service's own origin: DNS rebinding brings any name.
+    pub(crate) distrusts_authority: bool,
     pub(crate) upstream_cors: UpstreamCors,
     pub(crate) hide_cors_from_upstream: bool,
     /// The value of `Allow` in the answer to a plain `OPTIONS`, under `autoOptions`.
     pub(crate) allow: Option<String>,
     /// Read what only an explanation needs, and give the reason in a refusal's body.
     pub(crate) debug: bool,
+    /// What the answer to an allowed preflight varies on. [`Policy::make_ready`] writes it.
+    pub(crate) preflight_vary: String,
     /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
     /// for the private network has another. [`Policy::make_ready`] writes it.
     pub(crate) ready: Option<Gap>,
@@ -140,6 +147,29 @@ pub(crate) enum UpstreamCors {
 impl Policy {
     /// Writes what no request changes. To be called when all else is set.
     pub(crate) fn make_ready(&mut self) {
+        self.preflight_vary.clear();
+        for (varies, name) in [
+            (self.varies(), "Origin"),
+            (
+                matches!(self.methods, Methods::Any),
+                "Access-Control-Request-Method",
+            ),
+            (
+                matches!(self.headers, RequestHeaders::Any),
+                "Access-Control-Request-Headers",
+            ),
+            (
+                self.private_network,
+                "Access-Control-Request-Private-Network",
+            ),
+        ] {
+            if varies {
+                if !self.preflight_vary.is_empty() {
+                    self.preflight_vary.push_str(", ");
+                }
+                self.preflight_vary.push_str(name);
+            }
+        }
         self.ready = match (&self.methods, &self.headers) {
             (Methods::Listed(_), RequestHeaders::Listed(_)) => {
                 let [(name, _), others @ ..] = self.preflight_lines(b"", b"", None);
@@ -151,6 +181,9 @@ impl Policy {
 
     /// Judges a request by its headers, reading no more of them than the policy needs.
     pub fn judge(&self, headers: &impl Headers) -> Verdict {
+        if !self.knows_host(headers) {
+            return self.refuse(Refusal::Host, headers);
+        }
         let request = Request::read(headers);
         let Some(origin) = request.origin() else {
             return self.not_cors(headers);
@@ -175,42 +208,49 @@ impl Policy {
         }
     }
 
-    /// Refuses a request for a reason that lies outside the policy.
+    /// Whether the request is for a host name of the service, as far as the policy says.
+    pub fn knows_host(&self, headers: &impl Headers) -> bool {
+        match &self.hosts {
+            None => true,
+            Some(hosts) => hosts.hold(headers.value(AUTHORITY)),
+        }
+    }
+
+    /// Refuses a request before its origin is looked at.
     pub fn refuse(&self, refusal: Refusal, headers: &impl Headers) -> Verdict {
         match Request::read(headers) {
-            Request::NotCors => self.not_cors(headers),
+            Request::NotCors if refusal != Refusal::Host => self.not_cors(headers),
             request => self.unmatched(request, refusal, headers),
         }
     }
 
     /// The reply, if the filter answers itself; otherwise the request goes on.
-    pub fn reply<'a>(&'a self, verdict: &'a Verdict) -> Option<Reply<'a>> {
+    pub fn reply(&self, verdict: &Verdict) -> Option<Reply> {
         match (&verdict.request, verdict.reason) {
+            (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, self.vary())),
             (Request::Preflight { origin, method }, Reason::Allowed) => {
                 Some(self.preflight_reply(origin, method, verdict.answer.as_deref()))
             }
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
                 match self.unmatched_preflights {
-                    _ if refusal.is_malformed_preflight() => Some(self.preflight_refusal(verdict)),
+                    _ if refusal.is_malformed_preflight() => {
+                        Some(self.preflight_refusal(verdict, self.malformed_vary()))
+                    }
                     UnmatchedPreflights::Forward => None,
                     UnmatchedPreflights::Ignore => Some(Reply {
                         status: self.preflight_status as u16,
-                        headers: self.vary_alone(),
+                        headers: pairs::serialize(&[self.vary()]),
                         body: String::new(),
                     }),
-                    UnmatchedPreflights::Reject => Some(self.preflight_refusal(verdict)),
+                    UnmatchedPreflights::Reject => {
+                        Some(self.preflight_refusal(verdict, self.vary()))
+                    }
                 }
             }
             (Request::Actual { .. }, Reason::Refused(_))
                 if self.unmatched_requests == UnmatchedRequests::Reject =>
             {
-                // Content delivery networks cache a 403 that does not forbid it.
-                let no_store = (CACHE_CONTROL, &b"no-store"[..]);
-                Some(Reply {
-                    status: 403,
-                    headers: Cow::Owned(pairs::serialize(&[self.vary(), no_store])),
-                    body: String::new(),
-                })
+                Some(refusal_reply(403, self.vary()))
             }
             _ if verdict.is_plain_options => {
                 let allow = self.allow.as_deref()?;
@@ -224,7 +264,7 @@ impl Policy {
                 let lines = [allow, origin, credentials, exposed, self.vary()];
                 Some(Reply {
                     status: 204,
-                    headers: Cow::Owned(pairs::serialize(&lines)),
+                    headers: pairs::serialize(&lines),
                     body: String::new(),
                 })
             }
@@ -232,10 +272,15 @@ impl Policy {
         }
     }
 
+    /// Whether the request goes on without the headers of CORS. Only where the origin is allowed: an
+    /// upstream takes a missing `Origin` for its own site's.
+    pub fn hides(&self, verdict: &Verdict) -> bool {
+        self.hide_cors_from_upstream && verdict.reason == Reason::Allowed
+    }
+
     /// Changes the request that goes on to the upstream.
     pub fn amend_request(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
-        // Only where the origin is allowed: an upstream takes a missing Origin for its own site's.
-        if self.hide_cors_from_upstream && verdict.reason == Reason::Allowed {
+        if self.hides(verdict) {
             for name in CORS_REQUEST_HEADERS {
                 headers.remove(name);
             }
@@ -268,6 +313,23 @@ impl Policy {
         }
     }
 
+    /// Drops from a verdict what no response needs: a refused `Origin` can have 60 KB, and a stream can
+    /// last for hours.
+    pub fn trim(&self, verdict: &mut Verdict) {
+        verdict.answer = None;
+        if verdict.reason == Reason::Allowed && !self.is_open() {
+            return;
+        }
+        match &mut verdict.request {
+            Request::NotCors => {}
+            Request::Actual { origin } => *origin = Box::default(),
+            Request::Preflight { origin, method } => {
+                *origin = Box::default();
+                *method = Box::default();
+            }
+        }
+    }
+
     /// The pattern that allowed the request, as written in the configuration.
     pub fn matched_pattern(&self, verdict: &Verdict) -> Option<String> {
         let origin = verdict
@@ -291,8 +353,9 @@ impl Policy {
     pub fn summary(&self) -> String {
         let regexes = self.origins.regex_count();
         format!(
-            "{} origins, {regexes} regular expressions, credentials {}, mode {}",
-            self.origins.len() - regexes,
+            "{}, {}, credentials {}, mode {}",
+            counted(self.origins.len() - regexes, "origin", "origins"),
+            counted(regexes, "regular expression", "regular expressions"),
             self.credentials,
             match self.mode {
                 Mode::Enforce => "enforce",
@@ -308,8 +371,9 @@ impl Policy {
 
     fn unmatched(&self, request: Request, refusal: Refusal, headers: &impl Headers) -> Verdict {
         let may_be_same_origin = self.unmatched_requests == UnmatchedRequests::Reject
+            && refusal != Refusal::Host
             && matches!(request, Request::Actual { .. });
-        let reason = if may_be_same_origin && is_same_origin(&request, headers) {
+        let reason = if may_be_same_origin && self.is_same_origin(&request, headers) {
             Reason::SameOrigin(refusal)
         } else {
             Reason::Refused(refusal)
@@ -350,8 +414,14 @@ impl Policy {
                 .iter()
                 .filter(|(name, _)| name == ACCESS_CONTROL_REQUEST_HEADERS.as_bytes())
                 .map(|(_, value)| value.as_slice());
-            answer.asked_headers =
-                read_request_header_names(lines).ok_or(Refusal::MalformedHeaders)?;
+            answer.asked_headers = match read_request_header_names(lines) {
+                Some(names) => names,
+                None if matches!(self.headers, RequestHeaders::Any) => {
+                    return Err(Refusal::MalformedHeaders);
+                }
+                // Under `debug` alone, which changes no verdict.
+                None => Vec::new(),
+            };
         }
         answer.private_network = self.private_network
             && headers
@@ -367,7 +437,9 @@ impl Policy {
     fn allows_method(&self, method: &[u8]) -> bool {
         match &self.methods {
             // With credentials no header says "*", which without them means any.
-            Methods::Any => !(self.credentials && method == b"*"),
+            Methods::Any => {
+                method.len() <= MAX_ECHOED_METHOD && !(self.credentials && method == b"*")
+            }
             Methods::Listed(list) => list.names.iter().any(|name| name.as_bytes() == method),
         }
     }
@@ -393,12 +465,12 @@ impl Policy {
             .map(|name| Blocked::Header(name.to_vec()))
     }
 
-    fn preflight_reply<'a>(
-        &'a self,
-        origin: &'a [u8],
-        method: &'a [u8],
-        answer: Option<&'a PreflightAnswer>,
-    ) -> Reply<'a> {
+    fn preflight_reply(
+        &self,
+        origin: &[u8],
+        method: &[u8],
+        answer: Option<&PreflightAnswer>,
+    ) -> Reply {
         let headers = match &self.ready {
             Some(ready) if !answer.is_some_and(|answer| answer.private_network) => {
                 ready.fill(self.allow_origin(origin))
@@ -407,7 +479,7 @@ impl Policy {
         };
         Reply {
             status: self.preflight_status as u16,
-            headers: Cow::Owned(headers),
+            headers,
             body: String::new(),
         }
     }
@@ -442,25 +514,24 @@ impl Policy {
             (ACCESS_CONTROL_ALLOW_HEADERS, headers),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
             (ACCESS_CONTROL_MAX_AGE, self.max_age.as_bytes()),
-            (VARY, self.preflight_vary().as_bytes()),
+            (VARY, self.preflight_vary.as_bytes()),
         ]
     }
 
-    fn preflight_refusal(&self, verdict: &Verdict) -> Reply<'_> {
-        let (headers, body) = if self.debug {
-            let lines: [Line; 3] = [
-                self.vary(),
-                (CONTENT_TYPE, b"text/plain"),
-                (X_CONTENT_TYPE_OPTIONS, b"nosniff"),
-            ];
-            (Cow::Owned(pairs::serialize(&lines)), format!("{verdict}\n"))
-        } else {
-            (self.vary_alone(), String::new())
-        };
+    fn preflight_refusal(&self, verdict: &Verdict, vary: Line) -> Reply {
+        if !self.debug {
+            return refusal_reply(403, vary);
+        }
+        let lines = [
+            vary,
+            NO_STORE,
+            (CONTENT_TYPE, b"text/plain"),
+            (X_CONTENT_TYPE_OPTIONS, b"nosniff"),
+        ];
         Reply {
             status: 403,
-            headers,
-            body,
+            headers: pairs::serialize(&lines),
+            body: format!("{verdict}\n"),
         }
     }
 
@@ -511,31 +582,62 @@ impl Policy {
         (VARY, if self.varies() { b"Origin" } else { b"" })
     }
 
-    /// The header map of a reply that has no other header.
-    fn vary_alone(&self) -> Cow<'static, [u8]> {
-        Cow::Borrowed(if self.varies() {
-            pairs::VARY_ON_ORIGIN
+    /// What the refusal of a malformed preflight varies on.
+    fn malformed_vary(&self) -> Line<'static> {
+        let names: &[u8] = if self.varies() {
+            b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
         } else {
-            pairs::NONE
-        })
+            b"Access-Control-Request-Method, Access-Control-Request-Headers"
+        };
+        (VARY, names)
     }
 
-    fn preflight_vary(&self) -> &'static str {
-        let any_method = matches!(self.methods, Methods::Any);
-        let any_header = matches!(self.headers, RequestHeaders::Any);
-        match (self.varies(), any_method, any_header) {
-            (false, false, false) => "",
-            (false, false, true) => "Access-Control-Request-Headers",
-            (false, true, false) => "Access-Control-Request-Method",
-            (false, true, true) => "Access-Control-Request-Method, Access-Control-Request-Headers",
-            (true, false, false) => "Origin",
-            (true, false, true) => "Origin, Access-Control-Request-Headers",
-            (true, true, false) => "Origin, Access-Control-Request-Method",
-            (true, true, true) => {
-                "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-            }
+    /// Whether the request comes from the very site it goes to, as the browser says, or, where it does
+    /// not say, as far as host and port tell: TLS may end before this proxy, so the origin's scheme is
+    /// not compared.
+    fn is_same_origin(&self, request: &Request, headers: &impl Headers) -> bool {
+        if let Some(site) = headers.value(SEC_FETCH_SITE) {
+            // A browser sends one line; only the first of several is shown.
+            return site == b"same-origin"
+                && headers
+                    .pairs()
+                    .iter()
+                    .filter(|(name, _)| name == SEC_FETCH_SITE.as_bytes())
+                    .count()
+                    == 1;
         }
+        if self.distrusts_authority {
+            return false;
+        }
+        let (Some(Origin::Tuple(origin)), Some(authority)) = (
+            request.origin().and_then(Origin::parse),
+            headers.value(AUTHORITY),
+        ) else {
+            return false;
+        };
+        let Ok(authority) = std::str::from_utf8(&authority) else {
+            return false;
+        };
+        let (host, port) = split_port(authority);
+        let port = port.map(str::as_bytes);
+        matches!(origin.scheme(), b"http" | b"https")
+            && host.as_bytes().eq_ignore_ascii_case(origin.host())
+            && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
     }
+}
+
+/// A refusal that no cache keeps: content delivery networks store a 403 that does not forbid it.
+fn refusal_reply(status: u16, vary: Line) -> Reply {
+    Reply {
+        status,
+        headers: pairs::serialize(&[vary, NO_STORE]),
+        body: String::new(),
+    }
+}
+
+/// So many of them, in words.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// The value of a header that is there if something is true.
@@ -581,37 +683,19 @@ fn has_one_grant(headers: &impl Headers) -> bool {
 fn exposable_names(headers: &impl Headers) -> Vec<u8> {
     let pairs = headers.pairs();
     let mut names: Vec<&str> = Vec::new();
+    let mut left = MAX_EXPANDED_BYTES;
     for (name, _) in &pairs {
         if let Ok(name) = std::str::from_utf8(name)
             && names.len() < MAX_EXPANDED_NAMES
             && is_exposable(name)
             && !names.contains(&name)
+            && let Some(rest) = left.checked_sub(name.len() + 2)
         {
+            left = rest;
             names.push(name);
         }
     }
     names.join(", ").into_bytes()
-}
-
-/// Whether the request comes from the very site it goes to, as the browser says, or, where it does
-/// not say, as far as host and port tell: TLS may end before this proxy, so schemes are not compared.
-fn is_same_origin(request: &Request, headers: &impl Headers) -> bool {
-    if let Some(site) = headers.value(SEC_FETCH_SITE) {
-        return site == b"same-origin" || site == b"none";
-    }
-    let (Some(Origin::Tuple(origin)), Some(authority)) = (
-        request.origin().and_then(Origin::parse),
-        headers.value(AUTHORITY),
-    ) else {
-        return false;
-    };
-    let Ok(authority) = std::str::from_utf8(&authority) else {
-        return false;
-    };
-    let (host, port) = split_port(authority);
-    let port = port.map(str::as_bytes);
-    host.as_bytes().eq_ignore_ascii_case(origin.host())
-        && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
 }
 
 /// The headers that every granted response may carry.
@@ -629,6 +713,11 @@ static PREFLIGHT_HEADERS: &[&str] = &[
     ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
 ];
 
+const NO_STORE: Line = (CACHE_CONTROL, b"no-store");
+
+/// Most methods have ten letters at most; proxies in front take a header of 4 to 8 KiB.
+const MAX_ECHOED_METHOD: usize = 64;
+const MAX_EXPANDED_BYTES: usize = 4 * 1024;
 const MAX_EXPANDED_NAMES: usize = 64;
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// One remark: where, on what value, and what to write instead.
+use crate::escape::{PathKey, Shown};
+
+/// One remark: where, on what value, and what to write instead. No character of it commands a
+/// terminal or ends a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
     /// The path into the configuration, as in `rules[0].policy.allowOrigins[2]`; empty for the whole.
@@ -94,9 +97,19 @@ impl Report {
 /// Behind trait objects: one copy of this, whatever is displayed, keeps the module small.
 fn problem(path: &dyn fmt::Display, value: &str, text: &dyn fmt::Display) -> Problem {
     Problem {
-        path: path.to_string(),
-        value: cut(value),
-        text: text.to_string(),
+        path: Shown(&path.to_string()).to_string(),
+        value: Shown(&cut(value)).to_string(),
+        text: Shown(&text.to_string()).to_string(),
+    }
+}
+
+/// The path of a field of the object at a path.
+pub fn join(path: &str, key: &str) -> String {
+    let key = cut(&PathKey(key).to_string());
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
     }
 }
 

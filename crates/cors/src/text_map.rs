@@ -26,6 +26,17 @@ impl TextMap {
         &mut entry.into_mut().1
     }
 
+    /// Gives the number of one text to another; the text that had it is removed.
+    fn move_number(&mut self, from: u64, to: u64) {
+        self.0.retain(|(_, number)| {
+            let stays = *number != to;
+            if *number == from {
+                *number = to;
+            }
+            stays
+        });
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.0.iter().map(|(text, number)| (&**text, *number))
     }
@@ -57,6 +68,16 @@ impl<T> ByText<T> {
             reason = "every text has a place that was pushed"
         )]
         &mut self.values[place]
+    }
+
+    /// Removes the value at a place with its text; the last value takes that place.
+    pub fn swap_remove(&mut self, place: usize) -> Option<T> {
+        let last = self.values.len().checked_sub(1)?;
+        if place > last {
+            return None;
+        }
+        self.places.move_number(last as u64, place as u64);
+        Some(self.values.swap_remove(place))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -160,6 +181,23 @@ mod tests {
         assert_eq!(found, [Some(&'d'), Some(&'b'), None]);
         assert_eq!((map.len(), map.values().count()), (2, 2));
         assert!(map.texts().any(|text| text == b"b"));
+    }
+
+    #[test]
+    fn a_removed_text_leaves_its_place_to_the_last() {
+        let mut map = ByText::default();
+        for text in [b"a", b"b", b"c"] {
+            map.get_or_insert(text, text);
+        }
+        assert_eq!(map.swap_remove(0), Some(b"a"));
+        assert_eq!(map.swap_remove(2), None);
+        for (text, value) in [(b"a", None), (b"b", Some(&b"b")), (b"c", Some(&b"c"))] {
+            assert_eq!(map.get(text), value);
+        }
+        assert_eq!(map.swap_remove(1), Some(b"b"), "the last itself");
+        assert_eq!((map.len(), map.texts().count()), (1, 1));
+        assert_eq!(*map.get_or_insert(b"a", b"d"), b"d");
+        assert_eq!(map.get(b"c"), Some(&b"c"));
     }
 
     #[test]

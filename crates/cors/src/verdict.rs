@@ -1,6 +1,5 @@
 //! What was decided about one request, why, and the reply where the filter gives one itself.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use crate::origin::Mismatch;
@@ -49,6 +48,7 @@ pub enum Reason {
 /// Why a request is refused. The text holds no configured value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
+    Host,
     MalformedHeaders,
     MalformedMethod,
     MalformedOrigin,
@@ -61,6 +61,7 @@ impl Refusal {
     /// The word for counters, access logs and tables.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Host => "host",
             Self::MalformedHeaders | Self::MalformedMethod | Self::MalformedOrigin => "malformed",
             Self::Null => "null",
             Self::Origin => "origin",
@@ -87,6 +88,7 @@ impl From<Mismatch> for Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Host => "host: the service does not go by this name",
             Self::MalformedHeaders => {
                 "malformed: access-control-request-headers is not a list of header names"
             }
@@ -109,10 +111,10 @@ pub enum Blocked {
 
 /// A whole response that the filter gives itself.
 #[derive(Debug)]
-pub struct Reply<'a> {
+pub struct Reply {
     pub status: u16,
     /// A whole header map, in the form of the ABI; see [`crate::pairs`].
-    pub headers: Cow<'a, [u8]>,
+    pub headers: Vec<u8>,
     pub body: String,
 }
 
@@ -121,7 +123,7 @@ pub struct Reply<'a> {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.request {
-            Request::NotCors => return f.write_str("request without Origin: not a CORS request"),
+            Request::NotCors => f.write_str("request without Origin")?,
             Request::Actual { origin } => write!(f, "request from {}", Escaped(origin))?,
             Request::Preflight { origin, method } => {
                 write!(
@@ -134,7 +136,7 @@ impl fmt::Display for Verdict {
         }
         match self.reason {
             Reason::Allowed => f.write_str(" allowed")?,
-            Reason::NotCors => {}
+            Reason::NotCors => f.write_str(": not a CORS request")?,
             Reason::Refused(refusal) => write!(f, " refused: {refusal}")?,
             Reason::SameOrigin(_) => f.write_str(" passed: it is of the same origin")?,
         }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use std::process::ExitCode;
 
 use cors::browser::Url;
+use cors::escape::Shown;
 use cors::exchange::{Exchange, Incoming, Response, exchange};
 use cors::plugin::Plugin;
 use cors::verdict::Reason;
@@ -151,7 +152,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let cases = match tested {
         Ok(cases) => cases,
         Err(text) => {
-            eprintln!("corsctl: {text}");
+            super::print_error(&text);
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -195,7 +196,12 @@ fn test_all(plugin: &Plugin, file: &str) -> Result<Vec<Tested>, String> {
                 })
                 .and_then(|case| Ok((case.differences(plugin)?, case.name)))
                 .map_err(|error| {
-                    format!("{}case {}: {error}", at(&source.name, line), index + 1)
+                    format!(
+                        "{}case {}: {}",
+                        at(&source.name, line),
+                        index + 1,
+                        Shown(&error)
+                    )
                 })?;
             let (differences, name) = differences;
             Ok(Tested {
@@ -360,9 +366,10 @@ impl Outcome {
             } else {
                 color("wrong:", 31)
             };
-            let _ = writeln!(text, "{}{word} {}", at(file, case.line), case.name);
+            let name = Shown(&case.name);
+            let _ = writeln!(text, "{}{word} {name}", at(file, case.line));
             for difference in &case.differences {
-                let _ = writeln!(text, "  {difference}");
+                let _ = writeln!(text, "  {}", Shown(difference));
             }
         }
         let wrong = self.cases.iter().filter(|case| !case.good).count();

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use cors::config;
+use cors::escape::Shown;
 use cors::field::{POLICY_FIELDS, find};
 use cors::node::Node;
 use cors::origin::OriginPattern;
 use cors::plugin::Plugin;
-use cors::report::{Report, cut};
+use cors::report::{Report, cut, join};
 use serde::Serialize;
 
-use super::document::{InputError, Source};
+use super::document::{InputError, Source, without_position};
 use super::envoy::{self, Facts, Metadata};
 use super::find::{Configuration, Content, Found, HIGRESS, NOT_CHECKED};
 use super::regexes::{self, Work};
@@ -125,7 +126,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
                     {
                         super::print(&format!("{}\n", remark.show(&file.file, place)));
                     }
-                    eprintln!("corsctl: {}{}", at(&file.file, remark.line), remark.text);
+                    super::print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
                 } else {
                     super::print(&file.text());
                 }
@@ -195,7 +196,12 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         _ => None,
     };
     if let Some(root) = root {
-        let mut own = Own::default();
+        let warnings = remarks.iter();
+        let warnings = warnings.filter(|remark| remark.severity == Severity::Warning);
+        let mut own = Own {
+            warned: warnings.map(|remark| remark.path.clone()).collect(),
+            ..Own::default()
+        };
         each_policy(root.node, "", &mut |path, policy| {
             own.find_public_suffixes(path, policy);
             own.judge_regexes(path, policy, work);
@@ -231,16 +237,12 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
 /// A text that is not JSON names a line of its own; that of the file is known if the text is in literal
 /// style.
 fn move_to_its_line(remark: &mut Remark, text: &Value) {
-    let Some((words, position)) = remark.text.rsplit_once(" at line ") else {
+    let Some((words, line)) = without_position(&remark.text) else {
         return;
     };
-    let line = position
-        .split(' ')
-        .next()
-        .and_then(|line| line.parse().ok());
-    if let Some(line) = line.and_then(|line| text.lines.of_literal(line)) {
+    if let Some(line) = text.lines.of_literal(line) {
         remark.line = Some(line);
-        remark.text = words.to_owned();
+        remark.text = words;
     }
 }
 
@@ -248,6 +250,8 @@ fn move_to_its_line(remark: &mut Remark, text: &Value) {
 #[derive(Default)]
 struct Own {
     remarks: Vec<Remark>,
+    /// The paths about which the plugin warns.
+    warned: HashSet<String>,
     /// The paths of regular expressions about which there is a remark.
     judged: HashSet<String>,
 }
@@ -274,6 +278,10 @@ impl Own {
                 .text()
                 .and_then(|source| regexes::judge(source, credentials, work));
             for finding in findings.unwrap_or_default() {
+                // The plugin may know what was meant.
+                if finding == regexes::Finding::MatchesNothing && self.warned.contains(&path) {
+                    continue;
+                }
                 let text = finding.text();
                 if finding == regexes::Finding::Undecided {
                     let mut remark = Remark::new(Severity::Note, None, text);
@@ -319,14 +327,13 @@ impl Own {
 
 /// The items of a list of a policy, each with its path.
 fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Value<'v>)> {
-    let dot = if path.is_empty() { "" } else { "." };
     let entries = policy.entries().into_iter();
     let lists =
         entries.filter(|(key, _)| find(POLICY_FIELDS, key).is_some_and(|field| field.name == name));
     lists
         .flat_map(|(key, list)| {
             let items = list.items().into_iter().enumerate();
-            items.map(move |(index, item)| (format!("{path}{dot}{key}[{index}]"), item))
+            items.map(move |(index, item)| (format!("{}[{index}]", join(path, key)), item))
         })
         .collect()
 }
@@ -345,8 +352,7 @@ pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)
             visit(path, &Value::bare(node));
             for (key, node) in pairs {
                 if matches!(node, Node::List(_) | Node::Object(_)) {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    each_policy(node, &format!("{path}{dot}{key}"), visit);
+                    each_policy(node, &join(path, key), visit);
                 }
             }
         }
@@ -464,8 +470,9 @@ impl File {
                 let colon = if place.is_empty() { "" } else { ": " };
                 let at = at(&self.file, checked.line);
                 lines.push(format!(
-                    "{at}{} {place}{colon}{summary}",
-                    color("good:", 32)
+                    "{at}{} {}{colon}{summary}",
+                    color("good:", 32),
+                    Shown(place)
                 ));
             }
         }

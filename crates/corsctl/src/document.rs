@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 
+use cors::escape::{PathKey, Shown};
 use cors::node::Node;
+use cors::remedy;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
@@ -66,13 +68,17 @@ impl Source {
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
             InputError::of(name, Some(line), "is not text in UTF-8")
         })?;
-        Self::parse(name, text.trim_start_matches('\u{feff}'))
+        Self::parse(name, text)
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, InputError> {
         let mut copies = Copies::default();
-        let documents =
-            parse(name, text, &mut copies).map_err(|wrong| wrong.at(name, Some(wrong.line)))?;
+        let documents = parse(name, text, &mut copies).map_err(|mut wrong| {
+            if let Some((line, text)) = other_format(name, text) {
+                wrong = Malformed { line, text };
+            }
+            wrong.at(name, Some(wrong.line))
+        })?;
         let mut source = Self {
             name: name.to_owned(),
             documents: Vec::new(),
@@ -108,7 +114,8 @@ impl Source {
                         let line = value.lines.of_text(wrong.line);
                         let mut error = wrong.at(&self.name, (line > 0).then_some(line));
                         // The line that the text names is one of its own.
-                        let words = error.text.split(" at line ").next().unwrap_or_default();
+                        let words = without_position(&error.text);
+                        let words = words.map_or(error.text.clone(), |(words, _)| words);
                         error.text = format!("{place}: {words}");
                         self.malformed.push(error);
                     }
@@ -133,21 +140,76 @@ impl Source {
 
 /// Reads a text: YAML, or JSON if it looks like JSON and is not named otherwise.
 fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, Malformed> {
+    let text = without_mark(text);
     if !is_json(name, text) {
         return parse_yaml(text, copies).map_err(|error| Malformed::yaml(&error, text));
     }
-    let node = serde_json::from_str(text).map_err(|error| Malformed {
-        line: error.line(),
-        text: format!("is not JSON: {error}"),
-    })?;
-    // Almost all JSON is YAML; where it is not, its lines stay unknown.
-    let lines = parse_yaml(text, &mut Copies::none())
-        .ok()
-        .and_then(|documents| Some(documents.into_iter().next()?.lines));
-    Ok(vec![Document {
-        node,
-        lines: lines.unwrap_or_default(),
-    }])
+    let mut documents = Vec::new();
+    // As jq prints them, values may follow each other.
+    let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
+    let mut start = 0;
+    while let Some(node) = nodes.next() {
+        let node = node.map_err(|error| Malformed {
+            line: error.line(),
+            text: {
+                let remedy = remedy::json(text.as_bytes(), error.line(), error.column());
+                format!("is not JSON: {error}{remedy}")
+            },
+        })?;
+        let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
+        let before = text.get(..start).unwrap_or_default();
+        let before = before.bytes().filter(|byte| *byte == b'\n').count();
+        start = nodes.byte_offset();
+        // Almost all JSON is YAML; where it is not, its lines stay unknown.
+        let lines = parse_yaml(own, &mut Copies::none())
+            .ok()
+            .and_then(|documents| {
+                let mut lines = documents.into_iter().next()?.lines;
+                lines.map(&|line| line + before);
+                Some(lines)
+            });
+        let lines = lines.unwrap_or_default();
+        documents.push(Document { node, lines });
+    }
+    if documents.is_empty() {
+        return Err(Malformed {
+            line: 1,
+            text: "is not JSON: it is empty".to_owned(),
+        });
+    }
+    Ok(documents)
+}
+
+/// What a text that is neither YAML nor JSON is, as far as it shows, and on which line.
+fn other_format(name: &str, text: &str) -> Option<(usize, String)> {
+    let line_of = |is_meant: fn(&str) -> bool| {
+        let mut lines = text.lines().map(str::trim).enumerate();
+        lines.find_map(|(index, line)| is_meant(line).then_some(index + 1))
+    };
+    let is_template = |line: &str| !line.starts_with('#') && line.contains("{{");
+    let is_table = |line: &str| {
+        let inner = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| !inner.is_empty() && !inner.contains([',', '"', '{', ':']))
+    };
+    if let Some(line) = line_of(is_template) {
+        let text =
+            format!("is a template ({{{{ on line {line}): render it first, as with helm template");
+        return Some((line, text));
+    }
+    if name.ends_with(".toml") || text.contains(" = ") && line_of(is_table).is_some() {
+        let text = "is TOML, which is not read: write it as YAML or JSON";
+        return Some((line_of(is_table).unwrap_or(1), text.to_owned()));
+    }
+    let is_program = |line: &str| {
+        ["add_header", "http-response set-header", "header "]
+            .iter()
+            .any(|start| line.starts_with(start) && line.contains("Access-Control-"))
+    };
+    let line = line_of(is_program)?;
+    let text = "sets CORS headers by commands, as in NGINX, HAProxy or Caddy, which is not read: write a policy";
+    Some((line, text.to_owned()))
 }
 
 impl Malformed {
@@ -169,6 +231,14 @@ impl Malformed {
             ..InputError::of(file, line, &self.text)
         }
     }
+}
+
+/// A text without its ` at line 3 column 5`, and that line.
+pub fn without_position(text: &str) -> Option<(String, usize)> {
+    let (words, position) = text.split_once(" at line ")?;
+    let (line, rest) = position.split_once(" column ")?;
+    let rest = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+    Some((format!("{words}{rest}"), line.parse().ok()?))
 }
 
 /// The word at an error that begins with `*` and was not meant as an alias.
@@ -209,7 +279,7 @@ impl Document {
     /// Reads a text that stands at these lines as a document of its own, whose lines are those of the
     /// file; `None` if it is neither JSON nor YAML.
     pub fn embedded(text: &str, at: &Lines) -> Option<Self> {
-        let mut document = parse_yaml(text, &mut Copies::none())
+        let mut document = parse_yaml(without_mark(text), &mut Copies::none())
             .ok()?
             .into_iter()
             .next()?;
@@ -254,7 +324,7 @@ impl Lines {
                     .enumerate()
                     .rev()
                     .find_map(|(index, (key, node))| {
-                        let rest = path.strip_prefix(key.as_str())?;
+                        let rest = path.strip_prefix(&PathKey(key).to_string())?;
                         let is_whole = rest.is_empty() || rest.starts_with(['.', '[']);
                         is_whole.then_some((index, node, rest))
                     })
@@ -302,11 +372,11 @@ impl InputError {
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
+        write!(f, "{}:", Shown(&self.file))?;
         if let Some(line) = self.line {
             write!(f, "{line}:")?;
         }
-        write!(f, " {}", self.text)
+        write!(f, " {}", Shown(&self.text))
     }
 }
 
@@ -323,6 +393,11 @@ fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
         return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
     }
     Ok(bytes)
+}
+
+/// The text without one byte order mark, which the plugin ignores before JSON too.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn is_json(name: &str, text: &str) -> bool {

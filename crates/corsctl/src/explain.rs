@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use cors::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::config;
+use cors::escape::Shown;
 use cors::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use cors::header::{METHOD, ORIGIN, is_token};
 use cors::node::Node;
@@ -98,7 +99,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let (explanation, fetch) = match explanation {
         Ok(explained) => explained,
         Err(text) => {
-            eprintln!("corsctl: {text}");
+            super::print_error(&text);
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -114,11 +115,11 @@ impl Arguments {
         let url = Url::parse(&self.url).ok_or_else(|| {
             format!(
                 "--url {}: is no URL of http or https, as in https://api.example.com/items",
-                self.url
+                Shown(&self.url)
             )
         })?;
         if !is_token(self.method.as_bytes()) {
-            return Err(format!("--method {}: is no method", self.method));
+            return Err(format!("--method {}: is not a method", Shown(&self.method)));
         }
         let headers: Vec<String> = self
             .request_headers
@@ -338,11 +339,11 @@ impl Explanation {
     fn text(&self, fetch: &Fetch) -> String {
         let mut text = String::new();
         for told in &self.exchanges {
-            let _ = writeln!(text, "{} {}", told.method, fetch.url);
+            let _ = writeln!(text, "{} {}", told.method, Shown(&fetch.url.to_string()));
             for (name, value) in &told.request_headers {
-                let _ = writeln!(text, "  {name}: {value}");
+                let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
-            let _ = writeln!(text, "{}", told.verdict);
+            let _ = writeln!(text, "{}", Shown(&told.verdict));
             let by = match told.answered_by {
                 "upstream" => " from the upstream, with",
                 _ => " from the filter, with",
@@ -354,7 +355,7 @@ impl Explanation {
             };
             let _ = writeln!(text, "{}{by}", told.status);
             for (name, value) in &told.headers {
-                let _ = writeln!(text, "  {name}: {value}");
+                let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
             text.push('\n');
         }
@@ -362,11 +363,12 @@ impl Explanation {
             (Some(because), Some("actual")) => {
                 let _ = writeln!(
                     text,
-                    "the browser keeps the response from the script: {because}"
+                    "the browser keeps the response from the script: {}",
+                    Shown(because)
                 );
             }
             (Some(because), _) => {
-                let _ = writeln!(text, "the browser blocks it: {because}");
+                let _ = writeln!(text, "the browser blocks it: {}", Shown(because));
             }
             (None, _) if fetch.is_same_origin() => {
                 text.push_str("the script reads the response: page and URL are of one origin\n");
@@ -383,7 +385,7 @@ impl Explanation {
             }
         }
         if let Some(remedy) = &self.remedy {
-            let _ = writeln!(text, "to allow it: {remedy}");
+            let _ = writeln!(text, "to allow it: {}", Shown(remedy));
         }
         text
     }

@@ -82,7 +82,7 @@ fn main() -> ExitCode {
             let mut command = Cli::command();
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut command, "corsctl", &mut script);
-            print(&String::from_utf8_lossy(&script));
+            let _ = std::io::stdout().lock().write_all(&script);
             ExitCode::SUCCESS
         }
     }
@@ -91,13 +91,20 @@ fn main() -> ExitCode {
 fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(json) => print(&format!("{json}\n")),
-        Err(error) => eprintln!("corsctl: {error}"),
+        Err(error) => print_error(&error.to_string()),
     }
 }
 
 /// Writes to the standard output; whoever reads it may stop before the end, as `head` does.
 fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = std::io::stdout()
+        .lock()
+        .write_all(remark::guard(text).as_bytes());
+}
+
+/// Writes why there is no result to the standard error.
+fn print_error(text: &str) {
+    eprintln!("corsctl: {}", remark::guard(text));
 }
 
 const REFUSED: u8 = 1;

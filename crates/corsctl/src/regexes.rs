@@ -7,7 +7,8 @@
 use std::collections::HashSet;
 
 use cors::node::Node;
-use cors::origin::{Match, OriginRegex, OriginSet};
+use cors::origin::{Match, OriginSet};
+use cors::regex::OriginRegex;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::primitives::StateID;
@@ -95,8 +96,8 @@ pub struct Matcher(OriginSet);
 impl Matcher {
     pub fn new(source: &str) -> Option<Self> {
         let mut origins = OriginSet::default();
-        origins.insert_regex(OriginRegex::parse(source).ok()?);
-        Some(Self(origins))
+        let is_taken = origins.insert_regex(OriginRegex::parse(source).ok()?);
+        is_taken.then_some(Self(origins))
     }
 
     pub fn is_match(&self, origin: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::IsTerminal;
 
+use cors::escape::{Shown, is_unsafe};
 use cors::report::{Problem, Problems, Report};
 use serde::Serialize;
 
@@ -34,7 +35,7 @@ impl Remark {
             line,
             path: String::new(),
             value: String::new(),
-            text: text.to_string(),
+            text: Shown(&text.to_string()).to_string(),
         }
     }
 
@@ -76,18 +77,19 @@ impl Remark {
         let mut text = format!("{}{} ", at(file, self.line), paint(self.severity));
         for part in [place, &self.path] {
             if !part.is_empty() {
-                text.push_str(&format!("{part}: "));
+                text.push_str(&format!("{}: ", Shown(part)));
             }
         }
         if !self.value.is_empty() {
-            text.push_str(&format!("{} ", self.value));
+            text.push_str(&format!("{} ", Shown(&self.value)));
         }
-        text + &self.text
+        text + &Shown(&self.text).to_string()
     }
 }
 
 /// `file:12: `
 pub fn at(file: &str, line: Option<usize>) -> String {
+    let file = Shown(file);
     match line {
         Some(line) => format!("{file}:{line}: "),
         None => format!("{file}: "),
@@ -104,12 +106,41 @@ fn paint(severity: Severity) -> String {
 
 /// The text in a colour, on a terminal whose user has not asked for none.
 pub fn color(text: &str, code: u8) -> String {
-    let wanted = std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-    if wanted {
+    if wants_color() {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     } else {
         text.to_owned()
     }
+}
+
+fn wants_color() -> bool {
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// What is about to be printed, without anything that a terminal or a runner of GitHub's actions obeys:
+/// whatever a caller let through. In JSON it stays the same value.
+pub fn guard(text: &str) -> String {
+    let has_color = wants_color();
+    let mut guarded = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let start = line.trim_start();
+        let (indent, mut rest) = line.split_at(line.len() - start.len());
+        guarded.push_str(indent);
+        // A command is `::name::` at the start of a line, or `##[name]` anywhere.
+        if let Some(command) = rest.strip_prefix("::") {
+            guarded.push_str("\\u003a:");
+            rest = command;
+        }
+        for char in rest.replace("##[", "#\\u0023[").chars() {
+            let is_ours = char == '\n' || char == '\u{1b}' && has_color;
+            if is_unsafe(char) && !is_ours {
+                guarded.push_str(&Shown(char.encode_utf8(&mut [0; 4])).to_string());
+            } else {
+                guarded.push(char);
+            }
+        }
+    }
+    guarded
 }

@@ -1,5 +1,6 @@
 //! One configuration of a file, for the commands that work by one.
 
+use cors::escape::Shown;
 use cors::plugin::Plugin;
 
 use super::check::read;
@@ -37,13 +38,13 @@ pub fn plugin(selection: &Selection) -> Result<Plugin, String> {
             let place = if wanted.is_empty() {
                 String::new()
             } else {
-                format!(" at {wanted}")
+                format!(" at {}", Shown(wanted))
             };
             return Err(format!("{file}holds no configuration of the plugin{place}"));
         }
         several => {
             let places = several.iter();
-            let places = places.map(|configuration| format!("\n  {}", configuration.place));
+            let places = places.map(|place| format!("\n  {}", Shown(&place.place)));
             return Err(format!(
                 "{file}holds several configurations; choose one with --at:{}",
                 places.collect::<String>()

@@ -4,6 +4,7 @@ use std::fmt;
 
 use cors::field::is_comment;
 use cors::node::Node;
+use cors::report::join;
 
 use super::document::{Document, Lines};
 
@@ -13,6 +14,8 @@ pub struct Value<'s> {
     pub node: &'s Node,
     pub lines: &'s Lines,
     path: String,
+    /// The kind that a list of Kubernetes gives its items.
+    kind: Option<&'s str>,
 }
 
 /// Where something stands in a file.
@@ -37,6 +40,7 @@ impl<'s> Value<'s> {
             node: &document.node,
             lines: &document.lines,
             path: String::new(),
+            kind: None,
         }
     }
 
@@ -46,6 +50,7 @@ impl<'s> Value<'s> {
             node,
             lines: &NO_LINES,
             path: String::new(),
+            kind: None,
         }
     }
 
@@ -87,8 +92,23 @@ impl<'s> Value<'s> {
                 node,
                 lines: self.lines.of(index),
                 path: format!("{}[{index}]", self.path),
+                kind: None,
             })
             .collect()
+    }
+
+    /// The items of a list; anything else is the only one, as Protobuf reads a repeated field.
+    pub fn several(&self) -> Vec<Self> {
+        match self.node {
+            Node::List(_) => self.items(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// The same of the field with this name; none if it is absent.
+    pub fn several_of(&self, name: &str) -> Vec<Self> {
+        self.get(name)
+            .map_or_else(Vec::new, |value| value.several())
     }
 
     /// The items of the list with this name; none if it is absent.
@@ -113,6 +133,40 @@ impl<'s> Value<'s> {
         pairs
             .filter_map(|(index, (key, _))| Some((key.as_str(), self.child(index)?)))
             .collect()
+    }
+
+    /// The kind of a resource of Kubernetes: its own, or that of the list in which it stands.
+    pub fn kind(&self) -> Option<&'s str> {
+        self.text_of("kind").or(self.kind)
+    }
+
+    /// The items of a list of Kubernetes, such as a VirtualServiceList; none of anything else.
+    pub fn resources(&self) -> Option<Vec<Self>> {
+        let kind = self.text_of("kind")?.strip_suffix("List")?;
+        let mut items = self.get("items")?.items();
+        if !kind.is_empty() {
+            for item in &mut items {
+                item.kind = Some(kind);
+            }
+        }
+        Some(items)
+    }
+
+    /// The name of a resource of Kubernetes.
+    pub fn resource_name(&self) -> Option<&'s str> {
+        self.at(&["metadata", "name"])?.text()
+    }
+
+    /// The namespace of a resource of Kubernetes.
+    pub fn resource_namespace(&self) -> Option<&'s str> {
+        self.at(&["metadata", "namespace"])?.text()
+    }
+
+    /// Whether this is a resource of a kind, and of a group if it says of which.
+    pub fn is_resource(&self, kind: &str, group: &str) -> bool {
+        let version = self.text_of("apiVersion");
+        let is_of_group = |version: &str| version.split('/').next().is_some_and(|own| own == group);
+        self.kind() == Some(kind) && version.is_none_or(is_of_group)
     }
 
     /// The text, if it is one.
@@ -154,11 +208,11 @@ impl<'s> Value<'s> {
 
     fn child(&self, index: usize) -> Option<Self> {
         let (key, node) = self.pairs().get(index)?;
-        let dot = if self.path.is_empty() { "" } else { "." };
         Some(Self {
             node,
             lines: self.lines.of(index),
-            path: format!("{}{dot}{key}", self.path),
+            path: join(&self.path, key),
+            kind: None,
         })
     }
 }

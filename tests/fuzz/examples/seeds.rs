@@ -20,7 +20,7 @@ fn main() {
     let (mut patterns, mut regexes, mut origins) = (HashSet::new(), HashSet::new(), HashSet::new());
     for group in items(&groups) {
         let configuration = group["config"].to_string();
-        seed(&["configuration", "structs"], configuration.as_bytes());
+        seed(&["configuration", "structs", "texts"], configuration.as_bytes());
         if let Some(bytes) = Node::parse(configuration.as_bytes())
             .ok()
             .as_ref()
@@ -48,11 +48,14 @@ fn main() {
                 line(text(&pair[0]), text(&pair[1]));
             }
             line("other-origin", "https://other.example");
+            line("other-access-control-request-headers", "x-other");
+            line("other-access-control-request-method", "PUT");
+            line("other-access-control-request-private-network", "true");
             bytes.push(b'\n');
             for pair in items(&case["upstream"]["headers"]) {
                 bytes.extend(format!("\n{}: {}", text(&pair[0]), text(&pair[1])).bytes());
             }
-            seed(&["caches", "grants", "values", "work"], &bytes);
+            seed(&["caches", "grants", "refusals", "texts", "values", "work"], &bytes);
         }
     }
     for pattern in patterns {

@@ -10,6 +10,9 @@ use cors::plugin::{Plugin, Source, Stream};
 use cors::policy::Mode;
 use cors::request::{Headers, HeadersMut};
 use regex::Regex;
+use url::Url;
+
+pub mod undo;
 
 /// A configuration, a request, and what the upstream answers.
 #[derive(Clone)]
@@ -182,9 +185,9 @@ impl Written {
             // A line end closes a comment of verbose mode.
             let whole = Regex::new(&format!(r"\A(?:{pattern})\z"));
             let whole = whole.or_else(|_| Regex::new(&format!("\\A(?:{pattern}\n)\\z")));
-            whole.is_ok_and(|whole| whole.is_match(origin))
+            is_serialized(origin) && whole.is_ok_and(|whole| whole.is_match(origin))
         };
-        self.allows_any()
+        self.allows_any() && is_serialized(origin)
             || self
                 .strings("allowOrigins")
                 .iter()
@@ -197,6 +200,12 @@ impl Written {
 
     pub fn allows_credentials(&self) -> bool {
         field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
+    }
+
+    /// `hosts`, where it is set.
+    pub fn hosts(&self) -> Option<Vec<&str>> {
+        field(&self.0, POLICY_FIELDS, "hosts")?;
+        Some(self.strings("hosts"))
     }
 
     fn lists(&self, name: &str, text: &str) -> bool {
@@ -217,13 +226,51 @@ pub fn covers(listed: &str, origin: &str) -> bool {
     let Ok((pattern, _)) = OriginPattern::parse(listed) else {
         return false;
     };
-    let escaped = regex::escape(&pattern.to_string());
-    let pattern = escaped
+    let exact = pattern.to_string();
+    if !exact.contains('*') {
+        let has_slash = listed.ends_with('/');
+        let has_port = listed.trim_end_matches('/').len() > exact.len();
+        let is_other = |other: String, is_listed| is_listed && origin == other;
+        return origin == exact
+            || is_other(format!("{exact}/"), has_slash)
+            || is_other(format!("{exact}:{}", default_port(&exact)), has_port);
+    }
+    let pattern = regex::escape(&exact)
         .replace(r"://\*\.", r"://([^:/.\[]+\.)+")
-        .replace(r"://\*", r"://([^:/]+|\[[^]/]+\])")
+        .replace(r"://\*", r"://([^:/\[]+|\[[^]/]+\])")
         .replace(r":\*", "(:[0-9]+)?");
-    let slash = if listed.ends_with('/') { "/?" } else { "" };
-    Regex::new(&format!(r"\A{pattern}{slash}\z")).is_ok_and(|whole| whole.is_match(origin))
+    is_serialized(origin)
+        && Regex::new(&format!(r"\A{pattern}\z")).is_ok_and(|whole| whole.is_match(origin))
+}
+
+/// Whether the text is a tuple origin as a browser's serialization yields it: what any pattern wider
+/// than an exact one may let in. By regular expression, and by the URL standard's own code for what
+/// a host and a port can look like in more than one way.
+pub fn is_serialized(origin: &str) -> bool {
+    let form =
+        r"\A[a-z][a-z0-9+.-]{0,63}://([a-z0-9._-]{1,254}|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?\z";
+    if !Regex::new(form).expect("an expression").is_match(origin) {
+        return false;
+    }
+    let (_, rest) = origin.split_once("://").expect("a scheme");
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !rest.ends_with(']') => (host, Some(port)),
+        _ => (rest, None),
+    };
+    let is_same_address = |host: &str| {
+        let url = Url::parse(&format!("http://{host}")).ok();
+        url.is_some_and(|url| url.host_str() == Some(host))
+    };
+    (!host.starts_with('[') || is_same_address(host))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok() && port != default_port(origin))
+}
+
+/// The default port of the origin's scheme; empty if it has none.
+fn default_port(origin: &str) -> String {
+    let (scheme, _) = origin.split_once("://").expect("a scheme");
+    let url = Url::parse(&format!("{scheme}://a")).expect("a URL");
+    let port = url.port_or_known_default();
+    port.map_or_else(String::new, |port| port.to_string())
 }
 
 /// A tree as a serialized `google.protobuf.Struct`; none if it is no object.

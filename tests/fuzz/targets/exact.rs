@@ -1,7 +1,9 @@
-//! An exact pattern matches its origin and nothing else. Two lines: the pattern, an origin.
+//! An exact pattern matches its origin, and as it is written with a slash or the default port, and
+//! nothing else. Two lines: the pattern, an origin.
 #![no_main]
 
 use cors::origin::{OriginPattern, OriginSet};
+use cors_fuzz::covers;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -15,11 +17,13 @@ fuzz_target!(|text: &str| {
     }
     let mut origins = OriginSet::default();
     assert!(origins.insert(&pattern));
-    let with_slash = format!("{exact}/");
-    for origin in [origin, &exact, &with_slash] {
-        let is_same = origin == exact || origin == with_slash && listed.ends_with('/');
+    let others = ["/", ":80", ":443", ":80/", "."].map(|end| format!("{exact}{end}"));
+    for origin in [origin, &exact]
+        .into_iter()
+        .chain(others.iter().map(String::as_str))
+    {
         // A host can be longer in a pattern than an origin may be; such a one never matches.
-        let expected = is_same && origin.len() <= cors::origin::MAX_ORIGIN_LENGTH;
+        let expected = covers(listed, origin) && origin.len() <= cors::origin::MAX_ORIGIN_LENGTH;
         assert_eq!(
             origins.find(origin.as_bytes()).is_ok(),
             expected,

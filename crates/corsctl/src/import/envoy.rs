@@ -1,11 +1,14 @@
 //! Envoy's `CorsPolicy`: alone, or in the routes, virtual hosts and route configurations of a file,
 //! by `cors` or by `typed_per_filter_config`.
 
+use std::collections::HashMap;
+
 use cors::node::Node;
 
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
-use super::policy::Policy;
+use super::policy::{Change, Policy, When};
 use super::routes::{Path, Route, Scope};
 use super::value::{Place, Value};
 
@@ -13,17 +16,32 @@ pub fn owns(value: &Value) -> bool {
     let is_file = [
         "static_resources",
         "virtual_hosts",
-        "resources",
         "filter_chains",
         ORIGINS,
     ];
-    !value.has("kind") && is_file.iter().any(|name| value.has(name))
+    // Other formats have these fields too.
+    let is_typed = |name: &str| {
+        let mut items = value.list(name).into_iter();
+        items.any(|item| mentions(item.node, "type.googleapis.com/", starts_with))
+    };
+    let is_policy = OLD_FIELDS.iter().any(|name| value.has(name)) && value.has("allow_methods");
+    value.kind().is_none()
+        && (is_file.iter().any(|name| value.has(name))
+            || is_typed("resources")
+            || is_typed("configs")
+            || is_policy
+                && value
+                    .list(OLD_FIELDS[0])
+                    .iter()
+                    .all(|one| one.text().is_some()))
 }
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
+    let mut seen: HashMap<_, Vec<Value>> = HashMap::new();
     for (index, value) in values.iter().enumerate() {
-        if value.has(ORIGINS) || is_policy(value) {
+        let is_alone = [ORIGINS, OLD_FIELDS[0], OLD_FIELDS[1]];
+        if is_alone.iter().any(|name| value.has(name)) || is_policy(value) {
             let policy = read_policies(std::slice::from_ref(value), notes);
             let route = policy.map(|policy| Route::everything("cors", value.place(), policy));
             routes.extend(route.map(|route| route.of_document(index)));
@@ -31,11 +49,17 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         }
         tell_missing_filter(value, notes);
         for configuration in route_configurations(value) {
+            // What is dumped holds one configuration in several places.
+            let alike = seen.entry(configuration.text_of("name")).or_default();
+            if alike.iter().any(|other| is_same(other, &configuration)) {
+                continue;
+            }
+            alike.push(configuration.clone());
             let scope = Scope {
                 gates: vec![format!("{index} {}", configuration.place().path)],
                 ..Scope::default()
             };
-            for host in configuration.list("virtual_hosts") {
+            for host in configuration.several_of("virtual_hosts") {
                 routes.extend(read_host(&configuration, &host, &scope, notes));
             }
         }
@@ -43,14 +67,25 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     routes
 }
 
+/// Whether two route configurations are one: their types and versions aside.
+fn is_same(one: &Value, other: &Value) -> bool {
+    one.has("name") && fields(one).eq(fields(other))
+}
+
+fn fields<'s>(value: &Value<'s>) -> impl Iterator<Item = &'s (String, Node)> {
+    let pairs = value.pairs().iter();
+    pairs.filter(|(key, _)| key != "@type")
+}
+
 /// Without the filter in its chain a policy does nothing.
 fn tell_missing_filter(value: &Value, notes: &mut Notes) {
     if let (Some(filters), Some(routes)) = (value.get("http_filters"), value.get("route_config")) {
         let is_cors = |filter: &Value| {
             let name = filter.text_of("name").unwrap_or_default();
-            name.ends_with(".cors") || mentions(filter.node, ".cors.v3.Cors")
+            name.ends_with(".cors") || mentions(filter.node, ".cors.v3.Cors", ends_with)
         };
-        if !filters.items().iter().any(is_cors) && mentions(routes.node, ".CorsPolicy") {
+        if !filters.several().iter().any(is_cors) && mentions(routes.node, ".CorsPolicy", ends_with)
+        {
             let text = "has no CORS filter, so that Envoy heeds none of the policies in its routes; here they hold";
             notes.push(Level::Wider, &filters.place(), text);
         }
@@ -76,7 +111,10 @@ fn route_configurations<'s>(value: &Value<'s>) -> Vec<Value<'s>> {
 fn read_host(configuration: &Value, host: &Value, scope: &Scope, notes: &mut Notes) -> Vec<Route> {
     let mut hosts = Vec::new();
     let mut is_any = false;
-    for (at, domain) in notes.texts(host.get("domains")) {
+    for at in host.several_of("domains") {
+        let Some(domain) = notes.text(&at) else {
+            continue;
+        };
         match read_domain(&at, domain, notes) {
             Some(domain) => hosts.push(domain),
             None => is_any = true,
@@ -92,7 +130,7 @@ fn read_host(configuration: &Value, host: &Value, scope: &Scope, notes: &mut Not
         );
     }
     let name = host.text_of("name").unwrap_or("cors");
-    let routes = host.list("routes").into_iter();
+    let routes = host.several_of("routes").into_iter();
     routes
         .map(|route| {
             let levels = [configuration, host, &route];
@@ -105,6 +143,9 @@ fn read_host(configuration: &Value, host: &Value, scope: &Scope, notes: &mut Not
             }
             check_weighted(&route, notes);
             let policy = read_policies(&levels, notes);
+            let by_hand = [configuration, host, &route].map(|level| level.get(BY_HAND));
+            let by_hand: Vec<_> = by_hand.into_iter().flatten().collect();
+            matching::tell_by_hand(&by_hand, policy.is_some(), notes);
             let (path, condition) = read_match(&route, notes);
             Route {
                 name: name.to_owned(),
@@ -143,54 +184,28 @@ fn read_match(route: &Value, notes: &mut Notes) -> (Path, Option<&'static str>) 
     let Some(matcher) = route.get("match") else {
         return (Path::Any, None);
     };
-    let mut condition = condition(&matcher, CONDITIONS);
+    let mut condition = matching::condition(&matcher, CONDITIONS);
     let path = if let Some(path) = matcher.text_of("path") {
         Path::Exact(path.to_owned())
     } else if let Some(prefix) = matcher.text_of("path_separated_prefix") {
         Path::below(prefix)
     } else if let Some(prefix) = matcher.text_of("prefix") {
-        below(prefix, &matcher.place(), notes)
+        matching::below(prefix, &matcher.place(), notes)
+    } else if matcher
+        .at(&["safe_regex", "regex"])
+        .and_then(|regex| regex.text())
+        .is_some_and(matching::is_any_path)
+    {
+        Path::Any
     } else {
-        condition = condition.or(Some("what is no path"));
+        condition = condition
+            .or(matcher
+                .has("safe_regex")
+                .then_some("a regular expression over the path"))
+            .or(Some("something other than a path"));
         Path::Any
     };
     (path, condition)
-}
-
-/// What a route looks at beside host and path, of these fields. One that is written out as its default
-/// is none.
-pub fn condition(matcher: &Value, conditions: &[(&str, &'static str)]) -> Option<&'static str> {
-    let is_default = |name: &str, value: &Node| match (name, value) {
-        ("case_sensitive", Node::Bool(truth)) => *truth,
-        ("ignoreUriCase", Node::Bool(truth)) => !truth,
-        ("headers" | "queryParams" | "sourceLabels" | "withoutHeaders", Node::Object(pairs)) => {
-            pairs.is_empty()
-        }
-        (_, Node::List(items)) => items.is_empty(),
-        _ => false,
-    };
-    let is_set = |name: &str| {
-        let value = matcher.get(name);
-        value.is_some_and(|value| !is_default(name, value.node))
-    };
-    let (_, told) = conditions.iter().find(|(name, _)| is_set(name))?;
-    Some(*told)
-}
-
-/// A prefix of text as one of segments.
-pub fn below(prefix: &str, place: &Place, notes: &mut Notes) -> Path {
-    let path = Path::below(prefix);
-    if let Path::Below(segments) = &path {
-        let told = if prefix.ends_with('/') {
-            format!("the prefix \"{prefix}\" covers \"{segments}\" itself here")
-        } else {
-            format!(
-                "the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments, and \"{prefix}x\" has the policy of what is less specific"
-            )
-        };
-        notes.push(Level::Changed, place, told);
-    }
-    path
 }
 
 fn check_weighted(route: &Value, notes: &mut Notes) {
@@ -210,7 +225,7 @@ fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
             return Some(value);
         }
         let is_off = matches!(value.get("disabled"), Some(off) if *off.node == Node::Bool(true));
-        if mentions(value.node, ".CorsPolicy") || is_off && name.contains("cors") {
+        if mentions(value.node, ".CorsPolicy", ends_with) || is_off && name.contains("cors") {
             notes.error(
                 &value.place(),
                 "is about CORS in a form that import does not read; write a CorsPolicy",
@@ -220,14 +235,22 @@ fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
     None
 }
 
-/// Whether some text within ends so, in whatever wrapping: the type of a message.
-fn mentions(node: &Node, end: &str) -> bool {
+/// Whether some text within ends so, or begins so, in whatever wrapping: the type of a message.
+fn mentions(node: &Node, part: &str, is_found: fn(&str, &str) -> bool) -> bool {
     match node {
-        Node::Object(pairs) => pairs.iter().any(|(_, node)| mentions(node, end)),
-        Node::List(items) => items.iter().any(|node| mentions(node, end)),
-        Node::String(text) => text.ends_with(end),
+        Node::Object(pairs) => pairs.iter().any(|(_, node)| mentions(node, part, is_found)),
+        Node::List(items) => items.iter().any(|node| mentions(node, part, is_found)),
+        Node::String(text) => is_found(text, part),
         _ => false,
     }
+}
+
+fn starts_with(text: &str, start: &str) -> bool {
+    text.starts_with(start)
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    text.ends_with(end)
 }
 
 fn is_policy(value: &Value) -> bool {
@@ -245,7 +268,7 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     for level in levels {
         level.allow_only(FIELDS, "a CorsPolicy", notes);
     }
-    let mut policy = Policy::new(200);
+    let mut policy = Policy::new(place.clone(), 200);
     policy.mode = read_mode(first, notes)?;
 
     let find = |name: &str| {
@@ -256,13 +279,36 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
             _ => true,
         })
     };
-    if let Some(list) = find(ORIGINS) {
-        let mut origins = Origins::new(notes);
-        for matcher in list.items() {
-            read_matcher(&matcher, &mut origins);
+    let [exact, regexes] = OLD_FIELDS.map(&find);
+    let list = find(ORIGINS);
+    let is_ignore = matches!(find(FORWARD), Some(value) if *value.node == Node::Bool(false));
+    let first_list = list.clone().or(exact.clone()).or(regexes.clone());
+    let Some(first_list) = first_list else {
+        if !is_ignore {
+            let text = "lists no origin, so that Envoy allows none: its routes have no CORS";
+            notes.push(Level::Changed, &place, text);
+            return None;
         }
-        origins.finish(&mut policy, &list);
+        return Some(policy);
+    };
+    if let Some(old) = exact.as_ref().or(regexes.as_ref()) {
+        let text = "is a field of Envoy's API version 2, which Envoy no longer reads; here it is read as it was";
+        notes.push(Level::Changed, &old.place(), text);
     }
+    let mut origins = Origins::new(notes);
+    for matcher in list.map_or_else(Vec::new, |list| list.several()) {
+        read_matcher(&matcher, &mut origins);
+    }
+    for (old, is_exact) in [(exact, true), (regexes, false)] {
+        for at in old.map_or_else(Vec::new, |list| list.several()) {
+            match (origins.notes.text(&at), is_exact) {
+                (Some(text), true) => origins.exact(&at, text),
+                (Some(text), false) => origins.regex(&at, text),
+                (None, _) => {}
+            }
+        }
+    }
+    origins.finish(&mut policy, &first_list);
     let mut comma_list = |name: &str| {
         let text = find(name).and_then(|value| notes.text(&value));
         let names = text.unwrap_or_default().split(',').map(str::trim);
@@ -275,13 +321,13 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     policy.set_methods(methods, &place, notes);
     policy.credentials = notes.bool(find("allow_credentials"));
     policy.private_network = notes.bool(find("allow_private_network_access"));
-    policy.tell_wildcards_among_others(&place, notes);
+    policy.read_wildcards_among_others(&place, notes);
     policy.tell_expose(&place, notes);
     read_max_age(find("max_age"), &mut policy, &place, notes);
 
-    match find("forward_not_matching_preflights").as_ref().map(|value| value.node) {
+    match find(FORWARD).as_ref().map(|value| value.node) {
         Some(Node::Bool(false)) => policy.unmatched_preflights = "ignore",
-        Some(_) => forward(&mut policy, &place, notes),
+        Some(_) => matching::forward(&mut policy, &place, notes),
         None => notes.push(Level::Default, &place, "no forward_not_matching_preflights: Envoy's default is true, to the upstream; here it is \"reject\", with 403. Write true to have \"forward\", which keeps the upstream's CORS headers"),
     }
     Some(policy)
@@ -344,7 +390,7 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
     let [(kind, at)] = entries.as_slice() else {
         return origins
             .notes
-            .error(&matcher.place(), "is no single string matcher");
+            .error(&matcher.place(), "is not a single string matcher");
     };
     let regex = at.get("regex");
     let text = regex.as_ref().unwrap_or(at).text();
@@ -363,7 +409,7 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
         "safe_regex" | "safeRegex" => origins.regex(at, text),
         _ => origins.notes.error(
             &at.place(),
-            "is no matcher that import knows: exact, prefix, suffix, contains or safe_regex",
+            "is not a matcher that import reads: exact, prefix, suffix, contains or safe_regex",
         ),
     }
 }
@@ -379,29 +425,37 @@ fn read_max_age(age: Option<Value>, policy: &mut Policy, place: &Place, notes: &
     }
 }
 
-/// Preflights of other origins go on to the upstream, because the source says so in so many words.
-pub fn forward(policy: &mut Policy, place: &Place, notes: &mut Notes) {
-    policy.unmatched_preflights = "forward";
-    policy.keeps_upstream = true;
-    notes.push(Level::Changed, place, "preflights that match no origin are forwarded, so upstreamCors is \"keep\": a response with CORS headers of its own keeps them, for allowed origins too");
-}
-
-pub const CHANGES: &[&str] = &[
-    "the upstream's own Access-Control-* headers are removed unless upstreamCors is \"keep\"; Envoy's filter passes them on, for origins that are not allowed too",
-    "Vary: Origin is on every response that depends on the origin; Envoy's filter sends none",
-    "redirects and direct responses get CORS headers too, which Envoy's filter leaves alone; exposed headers are named on preflights too",
+pub const CHANGES: &[Change] = &[
+    (
+        When::Always,
+        "the upstream's own Access-Control-* headers are removed unless upstreamCors is \"keep\"; Envoy's filter passes them on, for origins that are not allowed too",
+    ),
+    (
+        When::PerOrigin,
+        "Vary: Origin is on every response that depends on the origin; Envoy's filter sends none",
+    ),
+    (
+        When::Always,
+        "redirects and direct responses get CORS headers too, which Envoy's filter leaves alone; exposed headers are named on preflights too",
+    ),
 ];
 
 const ORIGINS: &str = "allow_origin_string_match";
+const FORWARD: &str = "forward_not_matching_preflights";
+const BY_HAND: &str = "response_headers_to_add";
+/// Exact origins and regular expressions, in version 2 of Envoy's API.
+const OLD_FIELDS: [&str; 2] = ["allow_origin", "allow_origin_regex"];
 const FIELDS: &[&str] = &[
     "allow_credentials",
     "allow_headers",
     "allow_methods",
     ORIGINS,
+    OLD_FIELDS[0],
+    OLD_FIELDS[1],
     "allow_private_network_access",
     "expose_headers",
     "filter_enabled",
-    "forward_not_matching_preflights",
+    FORWARD,
     "max_age",
     "shadow_enabled",
 ];
@@ -416,6 +470,5 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("path_match_policy", "a path template"),
     ("query_parameters", "query parameters"),
     ("runtime_fraction", "a fraction of requests"),
-    ("safe_regex", "a regular expression over the path"),
     ("tls_context", "TLS"),
 ];

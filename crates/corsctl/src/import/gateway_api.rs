@@ -1,32 +1,28 @@
 //! The Gateway API's HTTPRoute with its CORS filter, and kgateway's TrafficPolicy, which holds one.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::envoy;
+use super::Object;
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
-use super::policy::Policy;
+use super::policy::{Change, Policy, When};
 use super::routes::{Path, Route, Scope};
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
-    let kind = value.text_of("kind").unwrap_or_default();
-    kind == "HTTPRoute" || is_traffic_policy(kind)
+    let is_ours = |kind: &str| value.is_resource(kind, GROUP);
+    is_ours("HTTPRoute") || is_ours("Gateway") || is_traffic_policy(value)
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+pub fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
     let of_kind = |kind: &str| {
-        let values = values
-            .iter()
-            .filter(|value| value.text_of("kind") == Some(kind));
+        let values = values.iter().filter(|value| value.is_resource(kind, GROUP));
         values.cloned().collect::<Vec<_>>()
     };
     let routes = of_kind("HTTPRoute");
-    let policies = values.iter().filter(|value| {
-        let kind = value.text_of("kind");
-        kind.is_some_and(is_traffic_policy)
-    });
+    let policies = values.iter().filter(|value| is_traffic_policy(value));
     let (traffic, others): (Vec<_>, Vec<_>) = policies
         .cloned()
         .partition(|value| value.at(CORS).is_some());
@@ -43,6 +39,10 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         traffic,
         targets: HashMap::new(),
         used: BTreeSet::new(),
+        objects: all
+            .iter()
+            .filter_map(|object| object_key(&object.value))
+            .collect(),
         notes,
     };
     resources.read_targets(&routes);
@@ -65,7 +65,7 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
             scope: Scope {
                 gates: parents_of(route),
                 owner: index.to_string(),
-                priority: None,
+                ..Scope::default()
             },
         };
         for rule in route.list_at(&["spec", "rules"]) {
@@ -157,6 +157,8 @@ struct Resources<'s, 'n> {
     targets: HashMap<String, Value<'s>>,
     /// The full names of those that hold somewhere.
     used: BTreeSet<String>,
+    /// Kind, namespace and name of everything in the file.
+    objects: HashSet<String>,
     notes: &'n mut Notes,
 }
 
@@ -166,6 +168,7 @@ impl<'s> Resources<'s, '_> {
     fn policy_of(&mut self, route: &Value<'s>, rule: &Value<'s>) -> Option<Policy> {
         self.check_backends(route, rule);
         let filters = rule.list("filters");
+        self.tell_by_hand(rule, &filters);
         let cors = filters.iter().filter_map(|filter| filter.get("cors"));
         let cors: Vec<_> = cors.collect();
         if let [_, second, ..] = cors.as_slice() {
@@ -199,10 +202,19 @@ impl<'s> Resources<'s, '_> {
     fn extension(&mut self, route: &Value<'s>, filter: &Value<'s>) -> Option<Value<'s>> {
         let reference = filter.get("extensionRef")?;
         let name = reference.text_of("name")?;
-        if !is_traffic_policy(reference.text_of("kind").unwrap_or_default()) {
+        let kind = reference.text_of("kind").unwrap_or_default();
+        let full_name = format!("{}/{name}", namespace_of(route).unwrap_or_default());
+        if !refers_to_traffic_policy(&reference) {
+            // One that is in the file is told where it stands, if it speaks of CORS.
+            let key = format!("{kind} {full_name}");
+            if !WITHOUT_CORS.contains(&kind) && !self.objects.contains(&key) {
+                let text = format!(
+                    "names the {kind} \"{name}\", which is not in this file and may have CORS: import both together"
+                );
+                self.notes.unread(&reference.place(), text);
+            }
             return None;
         }
-        let full_name = format!("{}/{name}", namespace_of(route).unwrap_or_default());
         let found = self.named.get(&full_name).cloned();
         if found.is_none() && !self.others.contains(&full_name) {
             self.notes.error(&reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
@@ -285,15 +297,27 @@ impl<'s> Resources<'s, '_> {
     fn check_backends(&mut self, route: &Value<'s>, rule: &Value<'s>) {
         for backend in rule.list("backendRefs") {
             for filter in backend.list("filters") {
-                let refers = filter.at(&["extensionRef", "kind"]);
-                let refers = refers
-                    .and_then(|kind| kind.text())
-                    .is_some_and(is_traffic_policy);
+                let refers = filter.get("extensionRef");
+                let refers = refers.is_some_and(|reference| refers_to_traffic_policy(&reference));
                 if filter.has("cors") || refers {
                     self.notes.error(&filter.place(), format!("the HTTPRoute \"{}\" has CORS on one of its backendRefs: a preflight and its request may choose different backends, so it cannot be said; put it on the rule", name_of(route)));
                 }
             }
         }
+    }
+
+    /// Headers of CORS that the filters of a rule or of its backends set.
+    fn tell_by_hand(&mut self, rule: &Value<'s>, filters: &[Value<'s>]) {
+        let backends = rule.list("backendRefs").into_iter();
+        let of_backends = backends.flat_map(|backend| backend.list("filters"));
+        let all: Vec<_> = filters.iter().cloned().chain(of_backends).collect();
+        let modifiers = all
+            .iter()
+            .filter_map(|filter| filter.get("responseHeaderModifier"));
+        let lists = modifiers.flat_map(|modifier| ["set", "add"].map(|name| modifier.get(name)));
+        let lists: Vec<_> = lists.flatten().collect();
+        let has_policy = filters.iter().any(|filter| filter.has("cors"));
+        matching::tell_by_hand(&lists, has_policy, self.notes);
     }
 
     /// What holds where no route does.
@@ -344,13 +368,14 @@ fn read_rule(rule: &Value, plain: Route) -> Vec<Route> {
             .unwrap_or("/");
         let conditions = [
             ("headers", "headers"),
-            ("method", "a method, which a preflight does not have"),
+            ("method", matching::METHOD),
             ("queryParams", "query parameters"),
         ];
-        let mut condition = envoy::condition(one, &conditions);
+        let mut condition = matching::condition(one, &conditions);
         let path = match kind.unwrap_or("PathPrefix") {
             "Exact" => Path::Exact(path.to_owned()),
             "PathPrefix" => Path::below(path),
+            "RegularExpression" if matching::is_any_path(path) => Path::Any,
             _ => {
                 condition = Some("a regular expression over the path");
                 Path::Any
@@ -377,7 +402,7 @@ fn read_rule(rule: &Value, plain: Route) -> Vec<Route> {
 fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     cors.allow_only(FIELDS, "a CORS filter", notes);
     let place = cors.place();
-    let mut policy = Policy::new(200);
+    let mut policy = Policy::new(place.clone(), 200);
     let list = cors.get("allowOrigins");
     let texts = notes.texts(list.clone());
     let mut origins = Origins::new(notes);
@@ -396,7 +421,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.headers = notes.names(cors.get("allowHeaders"));
     policy.expose = notes.names(cors.get("exposeHeaders"));
     policy.credentials = notes.bool(cors.get("allowCredentials"));
-    policy.tell_wildcards_among_others(&place, notes);
+    policy.read_wildcards_among_others(&place, notes);
     policy.tell_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
@@ -409,13 +434,23 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     Some(policy)
 }
 
-fn is_traffic_policy(kind: &str) -> bool {
-    kind.ends_with("TrafficPolicy") && !kind.starts_with("Backend")
+fn is_traffic_policy(value: &Value) -> bool {
+    value.is_resource("TrafficPolicy", KGATEWAY)
+}
+
+fn refers_to_traffic_policy(reference: &Value) -> bool {
+    let group = reference.text_of("group").filter(|group| !group.is_empty());
+    reference.text_of("kind") == Some("TrafficPolicy")
+        && group.is_none_or(|group| group == KGATEWAY)
+}
+
+/// Kind, namespace and name of a resource.
+fn object_key(value: &Value) -> Option<String> {
+    Some(format!("{} {}", value.kind()?, full_name(value)))
 }
 
 fn name_of<'s>(value: &Value<'s>) -> &'s str {
-    let name = value.at(&["metadata", "name"]);
-    name.and_then(|name| name.text()).unwrap_or_default()
+    value.resource_name().unwrap_or_default()
 }
 
 fn full_name(value: &Value) -> String {
@@ -431,15 +466,52 @@ fn target_key(namespace: &str, kind: &str, name: &str, section: &str) -> String 
 }
 
 fn namespace_of<'s>(value: &Value<'s>) -> Option<&'s str> {
-    value.at(&["metadata", "namespace"])?.text()
+    value.resource_namespace()
 }
 
-pub const CHANGES: &[&str] = &[
-    "the preflight of an origin that is not allowed is answered 403; kgateway, as Envoy does, sends it on to the upstream",
-    "the upstream's own Access-Control-* headers are removed; kgateway passes them on, for origins that are not allowed too",
-    "Vary: Origin is on every response that depends on the origin; kgateway sends none",
+/// What is different for every policy: with TrafficPolicies the gateway is kgateway.
+pub fn changes(values: &[Value]) -> &'static [Change] {
+    if values.iter().any(is_traffic_policy) {
+        KGATEWAY_CHANGES
+    } else {
+        CHANGES
+    }
+}
+
+const KGATEWAY_CHANGES: &[Change] = &[
+    (
+        When::Rejects,
+        "the preflight of an origin that is not allowed is answered 403; kgateway, as Envoy does, sends it on to the upstream",
+    ),
+    (
+        When::Always,
+        "the upstream's own Access-Control-* headers are removed; kgateway passes them on, for origins that are not allowed too",
+    ),
+    (
+        When::PerOrigin,
+        "Vary: Origin is on every response that depends on the origin; kgateway sends none",
+    ),
 ];
 
+const CHANGES: &[Change] = &[
+    (
+        When::Rejects,
+        "the preflight of an origin that is not allowed is answered 403; gateways differ: Envoy Gateway and Istio answer it 200 without CORS headers, kgateway sends it on to the upstream",
+    ),
+    (
+        When::Always,
+        "the upstream's own Access-Control-* headers are removed; gateways that are built on Envoy pass them on, for origins that are not allowed too",
+    ),
+    (
+        When::PerOrigin,
+        "Vary: Origin is on every response that depends on the origin; gateways that are built on Envoy send none",
+    ),
+];
+
+const GROUP: &str = "gateway.networking.k8s.io";
+const KGATEWAY: &str = "gateway.kgateway.dev";
+/// Kinds that a filter may refer to and that have no CORS.
+const WITHOUT_CORS: [&str; 2] = ["DirectResponse", "HTTPRouteFilter"];
 const CORS: &[&str] = &["spec", "cors"];
 const TARGETS: &[&str] = &["spec", "targetRefs"];
 const FIELDS: &[&str] = &[

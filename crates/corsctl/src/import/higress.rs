@@ -4,7 +4,7 @@ use cors::node::Node;
 
 use super::notes::{Level, Notes};
 use super::origins::Origins;
-use super::policy::Policy;
+use super::policy::{Change, Policy, When};
 use super::routes::{Route, Scope};
 use super::value::Value;
 
@@ -24,7 +24,7 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
                 continue;
             }
             read_plugin(&spec, notes)
-        } else if !value.has("kind") && matches!(value.node, Node::Object(_)) {
+        } else if value.kind().is_none() && matches!(value.node, Node::Object(_)) {
             read_rules(value, notes)
         } else {
             continue;
@@ -121,7 +121,7 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
 fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
     config.allow_only(FIELDS, "Higress's cors", notes);
     let place = config.place();
-    let mut policy = Policy::new(200);
+    let mut policy = Policy::new(place.clone(), 200);
     policy.rejects_requests = true;
     policy.credentials = notes.bool(config.get("allow_credentials"));
 
@@ -222,12 +222,27 @@ fn read_pattern(at: &Value, text: &str, origins: &mut Origins) {
     }
 }
 
-pub const CHANGES: &[&str] = &[
-    "an answered preflight lists all methods and headers, and the browser says which is missing; Higress answers 403",
-    "a request from an origin that is not allowed is answered 403 as in Higress (unmatchedRequests \"reject\"), but not one that Sec-Fetch-Site says is of the same origin",
-    "Vary: Origin is on every response that depends on the origin; older versions of Higress send none",
-    "origin patterns are matched whole; older versions of Higress find them anywhere in the Origin",
-    "X-Cors-Version is not sent, and a refused preflight has no body",
+pub const CHANGES: &[Change] = &[
+    (
+        When::Always,
+        "an answered preflight lists all methods and headers, and the browser says which is missing; Higress answers 403",
+    ),
+    (
+        When::Rejects,
+        "a request from an origin that is not allowed is answered 403 as in Higress (unmatchedRequests \"reject\"), but not one that Sec-Fetch-Site says is of the same origin",
+    ),
+    (
+        When::PerOrigin,
+        "Vary: Origin is on every response that depends on the origin; older versions of Higress send none",
+    ),
+    (
+        When::Always,
+        "origin patterns are matched whole; older versions of Higress find them anywhere in the Origin",
+    ),
+    (
+        When::Always,
+        "X-Cors-Version is not sent, and a refused preflight has no body",
+    ),
 ];
 
 const FIELDS: &[&str] = &[

@@ -6,13 +6,17 @@ use std::collections::HashSet;
 use cors::node::Node;
 
 use super::notes::{Level, Notes};
+use super::policy::{Change, When};
 use super::routes::{Path, Route};
 use super::rs_cors::{self, Names};
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
-    let is_whole = value.has("extra_config") || value.has("endpoints");
-    is_whole && !value.has("kind") || NAMESPACES.iter().any(|name| value.has(name))
+    let is_own = |endpoint: &Value| endpoint.has("endpoint") || endpoint.has("url_pattern");
+    // A snapshot of xDS has endpoints too.
+    let has_endpoints = value.has("endpoints") && value.list("endpoints").iter().all(is_own);
+    let is_whole = value.has("extra_config") || has_endpoints && !value.has("clusters");
+    is_whole && value.kind().is_none() || NAMESPACES.iter().any(|name| value.has(name))
 }
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
@@ -29,13 +33,15 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
 
 fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
     let extra = value.get("extra_config").unwrap_or_else(|| value.clone());
-    let Some(cors) = NAMESPACES.iter().find_map(|name| extra.get(name)) else {
-        notes.error(
-            &value.place(),
-            "has no extra_config.\"security/cors\": without it KrakenD does nothing about CORS",
-        );
+    let mut blocks = NAMESPACES.iter().filter_map(|name| extra.get(name));
+    let Some(cors) = blocks.next() else {
+        tell_missing(value, &extra, notes);
         return Vec::new();
     };
+    if let Some(second) = blocks.next() {
+        let text = "is the block of KrakenD 2, beside the one of KrakenD 3, and each version reads its own alone: import the one that your version reads";
+        notes.unread(&second.place(), text);
+    }
     let mut policy = rs_cors::read_policy(&cors, &NAMES, notes);
     let router = ROUTERS.iter().find_map(|name| extra.get(name));
     policy.auto_options = notes.bool(router.and_then(|router| router.get("auto_options")));
@@ -77,6 +83,34 @@ fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
         });
     }
     routes
+}
+
+/// Says why there is no policy: blocks where KrakenD does not look for them, or none.
+fn tell_missing(value: &Value, extra: &Value, notes: &mut Notes) {
+    let mut is_told = false;
+    for endpoint in value.list("endpoints") {
+        let extra = endpoint.field("extra_config");
+        for block in NAMESPACES.iter().filter_map(|name| extra.get(name)) {
+            let text = "is on an endpoint, where KrakenD ignores it: CORS is of the whole service, in extra_config at the top";
+            notes.error(&block.place(), text);
+            is_told = true;
+        }
+    }
+    for (key, block) in extra.entries() {
+        if key.replace('.', "_") == NAMESPACES[1] && key != NAMESPACES[1] {
+            let text = format!(
+                "has dots in its name, so that KrakenD does not read it; write \"{}\"",
+                NAMESPACES[1]
+            );
+            notes.error(&block.place(), text);
+            is_told = true;
+        }
+    }
+    if !is_told {
+        let text =
+            "has no extra_config.\"security/cors\": without it KrakenD does nothing about CORS";
+        notes.error(&value.place(), text);
+    }
 }
 
 /// Whether no backend of the endpoint gets to see Origin: it is not among the headers that pass, or
@@ -121,11 +155,23 @@ fn names_origin(node: &Node) -> bool {
     has("scope", "request") && has("names", "origin")
 }
 
-pub const CHANGES: &[&str] = &[
-    "the preflight of an origin that is not allowed is answered 403; KrakenD answers it 204 without CORS headers",
-    "an answered preflight lists all methods and headers, and the browser says which is missing; KrakenD names the one asked for, or nothing",
-    "the upstream's own Access-Control-* headers are removed; KrakenD passes those of a no-op backend on, beside its own and for origins that are not allowed",
-    "under \"*\" there is no Vary: Origin, which KrakenD always sends",
+pub const CHANGES: &[Change] = &[
+    (
+        When::Rejects,
+        "the preflight of an origin that is not allowed is answered 403; KrakenD answers it 204 without CORS headers",
+    ),
+    (
+        When::Always,
+        "an answered preflight lists all methods and headers, and the browser says which is missing; KrakenD names the one asked for, or nothing",
+    ),
+    (
+        When::Always,
+        "the upstream's own Access-Control-* headers are removed; KrakenD passes those of a no-op backend on, beside its own and for origins that are not allowed",
+    ),
+    (
+        When::AnyOrigin,
+        "under \"*\" there is no Vary: Origin, which KrakenD always sends",
+    ),
 ];
 
 const NAMESPACES: [&str; 2] = ["security/cors", "github_com/devopsfaith/krakend-cors"];

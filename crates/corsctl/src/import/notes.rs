@@ -1,8 +1,9 @@
 //! What import has to say: errors, and every meaning that changes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use cors::escape::Shown;
 use cors::node::Node;
 use serde::Serialize;
 
@@ -27,6 +28,10 @@ pub enum Level {
 /// All that there is to say about one file.
 pub struct Notes {
     file: String,
+    /// What was read, to be said before all else.
+    read: Option<String>,
+    /// Whether what import does not read may be left out.
+    is_partial: bool,
     lines: Vec<(Level, Place, String)>,
     /// What was said already.
     said: HashSet<(Place, String)>,
@@ -42,9 +47,11 @@ pub struct Remark<'n> {
 }
 
 impl Notes {
-    pub fn of(file: &str) -> Self {
+    pub fn of(file: &str, is_partial: bool) -> Self {
         Self {
             file: file.to_owned(),
+            read: None,
+            is_partial,
             lines: Vec::new(),
             said: HashSet::new(),
         }
@@ -62,6 +69,21 @@ impl Notes {
         }
     }
 
+    /// Says what was read and what was passed over.
+    pub fn tell_read(&mut self, text: String) {
+        self.read = Some(text);
+    }
+
+    /// Says that something with CORS is not read, which is an error unless a part is enough.
+    pub fn unread(&mut self, place: &Place, text: impl fmt::Display) {
+        if self.is_partial {
+            self.push(Level::Changed, place, format!("{text}; it is left out"));
+        } else {
+            let text = format!("{text}; --partial imports the rest without it");
+            self.error(place, text);
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.lines.iter().any(|(level, ..)| *level == Level::Error)
     }
@@ -69,20 +91,45 @@ impl Notes {
     /// The remarks to print: the errors alone, if there are any.
     pub fn remarks(&self) -> impl Iterator<Item = Remark<'_>> {
         let failed = self.has_errors();
+        let read = self.read.iter().map(|text| Remark {
+            severity: "note",
+            line: None,
+            path: "",
+            text,
+        });
         let lines = self.lines.iter();
-        lines
+        let lines = lines
             .filter(move |(level, ..)| !failed || *level == Level::Error)
             .map(|(level, place, text)| Remark {
                 severity: level.word(),
                 line: place.line,
                 path: &place.path,
                 text,
-            })
+            });
+        read.chain(lines)
     }
 
-    /// The remarks as lines of text.
+    /// The remarks as lines of text. What is said of many places is shown for the first of them.
     pub fn lines(&self) -> Vec<String> {
-        let lines = self.remarks().map(|remark| {
+        let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+        for remark in self.remarks() {
+            *counts.entry((remark.severity, remark.text)).or_default() += 1;
+        }
+        let mut shown: HashMap<(&str, &str), usize> = HashMap::new();
+        let lines = self.remarks().filter_map(|remark| {
+            let key = (remark.severity, remark.text);
+            let count = counts.get(&key).copied().unwrap_or_default();
+            let number = shown.entry(key).or_default();
+            *number += 1;
+            let is_many = count > MAX_ALIKE;
+            if is_many && *number > MAX_ALIKE {
+                return None;
+            }
+            let more = if is_many && *number == MAX_ALIKE {
+                format!(" (and at {} more places)", count - MAX_ALIKE)
+            } else {
+                String::new()
+            };
             let line = remark.line.map(|line| format!(":{line}"));
             let line = line.unwrap_or_default();
             let colon = if remark.path.is_empty() { "" } else { ": " };
@@ -92,7 +139,10 @@ impl Notes {
                 text,
                 ..
             } = remark;
-            format!("{}{line}: {severity}: {path}{colon}{text}", self.file)
+            let [file, path, text] = [&self.file, path, text].map(Shown);
+            Some(format!(
+                "{file}{line}: {severity}: {path}{colon}{text}{more}"
+            ))
         });
         lines.collect()
     }
@@ -143,6 +193,9 @@ impl Notes {
         self.error(&value.place(), format!("is {kind}, not {wanted}"));
     }
 }
+
+/// Of how many places one and the same text is shown.
+const MAX_ALIKE: usize = 3;
 
 impl Value<'_> {
     /// Tells of every field that is not among these: what is not known is not dropped.

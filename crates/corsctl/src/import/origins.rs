@@ -47,8 +47,8 @@ impl<'n> Origins<'n> {
         if matches!(text, "*" | "null") {
             return self.push(text);
         }
-        if text.contains('*') {
-            return self.refuse(at, text, "was compared byte for byte, so that it matched no origin; here \"*\" would be a wildcard: write what is meant, as in https://*.example.com");
+        if self.is_literal_star(at, text) {
+            return;
         }
         self.tell_reading(at, text);
         self.push(text);
@@ -65,10 +65,22 @@ impl<'n> Origins<'n> {
         }
     }
 
+    /// Refuses a `*` that the source compares as it stands and the plugin reads as a wildcard.
+    fn is_literal_star(&mut self, at: &Value, text: &str) -> bool {
+        let is_literal = text.contains('*');
+        if is_literal {
+            self.refuse(at, text, "was compared byte for byte, so that it matched no origin; here \"*\" would be a wildcard: write what is meant, as in https://*.example.com");
+        }
+        is_literal
+    }
+
     /// Whatever begins so. A host that is complete is not let grow into another one.
     pub fn prefix(&mut self, at: &Value, text: &str) {
-        if text.is_empty() {
+        if "*".starts_with(text) {
             return self.push("*");
+        }
+        if self.is_literal_star(at, text) {
+            return;
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             return self.prefix_of_scheme(at, text);
@@ -100,7 +112,7 @@ impl<'n> Origins<'n> {
             "the prefix \"{text}\" let {text}.evil.example in: here it is this host on any port, \"{text}:*\""
         );
         self.notes.push(Level::Narrower, &at.place(), told);
-        self.push(&format!("{text}:*"));
+        self.push_read(at, text, &format!("{text}:*"));
     }
 
     fn prefix_of_scheme(&mut self, at: &Value, text: &str) {
@@ -119,8 +131,11 @@ impl<'n> Origins<'n> {
 
     /// Whatever ends so, of http and https. A domain begins at a label.
     pub fn suffix(&mut self, at: &Value, text: &str) {
-        if text.is_empty() {
+        if "*".ends_with(text) {
             return self.push("*");
+        }
+        if self.is_literal_star(at, text) {
+            return;
         }
         if text.contains("://") && !text.starts_with("://") {
             return self.exact(at, text);
@@ -145,14 +160,14 @@ impl<'n> Origins<'n> {
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
             if is_port {
-                self.push(&format!("{scheme}://*{text}"));
+                self.push_read(at, text, &format!("{scheme}://*{text}"));
                 continue;
             }
             if below.is_none() {
-                self.push(&format!("{scheme}://{domain}"));
+                self.push_read(at, text, &format!("{scheme}://{domain}"));
             }
             if whole.is_none() {
-                self.push(&format!("{scheme}://*.{domain}"));
+                self.push_read(at, text, &format!("{scheme}://*.{domain}"));
             }
         }
     }
@@ -161,6 +176,9 @@ impl<'n> Origins<'n> {
     pub fn contains(&mut self, at: &Value, text: &str) {
         if "*".contains(text) {
             return self.push("*");
+        }
+        if self.is_literal_star(at, text) {
+            return;
         }
         if text.contains("://") {
             return self.prefix(at, text);
@@ -180,9 +198,9 @@ impl<'n> Origins<'n> {
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
             if text == domain {
-                self.push(&format!("{scheme}://{domain}:*"));
+                self.push_read(at, text, &format!("{scheme}://{domain}:*"));
             }
-            self.push(&format!("{scheme}://*.{domain}:*"));
+            self.push_read(at, text, &format!("{scheme}://*.{domain}:*"));
         }
     }
 
@@ -301,6 +319,20 @@ impl<'n> Origins<'n> {
 
     fn refuse(&mut self, at: &Value, text: &str, why: &str) {
         self.notes.error(&at.place(), format!("\"{text}\" {why}"));
+    }
+
+    /// Adds a pattern that stands for a part of an origin, and says if it is read otherwise than the
+    /// source compared it: no browser sends capital letters, for example, so that they matched nothing.
+    fn push_read(&mut self, at: &Value, text: &str, pattern: &str) {
+        if let Ok((read, remarks)) = OriginPattern::parse(pattern)
+            && let Some(remark) = remarks.first()
+        {
+            let told = format!(
+                "\"{text}\" as a part of \"{pattern}\", which {remark}: it matched those very bytes alone, and is read as \"{read}\" here"
+            );
+            self.notes.push(Level::Wider, &at.place(), told);
+        }
+        self.push(pattern);
     }
 
     fn push(&mut self, origin: &str) {

@@ -9,6 +9,8 @@ use super::value::Place;
 /// A policy to write: what the source leaves to its defaults is written out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
+    /// Where the source has it.
+    pub place: Place,
     pub origins: Vec<String>,
     pub regexes: Vec<String>,
     pub methods: Vec<String>,
@@ -29,8 +31,9 @@ pub struct Policy {
 
 impl Policy {
     /// Allows nothing, and answers with this status.
-    pub fn new(preflight_status: u16) -> Self {
+    pub fn new(place: Place, preflight_status: u16) -> Self {
         Self {
+            place,
             origins: Vec::new(),
             regexes: Vec::new(),
             methods: Vec::new(),
@@ -72,7 +75,18 @@ impl Policy {
     }
 
     /// The same for a source that sends a `*` as it stands only if there are other names beside it.
-    pub fn tell_wildcards_among_others(&self, place: &Place, notes: &mut Notes) {
+    /// Of methods a list with `*` becomes what browsers make of it.
+    pub fn read_wildcards_among_others(&mut self, place: &Place, notes: &mut Notes) {
+        if self.methods.len() > 1 && self.methods.iter().any(|name| name == "*") {
+            let told = if self.credentials {
+                self.methods.retain(|name| name != "*");
+                "\"*\" among other methods is sent as it stands, which browsers take for a name when credentials are included: it is left out"
+            } else {
+                self.methods = vec!["*".to_owned()];
+                "\"*\" among other methods allows any method: allowMethods is [\"*\"]"
+            };
+            notes.push(Level::Changed, place, told);
+        }
         let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
         self.tell_wildcards(is_literal, place, notes);
     }
@@ -110,17 +124,17 @@ impl Policy {
     }
 
     /// Says that any origin with credentials does not hold for opaque ones.
-    pub fn tell_null(&self, place: &Place, notes: &mut Notes) {
+    pub fn tell_null(&self, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
-            notes.push(Level::Narrower, place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+            notes.push(Level::Narrower, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
         }
     }
 
     /// Checks the policy with the code that the module reads it with.
-    pub fn check(&self, place: &Place, notes: &mut Notes) {
+    pub fn check(&self, notes: &mut Notes) {
         let (_, report) = config::read_node(&self.to_node());
         for problem in &report.errors.shown {
-            notes.error(place, problem);
+            notes.error(&self.place, problem);
         }
     }
 
@@ -169,6 +183,39 @@ impl Policy {
             set("autoOptions", Node::Bool(true));
         }
         Node::Object(pairs)
+    }
+}
+
+/// A meaning that changes for every policy of a system, and for which policies it does.
+pub type Change = (When, &'static str);
+
+/// Which policies a change concerns.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub enum When {
+    Always,
+    /// Any origin without credentials: the same response for everybody.
+    AnyOrigin,
+    /// Headers to expose.
+    Exposes,
+    /// Headers that only allowed origins get.
+    ForAllowed,
+    /// The response depends on the origin.
+    PerOrigin,
+    /// Some origins are not allowed, and their preflights are rejected.
+    Rejects,
+}
+
+impl When {
+    pub fn concerns(self, policy: &Policy) -> bool {
+        let lists = !policy.is_any_origin();
+        match self {
+            Self::Always => true,
+            Self::AnyOrigin => !lists && !policy.credentials,
+            Self::Exposes => !policy.expose.is_empty(),
+            Self::ForAllowed => lists && (policy.credentials || !policy.expose.is_empty()),
+            Self::PerOrigin => lists || policy.credentials,
+            Self::Rejects => lists && policy.unmatched_preflights == "reject",
+        }
     }
 }
 

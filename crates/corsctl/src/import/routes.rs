@@ -15,6 +15,7 @@ use std::hash::Hash;
 use cors::node::Node;
 use cors::routes::{parse_hostname, parse_path, parse_route_name};
 
+use super::matching::METHOD;
 use super::notes::{Level, Notes};
 use super::policy::{Policy, text, texts};
 use super::value::Place;
@@ -47,6 +48,10 @@ pub struct Scope {
     pub owner: String,
     /// Where routes have a priority, those of the same one have no order.
     pub priority: Option<usize>,
+    /// Behind every route of its host that is not so, whatever resource it is of.
+    pub is_last: bool,
+    /// How the system chooses between its routes.
+    pub precedence: Precedence,
 }
 
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -58,13 +63,14 @@ pub enum Path {
 }
 
 /// Which of two routes that match wins.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Precedence {
     /// The first.
     First,
     /// The first of those with the most specific host.
     FirstOfHost,
     /// The more specific one, as here.
+    #[default]
     Specific,
 }
 
@@ -191,12 +197,12 @@ impl Scope {
     /// Whether the source says which of the two comes first.
     fn has_order_with(&self, other: &Self) -> bool {
         let is_tie = self.priority.is_some() && self.priority == other.priority;
-        self.owner == other.owner && !is_tie
+        self.precedence == other.precedence && self.owner == other.owner && !is_tie
     }
 }
 
 /// Writes the routes as a configuration.
-pub fn write(routes: &[Route], precedence: Precedence, notes: &mut Notes) -> Node {
+pub fn write(routes: &[Route], notes: &mut Notes) -> Node {
     let routes = served_with_cors(routes, notes);
     let count: usize = routes.iter().map(|route| route.count()).sum();
     if count > MAX_KEYS {
@@ -207,12 +213,25 @@ pub fn write(routes: &[Route], precedence: Precedence, notes: &mut Notes) -> Nod
         return Node::Object(Vec::new());
     }
     let policies = Policies::of(&routes);
-    let mut held = hold(&routes, &policies, precedence, notes);
-    check_conditions(&routes, &policies, precedence, &held, notes);
+    let keys: Vec<_> = routes.iter().map(|route| route.keys()).collect();
+    let conditions = conditions(&routes, &keys, &policies, notes);
+    let (mut held, related) = hold(&routes, &keys, &conditions, &policies, notes);
+    check_conditions(
+        &routes,
+        &keys,
+        &conditions,
+        &policies,
+        &held,
+        &related,
+        notes,
+    );
     if notes.has_errors() {
         return Node::Object(Vec::new());
     }
-    let needed: Vec<bool> = held.iter().map(|one| is_needed(one, &held)).collect();
+    let needed: Vec<bool> = held
+        .iter()
+        .map(|one| is_needed(one, &held, &related))
+        .collect();
     let mut needed = needed.into_iter();
     held.retain(|_| needed.next().unwrap_or(true));
     configuration(held, &policies)
@@ -220,19 +239,19 @@ pub fn write(routes: &[Route], precedence: Precedence, notes: &mut Notes) -> Nod
 
 /// Leaves out the routes of gates that have no CORS at all: there the plugin need not be.
 fn served_with_cors<'r>(routes: &'r [Route], notes: &mut Notes) -> Vec<&'r Route> {
-    let mut gates: Vec<&Scope> = Vec::new();
-    for route in routes.iter().filter(|route| route.policy.is_some()) {
-        if !gates.iter().any(|scope| scope.gates == route.scope.gates) {
-            gates.push(&route.scope);
-        }
-    }
+    let with_policy = routes.iter().filter(|route| route.policy.is_some());
+    let mut seen = HashSet::new();
+    let gates: Vec<_> = with_policy
+        .map(|route| &route.scope)
+        .filter(|scope| seen.insert(&scope.gates))
+        .collect();
     let (with, without): (Vec<_>, Vec<_>) = routes.iter().partition(|route| {
         route.policy.is_some() || gates.iter().any(|scope| scope.overlaps(&route.scope))
     });
     let mut told = HashSet::new();
     for route in without {
         if told.insert(&route.scope.gates) {
-            let text = "has no CORS, nor has anything that is served beside it: all of that is left out; do not load the plugin there";
+            let text = "has no CORS policy, and neither has any other route of its listener or gateway, so all of these are skipped; do not load the plugin there";
             notes.push(Level::Wider, &route.place, text);
         }
     }
@@ -317,7 +336,7 @@ fn host_covers(one: Option<&str>, other: Option<&str>) -> bool {
 
 /// A key and the route that holds it.
 struct Held<'r> {
-    key: Key,
+    key: &'r Key,
     /// The policy's number.
     policy: Option<usize>,
     route: &'r Route,
@@ -327,9 +346,9 @@ struct Held<'r> {
 
 impl Held<'_> {
     /// Whether it takes every request of a later one.
-    fn hides(&self, other: &Self, precedence: Precedence) -> bool {
-        let (key, other_key) = (&self.key, &other.key);
-        let takes_all = match precedence {
+    fn hides(&self, other: &Self) -> bool {
+        let (key, other_key) = (self.key, other.key);
+        let takes_all = match other.route.scope.precedence {
             Precedence::First => key.covers(other_key),
             Precedence::FirstOfHost => {
                 key.host == other_key.host && key.path.covers(&other_key.path)
@@ -342,8 +361,8 @@ impl Held<'_> {
 
     /// Why the rules cannot say which of the two policies a request has that both match, this one
     /// coming first and not hiding the other; none if they can.
-    fn clash(&self, other: &Self, precedence: Precedence) -> Option<Clash> {
-        if !self.key.meets(&other.key) {
+    fn clash(&self, other: &Self) -> Option<Clash> {
+        if !self.key.meets(other.key) {
             return None;
         }
         let (scope, other_scope) = (&self.route.scope, &other.route.scope);
@@ -351,15 +370,24 @@ impl Held<'_> {
             return Some(Clash::Apart);
         }
         let has_order = scope.has_order_with(other_scope);
+        // Of two systems both give way to the more specific host, and to nothing else that is known.
+        let precedence = if scope.precedence == other_scope.precedence {
+            scope.precedence
+        } else {
+            Precedence::FirstOfHost
+        };
         let is_alike = match precedence {
             Precedence::First => !has_order,
-            Precedence::FirstOfHost => !has_order && self.key.host == other.key.host,
+            Precedence::FirstOfHost => {
+                let is_known = has_order || scope.is_last != other_scope.is_last;
+                !is_known && self.key.host == other.key.host
+            }
             Precedence::Specific => self.key == other.key,
         };
         if is_alike {
             return Some(Clash::Alike);
         }
-        let is_more_specific = self.key.compare(&other.key).is_gt();
+        let is_more_specific = self.key.compare(other.key).is_gt();
         (precedence == Precedence::First && !is_more_specific).then_some(Clash::Order)
     }
 }
@@ -374,27 +402,92 @@ enum Clash {
     Order,
 }
 
+/// What each route looks at beside host, path and route name. A route that matches by a method keeps no
+/// condition if nothing else with another policy takes its requests by other methods.
+fn conditions(
+    routes: &[&Route],
+    keys: &[Vec<Key>],
+    policies: &Policies,
+    notes: &mut Notes,
+) -> Vec<Option<&'static str>> {
+    let mut conditions: Vec<_> = routes.iter().map(|route| route.condition).collect();
+    let is_of_method = |route: &Route| {
+        let is_specific = route.scope.precedence == Precedence::Specific;
+        is_specific && route.condition == Some(METHOD) && route.policy.is_some()
+    };
+    if !routes.iter().any(|route| is_of_method(route)) {
+        return conditions;
+    }
+    let all: Vec<_> = keys
+        .iter()
+        .enumerate()
+        .flat_map(|(index, keys)| keys.iter().map(move |key| (index, key)))
+        .collect();
+    let mut related = Related::default();
+    for (number, (_, key)) in all.iter().enumerate() {
+        related.add(key, number);
+    }
+    for ((route, own), (condition, policy)) in routes
+        .iter()
+        .zip(keys)
+        .zip(conditions.iter_mut().zip(&policies.of_routes))
+    {
+        let over = |key: &Key| {
+            let others = related.to(key).into_iter();
+            let others = others.filter_map(|number| all.get(number));
+            let over = others.filter(|(_, other)| other.covers(key));
+            over.map(|(index, _)| *index).collect::<Vec<_>>()
+        };
+        let is_plain = |index: &usize| {
+            let route = routes.get(*index);
+            route.is_some_and(|route| route.condition.is_none())
+        };
+        let is_free = |key: &Key| {
+            let policies = over(key)
+                .into_iter()
+                .map(|index| policies.of_routes.get(index));
+            policies.into_iter().all(|other| other == Some(policy))
+        };
+        let is_covered = |key: &Key| over(key).iter().any(is_plain);
+        let is_method = is_of_method(route) && !own.iter().all(is_covered);
+        if is_method && own.iter().all(is_free) {
+            *condition = None;
+            let text = "matches by a method, and no rule looks at methods: its policy holds for every method of its paths";
+            notes.push(Level::Wider, &route.place, text);
+        }
+    }
+    conditions
+}
+
 /// The keys of the routes without further conditions; of two routes with one key the source's
 /// precedence decides.
 fn hold<'r>(
     routes: &[&'r Route],
+    keys: &'r [Vec<Key>],
+    conditions: &[Option<&str>],
     policies: &Policies,
-    precedence: Precedence,
     notes: &mut Notes,
-) -> Vec<Held<'r>> {
+) -> (Vec<Held<'r>>, Related<'r>) {
     let mut held: Vec<Held> = Vec::new();
-    for (index, (route, policy)) in routes.iter().zip(&policies.of_routes).enumerate() {
-        if route.condition.is_some() {
+    let mut related = Related::default();
+    let of_routes = keys.iter().zip(&policies.of_routes).zip(conditions);
+    for (index, (route, ((keys, policy), condition))) in routes.iter().zip(of_routes).enumerate() {
+        if condition.is_some() {
             continue;
         }
-        for key in route.keys() {
+        for key in keys {
             let one = Held {
                 key,
                 policy: *policy,
                 route,
                 index,
             };
-            if let Some(first) = held.iter().find(|first| first.hides(&one, precedence)) {
+            let others: Vec<_> = related
+                .to(key)
+                .into_iter()
+                .filter_map(|number| held.get(number))
+                .collect();
+            if let Some(first) = others.iter().find(|first| first.hides(&one)) {
                 if first.policy != one.policy {
                     let first = &first.route.place;
                     let told =
@@ -403,9 +496,8 @@ fn hold<'r>(
                 }
                 continue;
             }
-            let others = held.iter().filter(|other| other.policy != one.policy);
-            let mut clashes =
-                others.filter_map(|other| Some((other, other.clash(&one, precedence)?)));
+            let others = others.iter().filter(|other| other.policy != one.policy);
+            let mut clashes = others.filter_map(|other| Some((other, other.clash(&one)?)));
             if let Some((other, clash)) = clashes.next() {
                 let (name, place) = (&other.route.name, &other.route.place);
                 let told = match clash {
@@ -421,41 +513,50 @@ fn hold<'r>(
                 };
                 notes.error(&route.place, told);
             }
+            related.add(key, held.len());
             held.push(one);
         }
     }
-    held
+    (held, related)
 }
 
 /// A route that looks at more than host and path can be left to the rules only if they give its
 /// requests its policy, the others included.
 fn check_conditions(
     routes: &[&Route],
+    keys: &[Vec<Key>],
+    conditions: &[Option<&str>],
     policies: &Policies,
-    precedence: Precedence,
     held: &[Held],
+    related: &Related,
     notes: &mut Notes,
 ) {
-    for (index, (route, policy)) in routes.iter().zip(&policies.of_routes).enumerate() {
-        let Some(condition) = route.condition else {
+    let of_routes = keys.iter().zip(&policies.of_routes).zip(conditions);
+    for (index, (route, ((keys, policy), condition))) in routes.iter().zip(of_routes).enumerate() {
+        let Some(condition) = condition else {
             continue;
         };
-        let is_said = |key: Key| {
+        let is_said = |key: &Key| {
             let one = Held {
                 key,
                 policy: *policy,
                 route,
                 index,
             };
-            let mut before = held.iter().filter(|other| other.index < index);
-            let is_reached = precedence == Precedence::Specific
-                || !before.any(|first| first.hides(&one, precedence));
-            let mut others = held.iter().filter(|other| other.key.meets(&one.key));
-            let is_covered = held.iter().any(|other| other.key.covers(&one.key));
+            let others: Vec<_> = related
+                .to(key)
+                .into_iter()
+                .filter_map(|number| held.get(number))
+                .collect();
+            let mut before = others.iter().filter(|other| other.index < index);
+            let is_reached = route.scope.precedence == Precedence::Specific
+                || !before.any(|first| first.hides(&one));
+            let mut meeting = others.iter().filter(|other| other.key.meets(key));
+            let is_covered = others.iter().any(|other| other.key.covers(key));
             !is_reached
-                || others.all(|other| other.policy == *policy) && (is_covered || policy.is_none())
+                || meeting.all(|other| other.policy == *policy) && (is_covered || policy.is_none())
         };
-        if !route.keys().into_iter().all(is_said) {
+        if !keys.iter().all(is_said) {
             let told = format!(
                 "matches by {condition}, and a rule looks at host, path and route name alone: its requests would share the policy of others; give all routes of this host and path one policy, or split them by host or path"
             );
@@ -465,17 +566,135 @@ fn check_conditions(
 }
 
 /// Whether some request would have another policy without this key.
-fn is_needed(one: &Held, held: &[Held]) -> bool {
-    let key = &one.key;
-    let others = || held.iter().filter(|other| other.key != *key);
-    let over = others().filter(|other| other.key.covers(key));
-    let parent = over.max_by(|one, other| one.key.compare(&other.key));
-    let mut nearer = others().filter(|other| {
-        let is_above = parent.is_none_or(|parent| other.key.compare(&parent.key).is_gt());
+fn is_needed(one: &Held, held: &[Held], related: &Related) -> bool {
+    let key = one.key;
+    let others = related
+        .to(key)
+        .into_iter()
+        .filter_map(|number| held.get(number));
+    let others: Vec<_> = others.filter(|other| other.key != key).collect();
+    let over = others.iter().filter(|other| other.key.covers(key));
+    let parent = over.max_by(|one, other| one.key.compare(other.key));
+    let mut nearer = others.iter().filter(|other| {
+        let is_above = parent.is_none_or(|parent| other.key.compare(parent.key).is_gt());
         is_above && other.key.compare(key).is_lt() && other.key.meets(key)
     });
     parent.and_then(|parent| parent.policy) != one.policy
         || nearer.any(|other| other.policy != one.policy)
+}
+
+/// Finds the keys that share requests with a key, or might: those with a host and a path that are the
+/// same, above or below.
+#[derive(Default)]
+struct Related<'k> {
+    names: HashMap<Option<&'k str>, Hosts<'k>>,
+}
+
+#[derive(Default)]
+struct Hosts<'k> {
+    at: HashMap<HostKey<'k>, Paths<'k>>,
+    below: HashMap<HostKey<'k>, Vec<HostKey<'k>>>,
+}
+
+#[derive(Default)]
+struct Paths<'k> {
+    at: HashMap<PathKey<'k>, Vec<usize>>,
+    below: HashMap<PathKey<'k>, Vec<usize>>,
+}
+
+/// Whether it is a wildcard, and the name, or its end with the dot.
+type HostKey<'k> = (bool, &'k str);
+/// The rank of a path, and the path.
+type PathKey<'k> = (u8, &'k str);
+
+impl<'k> Related<'k> {
+    fn add(&mut self, key: &'k Key, number: usize) {
+        let hosts = self.names.entry(key.route_name.as_deref()).or_default();
+        let host = host_key(key.host.as_deref());
+        let paths = hosts.at.entry(host).or_insert_with(|| {
+            for above in hosts_above(host) {
+                hosts.below.entry(above).or_default().push(host);
+            }
+            Paths::default()
+        });
+        let path = path_key(&key.path);
+        paths.at.entry(path).or_default().push(number);
+        for above in paths_above(path) {
+            paths.below.entry(above).or_default().push(number);
+        }
+    }
+
+    /// The numbers in their order.
+    fn to(&self, key: &Key) -> Vec<usize> {
+        let host = host_key(key.host.as_deref());
+        let path = path_key(&key.path);
+        let hosts_above = hosts_above(host);
+        let paths_above = paths_above(path);
+        let mut numbers = Vec::new();
+        let mut add = |hosts: &Hosts| {
+            let below = hosts.below.get(&host).into_iter().flatten();
+            for host in hosts_above.iter().chain(below).chain([&host]) {
+                let Some(paths) = hosts.at.get(host) else {
+                    continue;
+                };
+                let at = paths_above.iter().chain([&path]);
+                let found = at.filter_map(|path| paths.at.get(path));
+                for found in found.chain(paths.below.get(&path)) {
+                    numbers.extend(found);
+                }
+            }
+        };
+        if key.route_name.is_none() {
+            self.names.values().for_each(add);
+        } else {
+            let names = [key.route_name.as_deref(), None];
+            let found = names.iter().filter_map(|name| self.names.get(name));
+            found.for_each(&mut add);
+        }
+        numbers.sort_unstable();
+        numbers
+    }
+}
+
+fn host_key(host: Option<&str>) -> HostKey<'_> {
+    match host {
+        None => (true, ""),
+        Some(host) => match host.strip_prefix('*') {
+            Some(end) => (true, end),
+            None => (false, host),
+        },
+    }
+}
+
+/// The wildcards that cover a host, and any.
+fn hosts_above((is_wildcard, name): HostKey) -> Vec<HostKey> {
+    let dots = name.match_indices('.').filter(|(at, _)| *at > 0);
+    let mut above: Vec<_> = dots
+        .filter_map(|(at, _)| Some((true, name.get(at..)?)))
+        .collect();
+    if !(is_wildcard && name.is_empty()) {
+        above.push((true, ""));
+    }
+    above
+}
+
+fn path_key(path: &Path) -> PathKey<'_> {
+    let text = match path {
+        Path::Any => "",
+        Path::Below(text) | Path::Exact(text) => text,
+    };
+    (path.rank().0, text)
+}
+
+/// The prefixes that cover a path, and any.
+fn paths_above((rank, path): PathKey) -> Vec<PathKey> {
+    if rank == 0 {
+        return Vec::new();
+    }
+    let slashes = path.match_indices('/').filter(|(at, _)| *at > 0);
+    let prefixes = slashes.filter_map(|(at, _)| Some((1, path.get(..at)?)));
+    let own = (rank == 2).then_some((1, path));
+    prefixes.chain(own).chain([(0, "")]).collect()
 }
 
 /// One rule to write.
@@ -502,9 +721,9 @@ fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
             policy,
             key.host.clone(),
             key.route_name.clone(),
-            is_exact(&key),
+            is_exact(key),
         );
-        rules.add(group, &route.name, policy, vec![key]);
+        rules.add(group, &route.name, policy, vec![key.clone()]);
     }
     // Rules that differ in their hosts alone become one.
     let mut merged = Grouped::default();
@@ -513,7 +732,7 @@ fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
         let group = (rule.policy, rule.names(), paths);
         merged.add(group, &rule.name, rule.policy, rule.keys);
     }
-    let mut rules = merged.rules;
+    let mut rules: Vec<_> = merged.rules.into_iter().flat_map(Rule::split).collect();
     name_apart(&mut rules);
 
     let mut pairs = match top_level.and_then(|policy| policies.all.get(policy)) {
@@ -604,6 +823,36 @@ fn shared_policies(rules: &[Rule]) -> Vec<(usize, &str)> {
 }
 
 impl Rule {
+    /// The same in rules that are no longer than a rule may be.
+    fn split(self) -> Vec<Self> {
+        let is_short = |length: usize| length <= MAX_NAMES;
+        if is_short(self.keys.len()) {
+            return vec![self];
+        }
+        let numbers = |keys: Vec<Option<String>>| -> HashMap<_, _> {
+            let numbers = keys.into_iter().enumerate();
+            numbers
+                .map(|(number, key)| (key, number / MAX_NAMES))
+                .collect()
+        };
+        let hosts = numbers(distinct(self.keys.iter().map(|key| key.host.clone())));
+        let names = numbers(distinct(self.keys.iter().map(|key| key.route_name.clone())));
+        let paths = self.paths().into_iter().cloned().enumerate();
+        let paths: HashMap<_, _> = paths
+            .map(|(number, path)| (path, number / MAX_NAMES))
+            .collect();
+        let mut parts = Grouped::default();
+        for key in self.keys {
+            let group = (
+                hosts.get(&key.host).copied(),
+                names.get(&key.route_name).copied(),
+                paths.get(&key.path).copied(),
+            );
+            parts.add(group, &self.name, self.policy, vec![key]);
+        }
+        parts.rules
+    }
+
     fn hosts(&self) -> Vec<String> {
         distinct(self.keys.iter().filter_map(|key| key.host.clone()))
     }
@@ -672,5 +921,6 @@ fn distinct<T: Clone + Eq + Hash>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.filter(|item| seen.insert(item.clone())).collect()
 }
 
-/// Each key is held against every other.
 const MAX_KEYS: usize = 10_000;
+/// As many hosts, paths or names as one rule may have.
+const MAX_NAMES: usize = 1_000;

@@ -5,9 +5,10 @@ use cors::node::Node;
 
 use super::notes::{Level, Notes};
 use super::origins::Origins;
-use super::policy::Policy;
+use super::policy::{Change, Policy, When};
+use super::recognise;
 use super::routes::Route;
-use super::value::Value;
+use super::value::{Value, same};
 
 /// The fields of one of the two; a name stands for every spelling.
 pub struct Names {
@@ -21,25 +22,63 @@ pub struct Names {
 }
 
 pub fn owns(value: &Value) -> bool {
-    value.has("allowed_origins") && !value.has("kind")
+    value.kind().is_none()
+        && (value.has("allowed_origins")
+            || recognise::name_of(value).is_none() && !nested(value).is_empty())
 }
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
-    let routes = values
+    let mut routes = Vec::new();
+    let objects = values
         .iter()
         .filter(|value| matches!(value.node, Node::Object(_)));
+    let policies = objects.flat_map(|value| {
+        let nested = if value.has("allowed_origins") {
+            Vec::new()
+        } else {
+            nested(value)
+        };
+        if nested.is_empty() {
+            vec![value.clone()]
+        } else {
+            nested
+        }
+    });
+    for (index, value) in policies.enumerate() {
+        let enabled = value.get("enabled");
+        if enabled.is_some() && !notes.bool(enabled) {
+            notes.push(
+                Level::Changed,
+                &value.place(),
+                "is not enabled: it is left out",
+            );
+            continue;
+        }
+        let names = if value.has("allow_origins") {
+            &NAMES_OF_HEADERS
+        } else {
+            &NAMES
+        };
+        let policy = read_policy(&value, names, notes);
+        routes.push(Route::everything("cors", value.place(), policy).of_document(index));
+    }
     routes
-        .enumerate()
-        .map(|(index, value)| {
-            let names = if value.has("allow_origins") {
-                &NAMES_OF_HEADERS
-            } else {
-                &NAMES
-            };
-            let policy = read_policy(value, names, notes);
-            Route::everything("cors", value.place(), policy).of_document(index)
-        })
-        .collect()
+}
+
+/// The policies under `cors` somewhere within a file, as programs that use the library have them.
+fn nested<'s>(value: &Value<'s>) -> Vec<Value<'s>> {
+    let mut found = Vec::new();
+    for (key, field) in value.entries() {
+        if same(key, "cors") && field.has("allowed_origins") {
+            found.push(field);
+        } else {
+            found.extend(nested(&field));
+        }
+    }
+    for item in value.items() {
+        found.extend(nested(&item));
+    }
+    found
 }
 
 pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
@@ -47,7 +86,7 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     let fields = [names.origins, names.methods, names.headers, names.expose];
     value.allow_only(&[&fields[..], OTHER_FIELDS].concat(), what, notes);
     let place = value.place();
-    let mut policy = Policy::new(204);
+    let mut policy = Policy::new(place.clone(), 204);
 
     let list = value.get(names.origins);
     let texts = notes.texts(list.clone());
@@ -170,17 +209,30 @@ fn read_max_age(value: &Value, policy: &mut Policy, notes: &mut Notes) {
     }
 }
 
-pub const CHANGES: &[&str] = &[
-    "the preflight of an origin that is not allowed is answered 403; rs/cors answers it like any other, without CORS headers",
-    "an answered preflight lists all methods and headers, and the browser says which is missing; rs/cors names the one asked for, or nothing",
-    "the upstream's own Access-Control-* headers are removed; rs/cors leaves them beside its own and for origins that are not allowed",
-    "under \"*\" there is no Vary: Origin, which rs/cors always sends",
+pub const CHANGES: &[Change] = &[
+    (
+        When::Rejects,
+        "the preflight of an origin that is not allowed is answered 403; rs/cors answers it like any other, without CORS headers",
+    ),
+    (
+        When::Always,
+        "an answered preflight lists all methods and headers, and the browser says which is missing; rs/cors names the one asked for, or nothing",
+    ),
+    (
+        When::Always,
+        "the upstream's own Access-Control-* headers are removed; rs/cors leaves them beside its own and for origins that are not allowed",
+    ),
+    (
+        When::AnyOrigin,
+        "under \"*\" there is no Vary: Origin, which rs/cors always sends",
+    ),
 ];
 
 const OTHER_FIELDS: &[&str] = &[
     "allow_credentials",
     "allow_private_network",
     "debug",
+    "enabled",
     "max_age",
     "options_passthrough",
     "options_success_status",

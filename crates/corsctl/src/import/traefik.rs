@@ -5,10 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use cors::node::Node;
 
+use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
-use super::policy::Policy;
+use super::policy::{Change, Policy, When};
 use super::routes::{Path, Route, Scope};
+use super::rule;
 use super::value::Value;
 
 pub fn owns(value: &Value) -> bool {
@@ -16,6 +18,7 @@ pub fn owns(value: &Value) -> bool {
     let is_ours = ["traefik.io/", "hub.traefik.io/", "traefik.containo.us/"];
     is_ours.iter().any(|group| version.starts_with(group))
         || value.at(&["http", "middlewares"]).is_some()
+        || !router_annotations(value).is_empty()
 }
 
 pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
@@ -23,11 +26,13 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut routers = Vec::new();
     let mut apis = Vec::new();
     for value in values {
-        tell_annotation(value, notes);
+        for annotation in router_annotations(value) {
+            notes.error(&annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
+        }
         if !owns(value) {
             continue;
         }
-        match value.text_of("kind") {
+        match value.kind() {
             Some("Middleware") => {
                 middlewares.add(namespace_of(value), name_of(value), value.field("spec"));
             }
@@ -66,8 +71,12 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         middlewares.read_alone(notes)
     } else {
         let read = routers.iter();
-        read.map(|router| router.read(&middlewares, notes))
-            .collect()
+        let mut used = HashSet::new();
+        let routes: Vec<_> = read
+            .flat_map(|router| router.read(&middlewares, &mut used, notes))
+            .collect();
+        middlewares.tell_unused(&used, &routes, notes);
+        routes
     };
     routes.extend(apis.iter().map(|api| read_api(api, apis.len(), notes)));
     routes.sort_by_key(|route| Reverse(route.scope.priority));
@@ -75,13 +84,12 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
 }
 
 /// An Ingress names its middlewares in words that import does not read.
-fn tell_annotation(value: &Value, notes: &mut Notes) {
+fn router_annotations<'s>(value: &Value<'s>) -> Vec<Value<'s>> {
     let annotations = value.at(&["metadata", "annotations"]);
-    for (name, annotation) in annotations.map_or_else(Vec::new, |all| all.entries()) {
-        if name.ends_with("ingress.kubernetes.io/router.middlewares") {
-            notes.error(&annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
-        }
-    }
+    let annotations = annotations.map_or_else(Vec::new, |all| all.entries());
+    let is_ours = |name: &str| name.ends_with("ingress.kubernetes.io/router.middlewares");
+    let ours = annotations.into_iter().filter(|(name, _)| is_ours(name));
+    ours.map(|(_, annotation)| annotation).collect()
 }
 
 /// Every middleware, by its namespace and its name.
@@ -115,6 +123,30 @@ impl<'s> Middlewares<'s> {
             [_, (name, second), ..] => {
                 notes.error(&second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
                 Vec::new()
+            }
+        }
+    }
+
+    /// Says which middlewares with CORS hold for no router; if that leaves none, as an error.
+    fn tell_unused(&self, used: &HashSet<usize>, routes: &[Route], notes: &mut Notes) {
+        let has_policy = routes.iter().any(|route| route.policy.is_some());
+        for (index, (name, value)) in self.all.iter().enumerate() {
+            let Some(headers) = value.get("headers").filter(has_cors) else {
+                continue;
+            };
+            if used.contains(&index) {
+                continue;
+            }
+            if has_policy {
+                let text = format!(
+                    "the middleware \"{name}\" is used by no router in this file and is left out; labels and entry points may use it as {name}@file"
+                );
+                notes.push(Level::Changed, &headers.place(), text);
+            } else {
+                let text = format!(
+                    "the middleware \"{name}\" has CORS, and no router in this file uses it: import it together with the routers that do, or without any router"
+                );
+                notes.error(&headers.place(), text);
             }
         }
     }
@@ -202,12 +234,18 @@ struct Router<'s> {
 }
 
 impl<'s> Router<'s> {
-    fn read(&self, middlewares: &Middlewares<'s>, notes: &mut Notes) -> Route {
+    fn read(
+        &self,
+        middlewares: &Middlewares<'s>,
+        all_used: &mut HashSet<usize>,
+        notes: &mut Notes,
+    ) -> Vec<Route> {
         let mut seen = HashSet::new();
         let mut used = Vec::new();
         for reference in self.value.list("middlewares") {
             used.extend(middlewares.find(&reference, self.namespace, &mut seen, notes));
         }
+        all_used.extend(&seen);
         if used.len() > 1 {
             let text = "has two middlewares with CORS; leave one";
             notes.error(&self.value.place(), text);
@@ -215,7 +253,7 @@ impl<'s> Router<'s> {
         let policy = used
             .first()
             .map(|(_, headers)| read_policy(headers, &MIDDLEWARE, notes));
-        let mut route = Route {
+        let route = Route {
             name: used.first().map_or("router", |(name, _)| name).to_owned(),
             place: self.value.place(),
             hosts: Vec::new(),
@@ -226,10 +264,12 @@ impl<'s> Router<'s> {
             scope: self.scope(notes),
         };
         match &self.rule {
-            Some(rule) => read_rule(rule, &mut route, notes),
-            None => notes.error(&self.value.place(), "has no rule"),
+            Some(rule) => read_rule(rule, &route, notes),
+            None => {
+                notes.error(&self.value.place(), "has no rule");
+                Vec::new()
+            }
         }
-        route
     }
 
     /// The higher priority comes first; without one it is the length of the rule.
@@ -256,8 +296,8 @@ impl<'s> Router<'s> {
         };
         Scope {
             gates,
-            owner: String::new(),
             priority: Some(priority),
+            ..Scope::default()
         }
     }
 }
@@ -271,45 +311,47 @@ fn as_priority(number: f64) -> usize {
     number as usize
 }
 
-/// Reads ``Host(`a`) && PathPrefix(`/b`)``; a rule of anything else has a condition.
-fn read_rule(rule: &Value, route: &mut Route, notes: &mut Notes) {
+/// Reads ``Host(`a`) && PathPrefix(`/b`)``, with `||` and brackets: a route for each alternative.
+fn read_rule(rule: &Value, route: &Route, notes: &mut Notes) -> Vec<Route> {
     let text = notes.text(rule).unwrap_or_default();
-    if text.contains("||") {
-        route.condition = Some("more than hosts and paths joined by &&");
-        return;
-    }
-    let mut paths = 0;
-    for part in text.split("&&").map(str::trim) {
-        let call = part.strip_suffix(')').and_then(|part| part.split_once('('));
-        let Some((function, arguments)) = call else {
-            route.condition = Some("more than hosts and paths joined by &&");
-            continue;
-        };
-        let arguments = arguments
-            .split(',')
-            .map(|text| text.trim().trim_matches(['`', '"', '\'']));
-        let arguments: Vec<_> = arguments.map(str::to_owned).collect();
-        paths += usize::from(function.starts_with("Path"));
-        match function {
-            // In older rules braces hold a name and a regular expression.
-            "Host" | "Path" | "PathPrefix" if arguments.iter().any(|text| text.contains('{')) => {
-                route.condition = Some("a placeholder in braces");
-            }
-            "Host" if route.hosts.is_empty() => route.hosts = arguments,
-            "Path" => route.paths.extend(arguments.into_iter().map(Path::Exact)),
-            "PathPrefix" => {
-                for prefix in arguments {
-                    let path = super::envoy::below(&prefix, &rule.place(), notes);
-                    route.paths.push(path);
-                }
-            }
-            _ => route.condition = Some("more than hosts and paths"),
+    let Some(alternatives) = rule::alternatives(text) else {
+        return vec![Route {
+            condition: Some("more than hosts and paths joined by && and ||"),
+            ..route.clone()
+        }];
+    };
+    let read = alternatives.iter().map(|calls| {
+        let mut one = route.clone();
+        for call in calls {
+            read_call(call, rule, &mut one, notes);
         }
-    }
-    if paths > 1 {
-        // Which of the two narrows the other is left open.
-        route.paths.clear();
-        route.condition = Some("two conditions on the path");
+        let is_path = |call: &&rule::Call| call.name.starts_with("Path");
+        if calls.iter().filter(is_path).count() > 1 {
+            // Which of the two narrows the other is left open.
+            one.paths.clear();
+            one.condition = Some("two conditions on the path");
+        }
+        one
+    });
+    read.collect()
+}
+
+fn read_call(call: &rule::Call, rule: &Value, route: &mut Route, notes: &mut Notes) {
+    let arguments = call.arguments.iter().map(|text| (*text).to_owned());
+    let mut arguments = arguments.collect::<Vec<_>>().into_iter();
+    match call.name {
+        // In older rules braces hold a name and a regular expression.
+        "Host" | "Path" | "PathPrefix" if call.arguments.iter().any(|text| text.contains('{')) => {
+            route.condition = Some("a placeholder in braces");
+        }
+        "Host" if route.hosts.is_empty() => route.hosts.extend(arguments),
+        "Path" => route.paths.extend(arguments.map(Path::Exact)),
+        "PathPrefix" => {
+            let paths = arguments.map(|prefix| matching::below(&prefix, &rule.place(), notes));
+            route.paths.extend(paths);
+        }
+        "PathRegexp" if arguments.all(|regex| matching::is_any_path(&regex)) => {}
+        _ => route.condition = Some("more than hosts and paths"),
     }
 }
 
@@ -341,7 +383,8 @@ fn read_api(api: &Value, count: usize, notes: &mut Notes) -> Route {
 
 /// What Traefik Hub does where an API has no CORS of its own, without its contradiction.
 fn default_policy(api: &Value, notes: &mut Notes) -> Policy {
-    let mut policy = Policy::new(200);
+    let place = api.place();
+    let mut policy = Policy::new(place.clone(), 200);
     let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     policy.origins = list(&["*"]);
     policy.headers = list(&["*"]);
@@ -349,7 +392,6 @@ fn default_policy(api: &Value, notes: &mut Notes) -> Policy {
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE",
     ]);
     policy.credentials = true;
-    let place = api.place();
     notes.push(
         Level::Default,
         &place,
@@ -385,7 +427,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     check_fields(value, names, &known, notes);
     let find = |names: &[&str]| names.iter().find_map(|name| value.get(name));
     let place = value.place();
-    let mut policy = Policy::new(200);
+    let mut policy = Policy::new(place.clone(), 200);
     policy.credentials = notes.bool(value.get(names.credentials));
 
     let list = find(names.origins);
@@ -464,11 +506,23 @@ fn namespace_of<'s>(value: &Value<'s>) -> &'s str {
     namespace.and_then(|name| name.text()).unwrap_or_default()
 }
 
-pub const CHANGES: &[&str] = &[
-    "the preflight of an origin that is not allowed is answered 403; Traefik answers it 200 with methods and headers",
-    "the upstream's own Access-Control-* headers are removed; Traefik passes them on, for origins that are not allowed too",
-    "Access-Control-Allow-Credentials and -Expose-Headers are sent to allowed origins only; Traefik sends them to all",
-    "Vary: Origin is on every response that depends on the origin; Traefik sends it with addVaryHeader only",
+pub const CHANGES: &[Change] = &[
+    (
+        When::Rejects,
+        "the preflight of an origin that is not allowed is answered 403; Traefik answers it 200 with methods and headers",
+    ),
+    (
+        When::Always,
+        "the upstream's own Access-Control-* headers are removed; Traefik passes them on, for origins that are not allowed too",
+    ),
+    (
+        When::ForAllowed,
+        "Access-Control-Allow-Credentials and -Expose-Headers are sent to allowed origins only; Traefik sends them to all",
+    ),
+    (
+        When::PerOrigin,
+        "Vary: Origin is on every response that depends on the origin; Traefik sends it with addVaryHeader only",
+    ),
 ];
 
 const MIDDLEWARE: Names = Names {

@@ -1,0 +1,160 @@
+//! What a file holds that import does not read: which objects speak of CORS, and what they are.
+
+use cors::node::Node;
+
+use super::value::{Value, letters};
+
+/// Where an object speaks of CORS, if it does: the first such place.
+pub fn cors_in<'s>(value: &Value<'s>) -> Option<Value<'s>> {
+    // A definition names the fields of others; the rest of these runs behind the gateway.
+    let kind = value.kind().unwrap_or_default();
+    let is_other = value.has("apiVersion") && OTHER_KINDS.contains(&kind);
+    if is_other { None } else { find(value) }
+}
+
+fn find<'s>(value: &Value<'s>) -> Option<Value<'s>> {
+    for (key, field) in value.entries() {
+        if NOT_SETTINGS.contains(&key) {
+            continue;
+        }
+        let is_plugin = PLUGIN_KEYS.contains(&key) && field.text() == Some("cors");
+        if field.node != &Node::Null && is_cors_key(key) || is_plugin {
+            return Some(field);
+        }
+        let found = if key == "plugins" {
+            find_plugin(&field)
+        } else {
+            None
+        };
+        if let Some(found) = found.or_else(|| find(&field)) {
+            return Some(found);
+        }
+    }
+    let mut items = value.items().into_iter();
+    if let Some(found) = items.find_map(|item| find(&item)) {
+        return Some(found);
+    }
+    let text = value.text()?.to_ascii_lowercase();
+    let is_cors = text.contains("access-control-allow-") || text.ends_with(".corspolicy");
+    is_cors.then(|| value.clone())
+}
+
+/// A plugin of this name, in Kong's form.
+fn find_plugin<'s>(plugins: &Value<'s>) -> Option<Value<'s>> {
+    let mut plugins = plugins.items().into_iter();
+    plugins.find(|plugin| plugin.text_of("name") == Some("cors") || plugin.text() == Some("cors"))
+}
+
+fn is_cors_key(key: &str) -> bool {
+    let plain: Vec<u8> = letters(key).collect();
+    let plain = String::from_utf8_lossy(&plain);
+    let last = plain.rsplit(['/', '.']).next().unwrap_or_default();
+    last.starts_with("cors")
+        || last.ends_with("cors")
+        || last.starts_with("enable-cors")
+        || plain.contains("accesscontrolallow")
+        || plain.starts_with("access-control-allow-")
+        || ORIGIN_KEYS.contains(&last)
+}
+
+/// What a file is, if it is of a system that import does not read yet or of none at all.
+pub fn name_of(value: &Value) -> Option<String> {
+    if let Some(kind) = value.kind() {
+        let version = value.text_of("apiVersion").unwrap_or_default();
+        let group = version.split_once('/').map(|(group, _)| group);
+        let of = group.map_or_else(String::new, |group| format!(" of {group}"));
+        let article = if kind.starts_with(['A', 'E', 'I', 'O', 'H']) && !kind.starts_with("Ho") {
+            "an"
+        } else {
+            "a"
+        };
+        return Some(format!("{article} {kind}{of}"));
+    }
+    let has = |name: &str| value.pairs().iter().any(|(key, _)| key == name);
+    let text = if has("_format_version") {
+        "a declarative configuration of Kong"
+    } else if value.at(&["spring", "cloud"]).is_some() || has("spring.cloud.gateway") {
+        "a configuration of Spring Cloud Gateway"
+    } else if has("Resources") || has("AWSTemplateFormatVersion") {
+        "a CloudFormation or SAM template"
+    } else if has("functions") && has("provider") {
+        "a configuration of the Serverless Framework"
+    } else if has("CORSRules") || has("CORSConfiguration") || has("AllowedOrigins") && has("ID") {
+        "a CORS configuration of S3"
+    } else if has("x-tyk-api-gateway") || has("listen_path") || has("proxy") && has("CORS") {
+        "an API definition of Tyk"
+    } else if has_traefik_labels(value) {
+        "a compose file; import does not read the labels of its containers: write the middlewares and routers as a file of Traefik's own, in YAML"
+    } else if has("binds") {
+        "a configuration of agentgateway"
+    } else if value.at(&["apps", "http"]).is_some() {
+        "a configuration of Caddy"
+    } else if value
+        .list("routes")
+        .iter()
+        .any(|route| route.has("plugins"))
+    {
+        "a configuration of APISIX"
+    } else if value
+        .list("resources")
+        .iter()
+        .any(|one| one.text().is_some())
+    {
+        "a kustomization: import what kustomize build prints"
+    } else if value.has("corsPolicy") || is_istio_policy(value) {
+        "a part of a VirtualService of Istio: import it whole, with its hosts and paths"
+    } else if value
+        .list("allowOrigins")
+        .iter()
+        .any(|one| one.text().is_some())
+    {
+        "a configuration of this plugin, as it seems, and needs no import"
+    } else {
+        return None;
+    };
+    Some(text.to_owned())
+}
+
+fn is_istio_policy(value: &Value) -> bool {
+    let origins = value.list("allowOrigins");
+    origins.iter().any(|origin| !origin.entries().is_empty())
+}
+
+/// Whether the containers of a compose file configure Traefik, by a map or by texts such as `a=b`.
+fn has_traefik_labels(value: &Value) -> bool {
+    let services = value.field("services").entries();
+    let labels = services.iter().filter_map(|(_, service)| {
+        let labels = service.get("labels");
+        labels.or_else(|| service.at(&["deploy", "labels"]))
+    });
+    let is_ours = |text: &str| text.starts_with("traefik.");
+    labels.into_iter().any(|labels| {
+        labels.entries().iter().any(|(key, _)| is_ours(key))
+            || labels.items().iter().filter_map(Value::text).any(is_ours)
+    })
+}
+
+/// Fields of Kubernetes that configure nothing.
+const NOT_SETTINGS: [&str; 3] = ["managedFields", "status", LAST_APPLIED];
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+const OTHER_KINDS: [&str; 9] = [
+    "CronJob",
+    "CustomResourceDefinition",
+    "DaemonSet",
+    "Deployment",
+    "Job",
+    "Pod",
+    "Secret",
+    "Service",
+    "StatefulSet",
+];
+/// Where plugins are chosen by name.
+const PLUGIN_KEYS: [&str; 2] = ["plugin", "pluginName"];
+const ORIGIN_KEYS: [&str; 6] = [
+    "alloworigin",
+    "alloworiginpatterns",
+    "alloworigins",
+    "alloworiginstringmatch",
+    "allowedoriginpatterns",
+    "allowedorigins",
+];

@@ -1,0 +1,45 @@
+//! Whatever comes in, no text about it commands a terminal, ends a line or turns the direction of
+//! writing: diagnostics, summaries, explanations, the words for access logs, the body of a 403.
+#![no_main]
+
+use cors::config;
+use cors::plugin::{MetadataRemark, Settings};
+use cors_fuzz::Exchange;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let reports = [
+        config::read(data).1,
+        config::read_policy(data, &Settings::default()).1,
+    ];
+    for report in &reports {
+        for problems in [&report.errors, &report.warnings, &report.notes] {
+            problems.shown.iter().for_each(|problem| check(&problem.to_string()));
+        }
+    }
+    let exchange = Exchange::parse(data);
+    let Some(plugin) = config::read(exchange.configuration).0 else {
+        return;
+    };
+    check(&plugin.summary());
+    let governed = plugin.govern(&exchange.request);
+    check(governed.source.words());
+    if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
+        &governed.remark
+    {
+        check(text);
+    }
+    if let Some((policy, verdict)) = governed.judge(&exchange.request) {
+        check(&governed.explain(&verdict));
+        let body = policy.reply(&verdict).map(|reply| reply.body);
+        check(body.unwrap_or_default().trim_end_matches('\n'));
+    }
+});
+
+fn check(text: &str) {
+    let obeyed = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    assert!(!text.contains(obeyed), "{text:?}");
+}
