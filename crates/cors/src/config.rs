@@ -356,9 +356,16 @@ impl Reader {
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
             parse_path(text).map(prefix_key)
         });
+        // A list of prefixes beside one of paths: looked up, not compared each with each.
+        let mut below = TextMap::default();
+        for prefix in &prefixes {
+            if let Key::Below(prefix) = prefix {
+                below.get_or_insert(prefix.as_bytes(), 0);
+            }
+        }
         let exact = self.read_keys(&object, "exactPaths", |text| {
             let path = parse_path(text)?;
-            if prefixes.is_empty() || prefixes.iter().any(|prefix| is_under(path, prefix)) {
+            if prefixes.is_empty() || is_under(path, &below) {
                 Ok(Key::Exact(path.to_owned()))
             } else {
                 Err(

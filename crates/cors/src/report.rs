@@ -114,7 +114,7 @@ pub fn join(path: &str, key: &str) -> String {
 }
 
 /// At most the first 100 bytes: a line of the log stays one that a person reads.
-fn cut(value: &str) -> String {
+pub fn cut(value: &str) -> String {
     match value
         .char_indices()
         .find(|(at, char)| at + char.len_utf8() > MAX_VALUE)

@@ -4,7 +4,7 @@
 //! to a rule wins, in this order, whatever the order of the rules in the configuration.
 
 use crate::origin::{holds, is_domain, normalize_ipv6, split_port};
-use crate::text_map::ByText;
+use crate::text_map::{ByText, TextMap};
 
 /// Rules by what they match; a rule is its index in the configuration.
 #[derive(Debug, Default)]
@@ -544,9 +544,9 @@ pub fn prefix_key(path: &str) -> Key {
     Key::Below(path.strip_suffix('/').unwrap_or(path).to_owned())
 }
 
-/// Whether the path lies under a path prefix, by whole segments.
-pub fn is_under(path: &str, prefix: &Key) -> bool {
-    matches!(prefix, Key::Below(prefix) if path_starts(path.as_bytes()).any(|start| start == prefix.as_bytes()))
+/// Whether the path is below one of the keys of path prefixes, by whole segments.
+pub fn is_under(path: &str, prefixes: &TextMap) -> bool {
+    path_starts(path.as_bytes()).any(|start| prefixes.get(start).is_some())
 }
 
 /// Reads an entry of `routeNames`.

@@ -1,7 +1,7 @@
 //! `corsctl test`: a table of requests and what must become of them, held against a configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::process::ExitCode;
 
 use cors::browser::Url;
@@ -9,6 +9,7 @@ use cors::escape::Shown;
 use cors::exchange::{Exchange, Incoming, Response, exchange};
 use cors::plugin::Plugin;
 use cors::verdict::Reason;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::document::Source;
@@ -50,7 +51,7 @@ struct Request {
     method: String,
     url: String,
     #[serde(default)]
-    headers: Vec<(String, String)>,
+    headers: HeaderList,
 }
 
 /// What Envoy knows of the route.
@@ -65,14 +66,50 @@ struct Route {
 #[serde(default, deny_unknown_fields)]
 struct Upstream {
     status: u16,
-    headers: Vec<(String, String)>,
+    headers: HeaderList,
+}
+
+/// Names and values of headers: a list of pairs, or an object.
+#[derive(Default)]
+struct HeaderList(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for HeaderList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HeaderVisitor).map(Self)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Vec<(String, String)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("headers as {name: value} or [[name, value]]")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut headers = Vec::new();
+        while let Some(header) = map.next_entry()? {
+            headers.push(header);
+        }
+        Ok(headers)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut headers = Vec::new();
+        while let Some(header) = seq.next_element()? {
+            headers.push(header);
+        }
+        Ok(headers)
+    }
 }
 
 impl Default for Upstream {
     fn default() -> Self {
         Self {
             status: 200,
-            headers: Vec::new(),
+            headers: HeaderList::default(),
         }
     }
 }
@@ -193,7 +230,7 @@ impl Case {
             (":authority".to_owned(), url.authority.into_bytes()),
             (":path".to_owned(), url.path.into_bytes()),
         ];
-        headers.extend(bytes(&self.request.headers)?);
+        headers.extend(bytes(&self.request.headers.0)?);
         let request = Incoming {
             headers: headers.into_iter().collect(),
             route_name: self.route.name.clone(),
@@ -201,7 +238,7 @@ impl Case {
         };
         let upstream = Response {
             status: self.upstream.status,
-            headers: bytes(&self.upstream.headers)?.into_iter().collect(),
+            headers: bytes(&self.upstream.headers.0)?.into_iter().collect(),
         };
         let exchange = exchange(plugin, request, upstream);
         let mut differences = Vec::new();
@@ -349,14 +386,15 @@ A case, here in YAML:
     request:
       method: OPTIONS
       url: https://api.example.com/orders
-      headers: [[origin, https://shop.example.com], [access-control-request-method, PUT]]
+      headers: {origin: https://shop.example.com, access-control-request-method: PUT}
     verdict: allowed      # or refused: origin, refused: null, refused: malformed, refused: path,
                           # same-origin, not-cors, ungoverned
     answer:               # optional: every CORS header and Vary of the answer, and no others
       from: filter        # or upstream
       status: 204
       headers: {vary: Origin, …}
-Besides: upstream (status, headers), receives (absent, present), route (name, policy).
+Besides: upstream (status, headers), receives (absent, present), route (name, policy). Where a header has
+several lines, headers is a list: [[name, value], …].
 
 Examples:
   corsctl test cors.json cors-cases.yaml

@@ -1,5 +1,6 @@
 //! `corsctl check`: everything that is wrong with a configuration, before it is deployed.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use cors::config;
@@ -8,13 +9,15 @@ use cors::field::{POLICY_FIELDS, find};
 use cors::node::Node;
 use cors::origin::OriginPattern;
 use cors::plugin::Plugin;
-use cors::report::{Report, join};
+use cors::report::{Report, cut, join};
 use serde::Serialize;
 
-use super::document::{InputError, Source};
-use super::envoy::{self, Metadata, NOT_CHECKED};
-use super::find::{Configuration, Content, Found};
+use super::document::{InputError, Source, without_position};
+use super::envoy::{self, Facts, Metadata};
+use super::find::{Configuration, Content, Found, HIGRESS, NOT_CHECKED};
+use super::regexes::{self, Work};
 use super::remark::{Remark, Severity, at, color};
+use super::slashes;
 use super::value::Value;
 use super::{BAD_INPUT, Output, REFUSED};
 
@@ -46,7 +49,7 @@ struct File {
     configurations: Vec<Checked>,
     /// About what stands around the configurations.
     findings: Vec<Finding>,
-    /// Why the file cannot be read.
+    /// Why there is nothing to check.
     unreadable: Option<Remark>,
 }
 
@@ -78,14 +81,15 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         .iter()
         .map(|source| source.as_ref().map(Found::within))
         .collect();
-    let metadata = metadata_of(&found);
+    let (metadata, facts) = metadata_of(&found);
+    let mut work = Work::default();
     let mut result = Outcome {
         good: true,
         files: Vec::new(),
     };
     for (source, found) in sources.iter().zip(&found) {
         result.files.push(match (source, found) {
-            (Ok(source), Ok(found)) => check(source, found, &metadata),
+            (Ok(source), Ok(found)) => check(source, found, &metadata, &facts, &mut work),
             (Err(error), _) => File::unreadable(error),
             (_, Err(error)) => File::unreadable(error),
         });
@@ -116,6 +120,12 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
+                    let findings = file.findings.iter();
+                    for Finding { place, remark } in
+                        findings.filter(|finding| finding.remark.text != HOLDS_NONE)
+                    {
+                        super::print(&format!("{}\n", remark.show(&file.file, place)));
+                    }
                     super::print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
                 } else {
                     super::print(&file.text());
@@ -126,14 +136,27 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn check(source: &Source, found: &Found, metadata: &Metadata) -> File {
-    let findings = envoy::findings(found, metadata).into_iter();
+fn check(
+    source: &Source,
+    found: &Found,
+    metadata: &Metadata,
+    facts: &Facts,
+    work: &mut Work,
+) -> File {
+    let malformed = source.malformed.iter();
+    let malformed = malformed.map(|error| Finding {
+        place: String::new(),
+        remark: Remark::new(Severity::Error, error.line, &error.text),
+    });
+    let findings = envoy::findings(found, metadata, facts).into_iter();
+    let findings = findings.map(|(place, remark)| Finding { place, remark });
+    let configurations = found.configurations.iter();
     let mut file = File {
         file: source.name.clone(),
-        configurations: found.configurations.iter().map(check_one).collect(),
-        findings: findings
-            .map(|(place, remark)| Finding { place, remark })
+        configurations: configurations
+            .map(|configuration| check_one(configuration, work))
             .collect(),
+        findings: malformed.chain(findings).collect(),
         unreadable: None,
     };
     if file.is_empty() {
@@ -144,7 +167,7 @@ fn check(source: &Source, found: &Found, metadata: &Metadata) -> File {
     file
 }
 
-fn check_one(configuration: &Configuration) -> Checked {
+fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
     let (plugin, report) = read(configuration);
     let embedded = match &configuration.content {
         Content::Text(value) => value.embedded(),
@@ -156,35 +179,184 @@ fn check_one(configuration: &Configuration) -> Checked {
         (None, Content::Tree(value)) => value.line_of(path),
     };
     let mut remarks = Remark::all(&report, line);
+    if let Content::Text(value) = &configuration.content {
+        for remark in remarks.iter_mut().filter(|remark| remark.path.is_empty()) {
+            move_to_its_line(remark, value);
+        }
+    }
+    if let Some(key) = configuration.wrapper {
+        let text = "is not a field of the plugin; write what it holds at the top level";
+        let mut remark = Remark::new(Severity::Error, line(""), text);
+        remark.path = key.to_owned();
+        remarks.push(remark);
+    }
     let root = match (&embedded, &configuration.content) {
         (Some(document), _) => Some(Value::of(document)),
         (None, Content::Tree(value)) => Some(value.clone()),
         _ => None,
     };
     if let Some(root) = root {
-        let mut count = 0;
-        warn_of_public_suffixes(root.node, "", &mut |path, value, text| {
-            count += 1;
-            if count <= MAX_SUFFIXES {
-                let mut remark = Remark::new(Severity::Warning, line(path), text);
-                remark.path = path.to_owned();
-                remark.value = value;
-                remarks.push(remark);
-            }
+        let warnings = remarks.iter();
+        let warnings = warnings.filter(|remark| remark.severity == Severity::Warning);
+        let mut own = Own {
+            warned: warnings.map(|remark| remark.path.clone()).collect(),
+            ..Own::default()
+        };
+        each_policy(root.node, "", &mut |path, policy| {
+            own.find_public_suffixes(path, policy);
+            own.judge_regexes(path, policy, work);
         });
-        if count > MAX_SUFFIXES {
-            let more = count - MAX_SUFFIXES;
-            let text = format!("and {more} more wildcards under public suffixes");
-            remarks.push(Remark::new(Severity::Warning, line(""), text));
-        }
+        let escapes = plugin
+            .iter()
+            .flat_map(|plugin| slashes::escapes(plugin, &root));
+        own.remarks.extend(escapes.map(|escape| Remark {
+            path: escape.path,
+            value: escape.value,
+            ..Remark::new(Severity::Warning, None, escape.text)
+        }));
+        // What the plugin says of an expression by its looks is said here with a proof.
+        remarks.retain(|remark| {
+            remark.severity != Severity::Warning || !own.judged.contains(&remark.path)
+        });
+        remarks.extend(own.take().into_iter().map(|remark| Remark {
+            line: line(&remark.path),
+            ..remark
+        }));
     }
     remarks.sort_by_key(|remark| remark.severity);
+    let is_good = plugin.is_some() && configuration.wrapper.is_none();
     Checked {
         place: configuration.place.clone(),
         line: configuration.line(),
-        good: plugin.is_some(),
-        summary: plugin.map(|plugin| plugin.summary()),
+        good: is_good,
+        summary: plugin.filter(|_| is_good).map(|plugin| plugin.summary()),
         remarks,
+    }
+}
+
+/// A text that is not JSON names a line of its own; that of the file is known if the text is in literal
+/// style.
+fn move_to_its_line(remark: &mut Remark, text: &Value) {
+    let Some((words, line)) = without_position(&remark.text) else {
+        return;
+    };
+    if let Some(line) = text.lines.of_literal(line) {
+        remark.line = Some(line);
+        remark.text = words;
+    }
+}
+
+/// What the command finds beside what the plugin says itself.
+#[derive(Default)]
+struct Own {
+    remarks: Vec<Remark>,
+    /// The paths about which the plugin warns.
+    warned: HashSet<String>,
+    /// The paths of regular expressions about which there is a remark.
+    judged: HashSet<String>,
+}
+
+impl Own {
+    /// Finds wildcards over a [public suffix](https://publicsuffix.org/): strangers have names below it.
+    /// The list is too large for the module.
+    fn find_public_suffixes(&mut self, path: &str, policy: &Value) {
+        for (path, item) in items_of(path, policy, "allowOrigins") {
+            if let Some(suffix) = public_suffix_under_wildcard(item.node) {
+                let text = format!(
+                    "lets strangers in: under the public suffix {suffix} anybody can have a name; list the names that are yours"
+                );
+                self.warn(path, &item, text);
+            }
+        }
+    }
+
+    fn judge_regexes(&mut self, path: &str, policy: &Value, work: &mut Work) {
+        let credentials = policy.get("allowCredentials");
+        let credentials = credentials.is_some_and(|value| *value.node == Node::Bool(true));
+        for (path, item) in items_of(path, policy, "allowOriginRegexes") {
+            let findings = item
+                .text()
+                .and_then(|source| regexes::judge(source, credentials, work));
+            for finding in findings.unwrap_or_default() {
+                // The plugin may know what was meant.
+                if finding == regexes::Finding::MatchesNothing && self.warned.contains(&path) {
+                    continue;
+                }
+                let text = finding.text();
+                if finding == regexes::Finding::Undecided {
+                    let mut remark = Remark::new(Severity::Note, None, text);
+                    remark.path.clone_from(&path);
+                    self.remarks.push(remark);
+                } else {
+                    self.judged.insert(path.clone());
+                    self.warn(path.clone(), &item, text);
+                }
+            }
+        }
+    }
+
+    fn warn(&mut self, path: String, item: &Value, text: String) {
+        self.remarks.push(Remark {
+            path,
+            value: cut(&item.node.to_string()),
+            ..Remark::new(Severity::Warning, None, text)
+        });
+    }
+
+    /// The remarks, up to as many of a severity as a report of the plugin has.
+    fn take(self) -> Vec<Remark> {
+        let mut taken = Vec::new();
+        for severity in [Severity::Warning, Severity::Note] {
+            let of_kind = || {
+                let remarks = self.remarks.iter();
+                remarks.filter(move |remark| remark.severity == severity)
+            };
+            taken.extend(of_kind().take(MAX_OWN).cloned());
+            let more = of_kind().count().saturating_sub(MAX_OWN);
+            if more > 0 {
+                taken.push(Remark::new(
+                    severity,
+                    None,
+                    format!("and {more} more of these"),
+                ));
+            }
+        }
+        taken
+    }
+}
+
+/// The items of a list of a policy, each with its path.
+fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Value<'v>)> {
+    let entries = policy.entries().into_iter();
+    let lists =
+        entries.filter(|(key, _)| find(POLICY_FIELDS, key).is_some_and(|field| field.name == name));
+    lists
+        .flat_map(|(key, list)| {
+            let items = list.items().into_iter().enumerate();
+            items.map(move |(index, item)| (format!("{}[{index}]", join(path, key)), item))
+        })
+        .collect()
+}
+
+/// Visits every object that may be a policy, with its path.
+pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+    match node {
+        Node::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if matches!(item, Node::List(_) | Node::Object(_)) {
+                    each_policy(item, &format!("{path}[{index}]"), visit);
+                }
+            }
+        }
+        Node::Object(pairs) => {
+            visit(path, &Value::bare(node));
+            for (key, node) in pairs {
+                if matches!(node, Node::List(_) | Node::Object(_)) {
+                    each_policy(node, &join(path, key), visit);
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -194,39 +366,6 @@ pub fn read(configuration: &Configuration) -> (Option<Plugin>, Report) {
         Content::Absent(_) => config::read(b""),
         Content::Text(value) => config::read(value.text().unwrap_or_default().as_bytes()),
         Content::Tree(value) => config::read_node(value.node),
-    }
-}
-
-/// Finds wildcards over a [public suffix](https://publicsuffix.org/): strangers have names below it.
-/// The list is too large for the module.
-fn warn_of_public_suffixes(node: &Node, path: &str, warn: &mut impl FnMut(&str, String, String)) {
-    match node {
-        Node::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                warn_of_public_suffixes(item, &format!("{path}[{index}]"), warn);
-            }
-        }
-        Node::Object(pairs) => {
-            for (key, node) in pairs {
-                let path = join(path, key);
-                let is_origins =
-                    find(POLICY_FIELDS, key).is_some_and(|field| field.name == "allowOrigins");
-                match node {
-                    Node::List(items) if is_origins => {
-                        for (index, item) in items.iter().enumerate() {
-                            if let Some(suffix) = public_suffix_under_wildcard(item) {
-                                let text = format!(
-                                    "lets strangers in: under the public suffix {suffix} anybody can have a name; list the names that are yours"
-                                );
-                                warn(&format!("{path}[{index}]"), item.to_string(), text);
-                            }
-                        }
-                    }
-                    _ => warn_of_public_suffixes(node, &path, warn),
-                }
-            }
-        }
-        _ => {}
     }
 }
 
@@ -242,13 +381,15 @@ fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     (suffix.is_known() && suffix.as_bytes() == domain.as_bytes()).then(|| domain.to_owned())
 }
 
-fn metadata_of(found: &[Result<Found, &InputError>]) -> Metadata {
+fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
     let mut metadata = Metadata::default();
+    let mut facts = Facts::default();
     for configuration in found
         .iter()
         .flatten()
         .flat_map(|found| &found.configurations)
     {
+        facts.has_plugin = true;
         let embedded = match &configuration.content {
             Content::Text(value) => value.embedded(),
             _ => None,
@@ -258,6 +399,7 @@ fn metadata_of(found: &[Result<Found, &InputError>]) -> Metadata {
             (None, Content::Tree(value)) => value.clone(),
             _ => continue,
         };
+        facts.add(Facts::of(&root));
         if let Some(namespace) = root.text_of("routeMetadataNamespace") {
             metadata.namespaces.push(namespace.to_owned());
         }
@@ -273,16 +415,24 @@ fn metadata_of(found: &[Result<Found, &InputError>]) -> Metadata {
     }
     metadata.namespaces.sort();
     metadata.namespaces.dedup();
-    metadata
+    (metadata, facts)
 }
 
 impl File {
+    /// A file that cannot be read, or whose text is an error like any other.
     fn unreadable(error: &InputError) -> Self {
+        let remark = Remark::new(Severity::Error, error.line, &error.text);
+        let (findings, unreadable) = if error.is_malformed {
+            let place = String::new();
+            (vec![Finding { place, remark }], None)
+        } else {
+            (Vec::new(), Some(remark))
+        };
         Self {
             file: error.file.clone(),
             configurations: Vec::new(),
-            findings: Vec::new(),
-            unreadable: Some(Remark::new(Severity::Error, error.line, &error.text)),
+            findings,
+            unreadable,
         }
     }
 
@@ -295,7 +445,7 @@ impl File {
     /// What is not checked is not known to be good.
     fn warn_of_unchecked(&mut self) {
         for Finding { remark, .. } in &mut self.findings {
-            if [HOLDS_NONE, NOT_CHECKED].contains(&remark.text.as_str()) {
+            if [HIGRESS, HOLDS_NONE, NOT_CHECKED].contains(&remark.text.as_str()) {
                 remark.severity = Severity::Warning;
             }
         }
@@ -333,7 +483,7 @@ impl File {
 }
 
 /// As many as a report shows of its own.
-const MAX_SUFFIXES: usize = 20;
+const MAX_OWN: usize = 20;
 const HOLDS_NONE: &str = "holds no configuration of the plugin";
 const NOTHING_FOUND: &str =
     "holds no configuration of the plugin; to read another gateway's there is corsctl import";
@@ -344,4 +494,5 @@ Examples:
   corsctl check --strict envoy.yaml rds.yaml
   kubectl get wasmplugin cors -o yaml | corsctl check -
 
-Exit codes: 0 good, 1 refused (or warnings under --strict), 2 bad usage or input";
+Exit codes: 0 good, 1 refused, not JSON or not YAML (or warnings under --strict), 2 bad usage or
+nothing to check";

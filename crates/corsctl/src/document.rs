@@ -1,6 +1,6 @@
 //! What a file says: JSON or YAML as trees of [`Node`], with the line of every value.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 
@@ -10,6 +10,7 @@ use cors::remedy;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
+use super::find::mentions_policy_field;
 use super::value::Value;
 
 /// A file that was read whole.
@@ -21,6 +22,8 @@ pub struct Source {
     pub documents: Vec<Document>,
     /// Files within the file: what ConfigMaps hold, each with its place in words.
     pub inner: Vec<(String, Document)>,
+    /// Files within the file that name fields of a policy and cannot be read.
+    pub malformed: Vec<InputError>,
 }
 
 /// One document of a file.
@@ -31,11 +34,13 @@ pub struct Document {
 }
 
 /// Why a file cannot be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct InputError {
     pub file: String,
     pub line: Option<usize>,
     pub text: String,
+    /// Whether the file was read and its text is at fault.
+    pub is_malformed: bool,
 }
 
 /// The line of a value, or of its key, and the lines of what it holds, in the same order.
@@ -67,30 +72,77 @@ impl Source {
     }
 
     fn parse(name: &str, text: &str) -> Result<Self, InputError> {
-        let documents = parse(name, text).map_err(|wrong| {
-            let (line, text) = other_format(name, text).unwrap_or((wrong.line, wrong.text));
-            InputError::of(name, Some(line), text)
+        let mut copies = Copies::default();
+        let documents = parse(name, text, &mut copies).map_err(|mut wrong| {
+            if let Some((line, text)) = other_format(name, text) {
+                wrong = Malformed { line, text };
+            }
+            wrong.at(name, Some(wrong.line))
         })?;
-        let mut inner = Vec::new();
-        for resource in documents.iter().flat_map(Document::resources) {
-            inner.extend(files_of_config_map(name, &resource)?);
-        }
-        Ok(Self {
+        let mut source = Self {
             name: name.to_owned(),
-            documents,
-            inner,
-        })
+            documents: Vec::new(),
+            inner: Vec::new(),
+            malformed: Vec::new(),
+        };
+        for resource in documents.iter().flat_map(Document::resources) {
+            source.add_config_map(&resource, &mut copies);
+        }
+        source.documents = documents;
+        Ok(source)
+    }
+
+    /// Adds what a ConfigMap of Kubernetes holds: the documents that are objects of JSON or YAML. Most
+    /// ConfigMaps hold templates and fragments; only a text that names fields of a policy has to be
+    /// readable.
+    fn add_config_map(&mut self, value: &Value, copies: &mut Copies) {
+        let data = value
+            .get("data")
+            .filter(|_| value.text_of("kind") == Some("ConfigMap"));
+        let name = value.at(&["metadata", "name"]);
+        let name = name.as_ref().and_then(Value::text).unwrap_or_default();
+        for (key, value) in data.map_or_else(Vec::new, |data| data.all_entries()) {
+            let Some(text) = value.text() else {
+                continue;
+            };
+            let place = format!("ConfigMap \"{name}\", {key}");
+            let documents = match parse(key, text, copies) {
+                Ok(documents) => documents,
+                Err(wrong) => {
+                    let ends = [".json", ".yaml", ".yml"];
+                    if ends.iter().any(|end| key.ends_with(end)) && mentions_policy_field(text) {
+                        let line = value.lines.of_text(wrong.line);
+                        let mut error = wrong.at(&self.name, (line > 0).then_some(line));
+                        // The line that the text names is one of its own.
+                        let words = without_position(&error.text);
+                        let words = words.map_or(error.text.clone(), |(words, _)| words);
+                        error.text = format!("{place}: {words}");
+                        self.malformed.push(error);
+                    }
+                    continue;
+                }
+            };
+            let is_one = documents.len() == 1;
+            for (index, mut document) in documents.into_iter().enumerate() {
+                document.lines.map(&|line| value.lines.of_text(line));
+                if matches!(document.node, Node::Object(_)) {
+                    let place = if is_one {
+                        place.clone()
+                    } else {
+                        format!("{place}, document {}", index + 1)
+                    };
+                    self.inner.push((place, document));
+                }
+            }
+        }
     }
 }
 
 /// Reads a text: YAML, or JSON if it looks like JSON and is not named otherwise.
-fn parse(name: &str, text: &str) -> Result<Vec<Document>, Malformed> {
+fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, Malformed> {
     let text = without_mark(text);
     if !is_json(name, text) {
-        return parse_yaml(text).map_err(|error| Malformed {
-            line: error.marker().line(),
-            text: format!("is not YAML: {}", error.info()),
-        });
+        return parse_yaml(text, copies).map_err(|error| Malformed::yaml(&error, text));
     }
     let mut documents = Vec::new();
     // As jq prints them, values may follow each other.
@@ -109,11 +161,13 @@ fn parse(name: &str, text: &str) -> Result<Vec<Document>, Malformed> {
         let before = before.bytes().filter(|byte| *byte == b'\n').count();
         start = nodes.byte_offset();
         // Almost all JSON is YAML; where it is not, its lines stay unknown.
-        let lines = parse_yaml(own).ok().and_then(|documents| {
-            let mut lines = documents.into_iter().next()?.lines;
-            lines.map(&|line| line + before);
-            Some(lines)
-        });
+        let lines = parse_yaml(own, &mut Copies::none())
+            .ok()
+            .and_then(|documents| {
+                let mut lines = documents.into_iter().next()?.lines;
+                lines.map(&|line| line + before);
+                Some(lines)
+            });
         let lines = lines.unwrap_or_default();
         documents.push(Document { node, lines });
     }
@@ -158,6 +212,52 @@ fn other_format(name: &str, text: &str) -> Option<(usize, String)> {
     Some((line, text.to_owned()))
 }
 
+impl Malformed {
+    fn yaml(error: &ScanError, text: &str) -> Self {
+        let line = error.marker().line();
+        let text = match unquoted_star(error, text) {
+            Some(word) => format!(
+                "is not YAML: * begins an alias there; put it in quotes: {}",
+                Node::String(word.to_owned())
+            ),
+            None => format!("is not YAML: {}", error.info()),
+        };
+        Self { line, text }
+    }
+
+    fn at(&self, file: &str, line: Option<usize>) -> InputError {
+        InputError {
+            is_malformed: true,
+            ..InputError::of(file, line, &self.text)
+        }
+    }
+}
+
+/// A text without its ` at line 3 column 5`, and that line.
+pub fn without_position(text: &str) -> Option<(String, usize)> {
+    let (words, position) = text.split_once(" at line ")?;
+    let (line, rest) = position.split_once(" column ")?;
+    let rest = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+    Some((format!("{words}{rest}"), line.parse().ok()?))
+}
+
+/// The word at an error that begins with `*` and was not meant as an alias.
+fn unquoted_star<'t>(error: &ScanError, text: &'t str) -> Option<&'t str> {
+    let of_parser = [
+        "found unknown anchor",
+        "did not find expected alphabetic or numeric character",
+    ];
+    if !of_parser.iter().any(|words| error.info().ends_with(words)) {
+        return None;
+    }
+    let marker = error.marker();
+    let line = text.lines().nth(marker.line().checked_sub(1)?)?;
+    let (at, _) = line.char_indices().nth(marker.col())?;
+    let word = line.get(at..).filter(|rest| rest.starts_with('*'))?;
+    let end = word.find([',', ']', '}', ' ', '\t']);
+    word.get(..end.unwrap_or(word.len()))
+}
+
 impl Document {
     /// The line of the value at a path such as `rules[0].policy.maxAge`, or of the nearest value
     /// above it; `None` where lines are not known.
@@ -179,13 +279,25 @@ impl Document {
     /// Reads a text that stands at these lines as a document of its own, whose lines are those of the
     /// file; `None` if it is neither JSON nor YAML.
     pub fn embedded(text: &str, at: &Lines) -> Option<Self> {
-        let mut document = parse_yaml(without_mark(text)).ok()?.into_iter().next()?;
+        let mut document = parse_yaml(without_mark(text), &mut Copies::none())
+            .ok()?
+            .into_iter()
+            .next()?;
         document.lines.map(&|line| at.of_text(line));
         Some(document)
     }
 }
 
 impl Lines {
+    /// Of a value whose place does not matter.
+    pub const fn none() -> Self {
+        Self {
+            line: 0,
+            text_line: None,
+            within: Vec::new(),
+        }
+    }
+
     /// The line itself, if it is known.
     pub fn number(&self) -> Option<usize> {
         (self.line > 0).then_some(self.line)
@@ -227,7 +339,13 @@ impl Lines {
         }
     }
 
-    /// The line in the file of a line in the text that stands here.
+    /// The line in the file of a line of the text here, if it is in literal style.
+    pub fn of_literal(&self, line: usize) -> Option<usize> {
+        let first = self.text_line?;
+        (first + line).checked_sub(1)
+    }
+
+    /// The line in the file of a line of the text here.
     fn of_text(&self, line: usize) -> usize {
         self.text_line.map_or(self.line, |first| line + first - 1)
     }
@@ -247,6 +365,7 @@ impl InputError {
             file: file.to_owned(),
             line,
             text: text.to_string(),
+            is_malformed: false,
         }
     }
 }
@@ -259,50 +378,6 @@ impl fmt::Display for InputError {
         }
         write!(f, " {}", Shown(&self.text))
     }
-}
-
-/// The documents in a ConfigMap of Kubernetes that are objects of JSON or YAML. What is named as if it
-/// were has to be.
-fn files_of_config_map(file: &str, value: &Value) -> Result<Vec<(String, Document)>, InputError> {
-    let mut files = Vec::new();
-    let data = value
-        .get("data")
-        .filter(|_| value.text_of("kind") == Some("ConfigMap"));
-    let name = value.at(&["metadata", "name"]);
-    let name = name.as_ref().and_then(Value::text).unwrap_or_default();
-    for (key, value) in data.map_or_else(Vec::new, |data| data.all_entries()) {
-        let Some(text) = value.text() else {
-            continue;
-        };
-        let place = format!("ConfigMap \"{name}\", {key}");
-        let mut documents = match parse(key, text) {
-            Ok(documents) => documents,
-            Err(wrong)
-                if [".json", ".yaml", ".yml"]
-                    .iter()
-                    .any(|end| key.ends_with(end)) =>
-            {
-                let line = value.lines.of_text(wrong.line);
-                let line = (line > 0).then_some(line);
-                let text = format!("{place}: {}", wrong.text);
-                return Err(InputError::of(file, line, text));
-            }
-            Err(_) => continue,
-        };
-        let is_one = documents.len() == 1;
-        for (index, mut document) in documents.drain(..).enumerate() {
-            document.lines.map(&|line| value.lines.of_text(line));
-            if matches!(document.node, Node::Object(_)) {
-                let place = if is_one {
-                    place.clone()
-                } else {
-                    format!("{place}, document {}", index + 1)
-                };
-                files.push((place, document));
-            }
-        }
-    }
-    Ok(files)
 }
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
@@ -330,10 +405,148 @@ fn is_json(name: &str, text: &str) -> bool {
     !is_yaml && (name.ends_with(".json") || text.trim_start().starts_with(['{', '[']))
 }
 
+/// Reads YAML as Envoy and Kubernetes do: within brackets and quotes, indentation means nothing to them.
+/// The parser at hand follows the specification, which asks for it; lines that it refuses for that alone
+/// are indented for it.
+fn parse_yaml(text: &str, copies: &mut Copies) -> Result<Vec<Document>, ScanError> {
+    let before = copies.left;
+    let first = match build(text, copies) {
+        Ok(documents) => return Ok(documents),
+        Err(error) => error,
+    };
+    let (mut repaired, mut error) = (text.to_owned(), first.clone());
+    let mut work = 0;
+    while work < MAX_REPAIRS && repair_indentation(&mut repaired, &error) {
+        work += repaired.len();
+        copies.left = before;
+        match build(&repaired, copies) {
+            Ok(documents) => return Ok(documents),
+            Err(next) if next.marker().index() <= error.marker().index() => break,
+            Err(next) => error = next,
+        }
+    }
+    // A line is that of the file; a column of an indented line is not.
+    Err(if error.marker().line() > first.marker().line() {
+        error
+    } else {
+        first
+    })
+}
+
+/// Indents the lines of the brackets or the quoted text at an error. Returns `false` if the error is
+/// another.
+fn repair_indentation(text: &mut String, error: &ScanError) -> bool {
+    let is_quoted = error.info() == "invalid indentation in quoted scalar";
+    let is_flow = [
+        "invalid indentation",
+        "invalid indentation in flow construct",
+    ];
+    if !is_quoted && !is_flow.contains(&error.info()) {
+        return false;
+    }
+    let marker = error.marker();
+    let line = marker.line().saturating_sub(1);
+    let line_start = text
+        .match_indices('\n')
+        .nth(line.wrapping_sub(1))
+        .filter(|_| line > 0)
+        .map_or(0, |(at, _)| at + 1);
+    let Some(rest) = text.get(line_start..) else {
+        return false;
+    };
+    let column = rest
+        .char_indices()
+        .nth(marker.col())
+        .map_or(rest.len(), |(at, _)| at);
+    let lines = if is_quoted {
+        lines_of_quoted(rest, column)
+    } else {
+        lines_of_brackets(rest)
+    };
+    let indented = lines.iter().rev();
+    for at in indented {
+        text.insert_str(line_start + at, INDENTATION);
+    }
+    !lines.is_empty()
+}
+
+/// Where the lines begin on which the quoted text at the column goes on.
+fn lines_of_quoted(text: &str, column: usize) -> Vec<usize> {
+    let mut lines = Vec::new();
+    let mut chars = text.char_indices().skip_while(|(at, _)| *at < column);
+    let Some((_, quote)) = chars.next() else {
+        return lines;
+    };
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' if quote == '"' => {
+                if let Some((at, '\n')) = chars.next() {
+                    lines.push(at + 1);
+                }
+            }
+            // Two single quotes within are one, and begin as it ends: the second one goes on.
+            '\'' if quote == '\''
+                && text
+                    .get(at + 1..)
+                    .is_some_and(|rest| rest.starts_with('\'')) =>
+            {
+                chars.next();
+            }
+            '\n' => lines.push(at + 1),
+            _ if char == quote => break,
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// Where the lines begin that belong to the brackets which are open at the start of the text: the first,
+/// and those up to the bracket that closes them.
+fn lines_of_brackets(text: &str) -> Vec<usize> {
+    let mut lines = vec![0];
+    let mut depth = 1_usize;
+    let mut before = ' ';
+    let mut quote = None;
+    let mut is_comment = false;
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match (quote, char) {
+            (_, '\n') => {
+                lines.push(at + 1);
+                is_comment = false;
+            }
+            (Some('"'), '\\') => {
+                chars.next();
+            }
+            (Some(open), _) if open == char => quote = None,
+            (Some(_), _) => {}
+            (None, _) if is_comment => {}
+            (None, '#') if before.is_whitespace() => is_comment = true,
+            (None, '"' | '\'') if !before.is_alphanumeric() => quote = Some(char),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => {
+                depth -= 1;
+                if depth == 0 {
+                    return lines;
+                }
+            }
+            _ => {}
+        }
+        before = char;
+    }
+    lines
+}
+
 /// Builds the trees from the parser's events: unlike the library's own trees, these keep duplicate
 /// keys and are no deeper than JSON may be.
-fn parse_yaml(text: &str) -> Result<Vec<Document>, ScanError> {
-    let mut builder = Builder::default();
+fn build(text: &str, copies: &mut Copies) -> Result<Vec<Document>, ScanError> {
+    let mut builder = Builder {
+        aliased: aliased(text)?,
+        copies,
+        documents: Vec::new(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+    };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event?;
@@ -342,14 +555,65 @@ fn parse_yaml(text: &str) -> Result<Vec<Document>, ScanError> {
     Ok(builder.documents)
 }
 
-#[derive(Default)]
-struct Builder {
+/// The anchors that some alias names: no other tree has to be kept.
+fn aliased(text: &str) -> Result<HashSet<usize>, ScanError> {
+    let mut aliased = HashSet::new();
+    if text.contains('&') && text.contains('*') {
+        let mut parser = Parser::new_from_str(text);
+        while let Some(event) = parser.next_event() {
+            if let (Event::Alias(anchor), _) = event? {
+                aliased.insert(anchor);
+            }
+        }
+    }
+    Ok(aliased)
+}
+
+/// How many bytes aliases may still bring into a file, with those of the trees that are kept for them.
+struct Copies {
+    left: usize,
+}
+
+impl Copies {
+    /// For what is JSON, which has no aliases.
+    fn none() -> Self {
+        Self { left: 0 }
+    }
+
+    /// Whether the tree may be copied once more.
+    fn take(&mut self, node: &Node) -> bool {
+        let left = less_size(self.left, node);
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+impl Default for Copies {
+    fn default() -> Self {
+        Self { left: MAX_COPIED }
+    }
+}
+
+/// What is left of a size once a tree has taken its own; `None` if it is larger.
+fn less_size(left: usize, node: &Node) -> Option<usize> {
+    let left = left.checked_sub(VALUE_SIZE)?;
+    match node {
+        Node::List(items) => items.iter().try_fold(left, less_size),
+        Node::Object(pairs) => pairs.iter().try_fold(left, |left, (key, node)| {
+            less_size(left.checked_sub(key.len())?, node)
+        }),
+        Node::String(text) => left.checked_sub(text.len()),
+        _ => Some(left),
+    }
+}
+
+struct Builder<'c> {
+    aliased: HashSet<usize>,
+    copies: &'c mut Copies,
     documents: Vec<Document>,
     /// The collections that are not closed yet.
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, Lines)>,
-    /// How many values aliases have brought in.
-    copied: usize,
 }
 
 struct Open {
@@ -357,42 +621,47 @@ struct Open {
     line: usize,
     /// The key whose value comes next, and its line; lists have none.
     key: Option<(String, usize)>,
-    is_list: bool,
-    items: Vec<(String, Node)>,
+    node: Node,
     lines: Vec<Lines>,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn take(&mut self, event: Event, span: Span) -> Result<(), ScanError> {
         let line = span.start.line();
         let fail = |text| Err(ScanError::new_str(span.start, text));
         match event {
             Event::Alias(anchor) => {
-                let Some((node, mut lines)) = self.anchors.get(&anchor).cloned() else {
-                    return fail("an alias stands within its own anchor");
+                let Some((node, lines)) = self.anchors.get(&anchor) else {
+                    return fail("an alias is within its own anchor");
                 };
-                self.copied += count(&node);
-                if self.copied > MAX_COPIED {
-                    return fail("aliases bring in more than 100,000 values");
+                if !self.copies.take(node) {
+                    return fail(TOO_MANY_COPIES);
                 }
+                let (node, mut lines) = (node.clone(), lines.clone());
                 lines.line = line;
                 self.insert(node, lines, 0, span)
             }
-            Event::MappingStart(anchor, _) => self.open(anchor, line, false, span),
-            Event::SequenceStart(anchor, _) => self.open(anchor, line, true, span),
+            Event::MappingStart(anchor, _) => {
+                self.open(anchor, line, Node::Object(Vec::new()), span)
+            }
+            Event::SequenceStart(anchor, _) => {
+                self.open(anchor, line, Node::List(Vec::new()), span)
+            }
             Event::MappingEnd | Event::SequenceEnd => match self.open.pop() {
-                Some(open) => {
+                Some(mut open) => {
+                    // Most collections are small, and vectors begin with room for four.
+                    open.lines.shrink_to_fit();
+                    match &mut open.node {
+                        Node::List(items) => items.shrink_to_fit(),
+                        Node::Object(pairs) => pairs.shrink_to_fit(),
+                        _ => {}
+                    }
                     let lines = Lines {
                         line: open.line,
                         text_line: None,
                         within: open.lines,
                     };
-                    let node = if open.is_list {
-                        Node::List(open.items.into_iter().map(|(_, node)| node).collect())
-                    } else {
-                        Node::Object(open.items)
-                    };
-                    self.insert(node, lines, open.anchor, span)
+                    self.insert(open.node, lines, open.anchor, span)
                 }
                 None => Ok(()),
             },
@@ -404,7 +673,7 @@ impl Builder {
                 let is_key = self
                     .open
                     .last()
-                    .is_some_and(|open| !open.is_list && open.key.is_none());
+                    .is_some_and(|open| matches!(open.node, Node::Object(_)) && open.key.is_none());
                 let node = if is_key {
                     Node::String(text.into_owned())
                 } else {
@@ -434,7 +703,7 @@ impl Builder {
         &mut self,
         anchor: usize,
         line: usize,
-        is_list: bool,
+        node: Node,
         span: Span,
     ) -> Result<(), ScanError> {
         if self.open.len() >= MAX_DEPTH {
@@ -444,8 +713,7 @@ impl Builder {
             anchor,
             line,
             key: None,
-            is_list,
-            items: Vec::new(),
+            node,
             lines: Vec::new(),
         });
         Ok(())
@@ -458,7 +726,10 @@ impl Builder {
         anchor: usize,
         span: Span,
     ) -> Result<(), ScanError> {
-        if anchor > 0 {
+        if self.aliased.contains(&anchor) {
+            if !self.copies.take(&node) {
+                return Err(ScanError::new_str(span.start, TOO_MANY_COPIES));
+            }
             self.anchors.insert(anchor, (node.clone(), lines.clone()));
         }
         let Some(open) = self.open.last_mut() else {
@@ -467,22 +738,22 @@ impl Builder {
             }
             return Ok(());
         };
-        if open.is_list {
-            open.items.push((String::new(), node));
-            open.lines.push(lines);
-            return Ok(());
-        }
-        match open.key.take() {
-            Some((key, line)) => {
-                lines.line = line;
-                open.items.push((key, node));
-                open.lines.push(lines);
-            }
-            None => match node {
-                Node::String(key) => open.key = Some((key, lines.line)),
-                _ => return Err(ScanError::new_str(span.start, "a key is no text")),
+        match &mut open.node {
+            Node::Object(pairs) => match (open.key.take(), node) {
+                (Some((key, line)), node) => {
+                    lines.line = line;
+                    pairs.push((key, node));
+                }
+                (None, Node::String(key)) => {
+                    open.key = Some((key, lines.line));
+                    return Ok(());
+                }
+                (None, _) => return Err(ScanError::new_str(span.start, "a key is not a text")),
             },
+            Node::List(items) => items.push(node),
+            _ => {}
         }
+        open.lines.push(lines);
         Ok(())
     }
 }
@@ -501,15 +772,14 @@ fn node_of(scalar: &Scalar) -> Node {
     }
 }
 
-fn count(node: &Node) -> usize {
-    1 + match node {
-        Node::List(items) => items.iter().map(count).sum(),
-        Node::Object(pairs) => pairs.iter().map(|(_, node)| count(node)).sum(),
-        _ => 0,
-    }
-}
-
-const MAX_COPIED: usize = 100_000;
+/// What a value is counted as, beside its text.
+const VALUE_SIZE: usize = 50;
+const MAX_COPIED: usize = 5_000_000;
+const TOO_MANY_COPIES: &str = "aliases bring in more than 5 MB";
+/// Deeper than any key that brackets or quotes follow.
+const INDENTATION: &str = "                                                                ";
+/// How many bytes are read again until all lines are indented.
+const MAX_REPAIRS: usize = 16_000_000;
 /// As deep as JSON is read.
 const MAX_DEPTH: usize = 128;
 const MAX_LENGTH: u64 = 10_000_000;

@@ -7,9 +7,72 @@ use cors::node::Node;
 use cors::plugin::Settings;
 use regex_lite::Regex;
 
-use super::find::{Chain, Found, Route, type_of};
+use super::find::{Chain, Found, Route, is_plugin_filter, type_of, with_configuration};
 use super::remark::{Remark, Severity};
 use super::value::Value;
+
+/// What all configurations of the plugin say that matters around it.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Whether there is a configuration at all.
+    pub has_plugin: bool,
+    /// What makes policies depend on the path: fields of the configuration.
+    pub by_path: Option<&'static str>,
+    /// Whether a policy refuses requests of other origins.
+    pub rejects: bool,
+    /// Whether such a policy holds for any host.
+    pub rejects_on_any_host: bool,
+    pub hides_cors: bool,
+}
+
+impl Facts {
+    pub fn of(root: &Value) -> Self {
+        let rules = root.list("rules");
+        let matches = |name| rules.iter().any(|rule| rule.at(&["match", name]).is_some());
+        let by_path = ["exactPaths", "pathPrefixes", "routeNames"]
+            .into_iter()
+            .find(|name| matches(name))
+            .or_else(|| root.has(NAMESPACE).then_some(NAMESPACE));
+        let is_bound = |rule: &Value| rule.at(&["match", "hostnames"]).is_some();
+        let named = root.field("policies");
+        let named = named.entries().into_iter().map(|(name, policy)| {
+            let mut users = rules
+                .iter()
+                .filter(|rule| rule.text_of("policyRef") == Some(name));
+            // A policy that no rule names is for metadata, whatever the host.
+            let is_bound = users.clone().next().is_some() && users.all(is_bound);
+            (policy, is_bound)
+        });
+        let own = rules
+            .iter()
+            .filter_map(|rule| Some((rule.get("policy")?, is_bound(rule))));
+        let policies: Vec<(Value, bool)> =
+            named.chain(own).chain([(root.clone(), false)]).collect();
+        let rejects = |policy: &Value| {
+            let field = policy.text_of("unmatchedRequests");
+            field.is_some_and(|word| word.eq_ignore_ascii_case("reject"))
+        };
+        Self {
+            has_plugin: true,
+            by_path,
+            rejects: policies.iter().any(|(policy, _)| rejects(policy)),
+            rejects_on_any_host: policies
+                .iter()
+                .any(|(policy, is_bound)| rejects(policy) && !is_bound && !policy.has("hosts")),
+            hides_cors: policies
+                .iter()
+                .any(|(policy, _)| is_true(policy, "hideCorsFromUpstream")),
+        }
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.has_plugin |= other.has_plugin;
+        self.by_path = self.by_path.or(other.by_path);
+        self.rejects |= other.rejects;
+        self.rejects_on_any_host |= other.rejects_on_any_host;
+        self.hides_cors |= other.hides_cors;
+    }
+}
 
 /// What the plugin's configurations say of route metadata.
 #[derive(Default)]
@@ -23,11 +86,11 @@ pub struct Metadata {
 }
 
 /// Says what is wrong, each with its place.
-pub fn findings(found: &Found, metadata: &Metadata) -> Vec<(String, Remark)> {
+pub fn findings(found: &Found, metadata: &Metadata, facts: &Facts) -> Vec<(String, Remark)> {
     let chains = found
         .chains
         .iter()
-        .flat_map(|chain| of_place(&chain.place, in_chain(chain)));
+        .flat_map(|chain| of_place(&chain.place, in_chain(chain, facts)));
     let routes = found
         .routes
         .iter()
@@ -36,14 +99,19 @@ pub fn findings(found: &Found, metadata: &Metadata) -> Vec<(String, Remark)> {
         .resources
         .iter()
         .flat_map(|(place, resource)| of_place(place, in_resource(resource)));
-    let others = found.others.iter().map(|(place, other)| {
+    let routing = found
+        .routing
+        .iter()
+        .flat_map(|route| of_place(&route.place, in_routing(&route.value, facts)));
+    let others = found.others.iter().map(|(place, other, text)| {
         (
             place.clone(),
-            Remark::new(Severity::Note, other.line_of(""), NOT_CHECKED),
+            Remark::new(Severity::Note, other.line_of(""), text),
         )
     });
     chains
         .chain(routes)
+        .chain(routing)
         .chain(resources)
         .chain(others)
         .collect()
@@ -55,8 +123,11 @@ fn of_place(place: &str, remarks: Vec<Remark>) -> impl Iterator<Item = (String, 
         .map(move |remark| (place.to_owned(), remark))
 }
 
-fn in_chain(chain: &Chain) -> Vec<Remark> {
-    let mut remarks = Vec::new();
+fn in_chain(chain: &Chain, facts: &Facts) -> Vec<Remark> {
+    let plugin = chain.filters.get(chain.plugin);
+    let own = plugin.and_then(|plugin| with_configuration(plugin, Facts::of));
+    let facts = own.as_ref().unwrap_or(facts);
+    let mut remarks = in_manager(&chain.manager, facts);
     for (index, filter) in chain.filters.iter().enumerate() {
         let kind = kind_of(filter);
         let name = filter.text_of("name").unwrap_or(&kind);
@@ -78,6 +149,112 @@ fn in_chain(chain: &Chain) -> Vec<Remark> {
         }
     }
     remarks
+}
+
+/// What is wrong with the connection manager of a chain that has the plugin.
+fn in_manager(manager: &Value, facts: &Facts) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    let upgrades = manager.list("upgrade_configs");
+    for upgrade in upgrades.iter().filter(|_| facts.rejects) {
+        let filters = upgrade.list("filters");
+        if !filters.is_empty() && !filters.iter().any(is_plugin_filter) {
+            let kind = upgrade.text_of("upgrade_type").unwrap_or_default();
+            let text = format!(
+                "upgrades to {} have a filter chain of their own without the plugin: unmatchedRequests \"reject\" does not reject them; add the plugin there as the first of filters",
+                Node::String(kind.to_owned())
+            );
+            remarks.push(Remark::new(Severity::Warning, upgrade.line_of(""), text));
+        }
+    }
+    if let Some(field) = facts.by_path {
+        let slashes = manager.get("path_with_escaped_slashes_action");
+        let has_action = slashes.is_some_and(|action| match action.node {
+            Node::String(word) => ESCAPED_SLASHES.contains(&word.as_str()),
+            Node::Number(number) => *number >= 2.0,
+            _ => false,
+        });
+        let missing: Vec<&str> = [
+            (is_true(manager, "normalize_path"), "normalize_path: true"),
+            (is_true(manager, "merge_slashes"), "merge_slashes: true"),
+            (
+                has_action,
+                "path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT",
+            ),
+        ]
+        .iter()
+        .filter_map(|(is_set, text)| (!is_set).then_some(*text))
+        .collect();
+        if !missing.is_empty() {
+            let text = format!(
+                "policies depend on the path ({field}), and the upstream may read it otherwise than Envoy, which takes it as sent; write {} here",
+                missing.join(", ")
+            );
+            remarks.push(Remark::new(Severity::Warning, manager.line_of(""), text));
+        }
+    }
+    remarks
+}
+
+/// What is wrong with a level of routing beside the plugin.
+fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    if !facts.has_plugin {
+        return remarks;
+    }
+    let mut warn = |at: &Value, text: String| {
+        remarks.push(Remark::new(Severity::Warning, at.line_of(""), text));
+    };
+    for (name, at) in added_headers(value) {
+        if name.to_ascii_lowercase().starts_with("access-control-") {
+            let text = format!(
+                "adds the header {} beside the plugin, to preflights too: browsers refuse two values; remove it here",
+                Node::String(name.to_owned())
+            );
+            warn(&at, text);
+        }
+    }
+    if let Some(domains) = value.get("domains").filter(|_| facts.rejects_on_any_host)
+        && domains
+            .items()
+            .iter()
+            .any(|domain| domain.text() == Some("*"))
+    {
+        let text = "any Host is served, so that unmatchedRequests \"reject\" lets DNS rebinding through, where Origin and Host agree; list the host names in domains, or in the field hosts of the policy";
+        warn(&domains, text.to_owned());
+    }
+    if let Some(text) = hidden_from_redirects(value, facts) {
+        warn(value, text.to_owned());
+    }
+    remarks
+}
+
+/// An internal redirect sends the request through a new filter chain, as the first one left it.
+fn hidden_from_redirects(value: &Value, facts: &Facts) -> Option<&'static str> {
+    let handles = value.has("internal_redirect_policy")
+        || value.text_of("internal_redirect_action") == Some("HANDLE_INTERNAL_REDIRECT");
+    (facts.hides_cors && handles).then_some(
+        "follows redirects internally, and hideCorsFromUpstream removes Origin before that: the second answer has no CORS headers; leave one of the two out",
+    )
+}
+
+/// The headers that a level of Envoy's routing, a route of Istio or a filter of the Gateway API adds to
+/// responses.
+fn added_headers<'s>(value: &Value<'s>) -> Vec<(&'s str, Value<'s>)> {
+    let mut added = Vec::new();
+    for option in value.list("response_headers_to_add") {
+        if let Some(name) = option.at(&["header", "key"]).and_then(|key| key.text()) {
+            added.push((name, option));
+        }
+    }
+    for verb in ["add", "set"] {
+        if let Some(headers) = value.at(&["headers", "response", verb]) {
+            added.extend(headers.entries());
+        }
+        for header in value.list_at(&["responseHeaderModifier", verb]) {
+            added.extend(header.text_of("name").map(|name| (name, header.clone())));
+        }
+    }
+    added
 }
 
 /// `jwt_authn` of `type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication`,
@@ -243,8 +420,14 @@ fn in_resource(resource: &Value) -> Vec<Remark> {
     }
 }
 
-/// Said of a plugin that is not this one.
-pub const NOT_CHECKED: &str = "is another plugin, as far as its names tell: not checked";
+const NAMESPACE: &str = "routeMetadataNamespace";
+
+/// What makes an escaped slash one before the plugin sees it, or refuses it.
+const ESCAPED_SLASHES: [&str; 3] = [
+    "REJECT_REQUEST",
+    "UNESCAPE_AND_FORWARD",
+    "UNESCAPE_AND_REDIRECT",
+];
 
 const AUTH_FILTERS: [&str; 6] = [
     "api_key_auth",

@@ -4,9 +4,12 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use cors::browser::{Blocked, Fetch, Outcome, Stage, Url};
+use cors::config;
 use cors::escape::Shown;
 use cors::exchange::{Exchange, Incoming, Lines, Response, exchange};
-use cors::header::{METHOD, is_token};
+use cors::header::{METHOD, ORIGIN, is_token};
+use cors::node::Node;
+use cors::origin::OriginPattern;
 use cors::plugin::{MetadataRemark, Plugin};
 use cors::policy::Mode;
 use cors::verdict::{Reason, Refusal};
@@ -207,14 +210,11 @@ fn remedy_of_policy(
     of_policy: &str,
 ) -> Option<String> {
     Some(match (because, told.and_then(|told| told.refusal)) {
-        (_, Some(Refusal::Origin)) => {
-            format!("add \"{}\" to allowOrigins{of_policy}", fetch.origin)
+        (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
+            return remedy_for_origin(&fetch.origin, of_policy);
         }
         (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
         (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
-        (_, Some(Refusal::MalformedOrigin)) => {
-            "write the origin as a browser does: scheme://host[:port], in lower case".to_owned()
-        }
         (Blocked::MethodNotListed(method), _) if method == "patch" => {
             "write PATCH in upper case in the script".to_owned()
         }
@@ -230,11 +230,58 @@ fn remedy_of_policy(
                 of_policy.replacen(" of", " in", 1)
             )
         }
+        (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
+            "serve the page from an origin of its own".to_owned()
+        }
         (Blocked::AllowOriginWildcard, _) => format!(
             "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
             fetch.origin
         ),
         _ => return None,
+    })
+}
+
+/// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
+fn remedy_for_origin(origin: &str, of_policy: &str) -> Option<String> {
+    let entry = Node::String(origin.to_owned());
+    if allows(origin, origin, true) {
+        return Some(format!("add {entry} to allowOrigins{of_policy}"));
+    }
+    if allows(origin, origin, false) {
+        return Some(format!(
+            "add {entry} to allowOrigins{of_policy}, which must not have allowCredentials"
+        ));
+    }
+    let (pattern, _) = OriginPattern::parse(origin).ok()?;
+    let (plain, any_port) = (pattern.to_string(), format!("{pattern}:*"));
+    let ask = format!("ask as {}, as a browser does", Node::String(plain));
+    Some(if allows(&any_port, origin, true) {
+        let entry = Node::String(any_port);
+        format!(
+            "{ask}; for a client that writes the default port, add {entry} to allowOrigins{of_policy}"
+        )
+    } else {
+        ask
+    })
+}
+
+/// Whether the plugin takes the entry, in a policy with or without credentials, and by it the origin.
+fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
+    let text = |text: &str| Node::String(text.to_owned());
+    let policy = Node::Object(vec![
+        ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
+        ("allowCredentials".to_owned(), Node::Bool(credentials)),
+    ]);
+    let (plugin, _) = config::read_node(&policy);
+    let headers = [(METHOD, "GET"), (ORIGIN, origin)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let request = Incoming {
+        headers: headers.into_iter().collect(),
+        ..Incoming::default()
+    };
+    plugin.is_some_and(|plugin| {
+        let judged = exchange(&plugin, request, Response::default()).judged;
+        judged.is_some_and(|(_, verdict)| matches!(verdict.reason, Reason::Allowed))
     })
 }
 

@@ -19,9 +19,11 @@ mod envoy;
 mod explain;
 mod find;
 mod import;
+mod regexes;
 mod remark;
 mod schema;
 mod select;
+mod slashes;
 mod value;
 
 use std::io::Write;

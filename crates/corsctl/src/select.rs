@@ -51,6 +51,11 @@ pub fn plugin(selection: &Selection) -> Result<Plugin, String> {
             ));
         }
     };
+    if let Some(key) = configuration.wrapper {
+        return Err(format!(
+            "{file}{key}: is not a field of the plugin; write what it holds at the top level"
+        ));
+    }
     let (plugin, report) = read(configuration);
     plugin.ok_or_else(|| {
         let errors: Vec<String> = report

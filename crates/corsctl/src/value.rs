@@ -44,6 +44,16 @@ impl<'s> Value<'s> {
         }
     }
 
+    /// A value whose place does not matter.
+    pub fn bare(node: &'s Node) -> Self {
+        Self {
+            node,
+            lines: &NO_LINES,
+            path: String::new(),
+            kind: None,
+        }
+    }
+
     /// The field of this name in camelCase, snake_case or Go's spelling; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<Self> {
         let mut pairs = self.pairs().iter();
@@ -219,3 +229,4 @@ pub fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
 }
 
 static EMPTY: Node = Node::Object(Vec::new());
+static NO_LINES: Lines = Lines::none();
