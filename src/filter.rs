@@ -3,14 +3,15 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cors::config;
-use cors::counter::Counter;
-use cors::header::{ORIGIN, SEC_FETCH_SITE};
-use cors::plugin::{Governed, MetadataRemark, Plugin, Settings, Stream};
+use cors::diagnostic::{Problems, Report};
+use cors::http::header::{ORIGIN, SEC_FETCH_SITE};
+use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::policy::counter::Counter;
+use cors::policy::verdict::{Reason, Verdict};
 use cors::policy::{Mode, Policy};
-use cors::report::{Problems, Report};
-use cors::request::{Headers, HeadersMut};
-use cors::verdict::{Reason, Verdict};
+use cors::select::policy_set::Plugin;
+use cors::select::selection::{Governed, MetadataRemark};
+use cors::settings::Settings;
 use log::{Level, LevelFilter};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
@@ -39,7 +40,7 @@ impl RootContext for Root {
             log::error!("the host did not hand over the configuration");
             return false;
         };
-        let (plugin, report) = config::read(&bytes);
+        let (plugin, report) = Plugin::from_bytes(&bytes);
         log_report(&report);
         let Some(plugin) = plugin else {
             return false;

@@ -11,9 +11,9 @@
 
 use std::fmt::Write;
 
-use cors::pairs;
-use cors::request::{Headers, HeadersMut};
-use cors::verdict::Reply;
+use cors::http::header_block;
+use cors::http::request::{Headers, HeadersMut};
+use cors::policy::verdict::Reply;
 use log::{Log, Metadata, Record};
 
 /// A header map of the stream whose callback runs.
@@ -33,7 +33,8 @@ impl Headers for HeaderMap {
     fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let map =
             returned(|data, size| unsafe { proxy_get_header_map_pairs(*self as u32, data, size) });
-        map.and_then(|map| pairs::parse(&map)).unwrap_or_default()
+        map.and_then(|map| header_block::parse(&map))
+            .unwrap_or_default()
     }
 }
 

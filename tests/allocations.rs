@@ -4,10 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use cors::config;
-use cors::plugin::Stream;
+use cors::http::request::{Headers, HeadersMut, Stream};
 use cors::policy::Mode;
-use cors::request::{Headers, HeadersMut};
+use cors::select::policy_set::Plugin;
 
 /// Kind of request, allocations beyond the values that the host returns.
 ///
@@ -52,7 +51,9 @@ fn allocations_of_each_kind_of_request() {
     ];
     let mut table = String::new();
     for (name, configuration, headers) in kinds {
-        let plugin = config::read(configuration.as_bytes()).0.expect("good");
+        let plugin = Plugin::from_bytes(configuration.as_bytes())
+            .0
+            .expect("good");
         let mut stream = Lent(headers, Cell::new(0));
         let before = ALLOCATED.get();
         let governed = plugin.govern(&stream);

@@ -3,9 +3,9 @@
 
 use std::cell::Cell;
 
-use cors::browser::{Fetch, Outcome, Url};
-use cors::config;
-use cors::exchange::{Incoming, Lines, Response, exchange};
+use cors::select::policy_set::Plugin;
+use cors::simulate::browser::{Fetch, Outcome, Url};
+use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -227,7 +227,7 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                 let keep = plain.keep && !grants;
                 let plain = Plain { keep, ..plain };
                 let json = plain.json().to_string();
-                let (plugin, report) = config::read(json.as_bytes());
+                let (plugin, report) = Plugin::from_bytes(json.as_bytes());
                 let Some(plugin) = plugin else {
                     return Err(TestCaseError::fail(format!("{json}: {:?}", report.errors)));
                 };

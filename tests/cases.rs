@@ -1,10 +1,9 @@
 //! Every case of the table, the core alone: no host, no module. Natively, and in Node under
 //! wasm32-unknown-unknown.
 
-use cors::config;
-use cors::exchange::{Incoming, Response, exchange};
-use cors::plugin::Plugin;
-use cors::verdict::{Reason, Verdict};
+use cors::policy::verdict::{Reason, Verdict};
+use cors::select::policy_set::Plugin;
+use cors::simulate::exchange::{Incoming, Response, exchange};
 use support::http::Lines;
 use support::table::{self, Case, From};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -13,7 +12,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 fn every_case() {
     let mut wrong = Vec::new();
     for group in table::groups() {
-        let (plugin, report) = config::read(group.config.to_string().as_bytes());
+        let (plugin, report) = Plugin::from_bytes(group.config.to_string().as_bytes());
         let Some(plugin) = plugin else {
             wrong.push(format!("{}: {:?}", group.name, report.errors));
             continue;
@@ -37,7 +36,8 @@ fn every_configuration_is_read_the_same_in_snake_case() {
     for group in table::groups() {
         let text = group.config.to_string();
         let snake = snake_case_keys(&group.config).to_string();
-        let read = |text: &str| format!("{:?}", config::read(text.as_bytes()).0.expect("good"));
+        let read =
+            |text: &str| format!("{:?}", Plugin::from_bytes(text.as_bytes()).0.expect("good"));
         assert_eq!(read(&text), read(&snake), "{}", group.name);
     }
 }

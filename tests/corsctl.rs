@@ -75,13 +75,14 @@ fn the_schema_takes_what_the_plugin_takes() {
         .filter_map(|entry| entry.get("config"));
     let (mut taken, mut refused) = (0, 0);
     for config in configs {
-        let (plugin, report) = cors::config::read(config.to_string().as_bytes());
+        let (plugin, report) =
+            cors::select::policy_set::Plugin::from_bytes(config.to_string().as_bytes());
         let problem = validator
             .iter_errors(config)
             .next()
             .map(|error| error.to_string());
         // What a schema cannot see is for the plugin alone.
-        let is_of_form = |error: &cors::report::Problem| {
+        let is_of_form = |error: &cors::diagnostic::Problem| {
             [
                 "is not a known field",
                 "; write a string",

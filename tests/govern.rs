@@ -1,12 +1,12 @@
 //! What the table cannot show of a judgement: policies in route metadata, explanations, counters.
 
-use cors::config;
-use cors::counter::Counter;
-use cors::exchange::{Incoming, Response, exchange};
-use cors::plugin::{MetadataRemark, Plugin, Stream};
+use cors::http::request::{Headers, Stream};
 use cors::policy::Mode;
-use cors::request::Headers;
-use cors::verdict::Reason;
+use cors::policy::counter::Counter;
+use cors::policy::verdict::Reason;
+use cors::select::policy_set::Plugin;
+use cors::select::selection::MetadataRemark;
+use cors::simulate::exchange::{Incoming, Response, exchange};
 
 #[test]
 fn a_policy_in_route_metadata_is_found_by_name_or_read() {
@@ -189,7 +189,9 @@ fn a_verdict_counts_its_outcome_and_the_detail() {
 }
 
 fn plugin(configuration: &str) -> Plugin {
-    config::read(configuration.as_bytes()).0.expect("no errors")
+    Plugin::from_bytes(configuration.as_bytes())
+        .0
+        .expect("no errors")
 }
 
 fn policy_text(route: u64, update: u64, regexes: usize) -> String {

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use cors::config;
-use cors::plugin::{Plugin, Stream};
-use cors::request::Headers;
-use cors::verdict::Reason;
+use cors::http::request::{Headers, Stream};
+use cors::policy::verdict::Reason;
+use cors::select::policy_set::Plugin;
 use regex_lite::Regex;
 
 #[test]
@@ -35,7 +34,11 @@ fn what_is_written_passes_the_check() {
             file.display(),
             text(&output.stdout)
         );
-        assert!(config::read(&written).0.is_some(), "{}", file.display());
+        assert!(
+            Plugin::from_bytes(&written).0.is_some(),
+            "{}",
+            file.display()
+        );
     }
 }
 
@@ -92,7 +95,7 @@ fn a_policy_of_many_hosts_becomes_rules_that_are_short_enough() {
     );
     let output = import_text(file.as_bytes(), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let (plugin, _) = config::read(&output.stdout);
+    let (plugin, _) = Plugin::from_bytes(&output.stdout);
     let plugin = plugin.expect("a configuration");
     for host in &hosts {
         assert!(
@@ -200,7 +203,7 @@ fn no_matcher_becomes_wider_in_silence() {
                 continue;
             }
             imported += 1;
-            let (plugin, _) = config::read(&output.stdout);
+            let (plugin, _) = Plugin::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             for origin in ORIGINS {
                 let here = is_allowed(&plugin, origin);
@@ -269,7 +272,7 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
             "{kind}: {}",
             said(&output)
         );
-        let (plugin, _) = config::read(&output.stdout);
+        let (plugin, _) = Plugin::from_bytes(&output.stdout);
         let plugin = plugin.expect("a configuration");
         assert!(!is_allowed(&plugin, stranger), "{kind} {matcher}");
         assert!(is_allowed(&plugin, friend), "{kind} {matcher}");
@@ -300,7 +303,7 @@ fn rules_govern_as_the_routes_did() {
                 continue;
             }
             written += 1;
-            let (plugin, _) = config::read(&output.stdout);
+            let (plugin, _) = Plugin::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             let mut routes = if file.contains("matchRules") {
                 routes.iter().map(Route::as_higress_has_it).collect()

@@ -3,11 +3,11 @@
 //! `UPDATE=1 cargo test --test messages` writes what is said now into it; read the difference before
 //! you commit it.
 
-use cors::config;
-use cors::exchange::Incoming;
-use cors::plugin::{MetadataRemark, Plugin};
-use cors::report::{Problem, Problems, Report};
-use cors::verdict::Reason;
+use cors::diagnostic::{Problem, Problems, Report};
+use cors::policy::verdict::Reason;
+use cors::select::policy_set::Plugin;
+use cors::select::selection::MetadataRemark;
+use cors::simulate::exchange::Incoming;
 use serde_json::{Map, Value, json};
 
 #[test]
@@ -108,24 +108,24 @@ fn limits_are_told() {
             "policies.b.allowOriginRegexes[1]: is over the limit of 1000 regular expressions",
         ),
     ] {
-        let report = |value: &Value| config::read(value.to_string().as_bytes()).1;
+        let report = |value: &Value| Plugin::from_bytes(value.to_string().as_bytes()).1;
         assert_eq!(texts(&report(&good).errors), [""; 0], "before {error}");
         assert_eq!(texts(&report(&bad).errors), [error]);
     }
 
     let mut spaces = vec![b' '; 16 * 1024 * 1024];
     spaces[..2].copy_from_slice(b"{}");
-    assert!(config::read(&spaces).0.is_some());
+    assert!(Plugin::from_bytes(&spaces).0.is_some());
     spaces.push(b' ');
     assert_eq!(
-        texts(&config::read(&spaces).1.errors),
+        texts(&Plugin::from_bytes(&spaces).1.errors),
         ["the configuration has more than 16777216 bytes"]
     );
 }
 
 #[test]
 fn twenty_errors_are_shown_and_all_are_counted() {
-    let report = config::read(
+    let report = Plugin::from_bytes(
         json!({"allowOrigins": vec!["*.a"; 25]})
             .to_string()
             .as_bytes(),
@@ -205,7 +205,7 @@ fn remedies_are_accepted() {
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut pasted = 0;
     for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
-        let (_, report) = config::read(configuration.to_string().as_bytes());
+        let (_, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
         for problem in report.errors.shown.iter().chain(&report.warnings.shown) {
             let Some(values) = values_to_paste(&problem.text) else {
                 continue;
@@ -213,7 +213,7 @@ fn remedies_are_accepted() {
             pasted += 1;
             let mut edited = configuration.clone();
             paste(&mut edited, &problem.path, &values);
-            let (_, after) = config::read(edited.to_string().as_bytes());
+            let (_, after) = Plugin::from_bytes(edited.to_string().as_bytes());
             // What stays hidden behind twenty others cannot be found again.
             for error in &after.errors.shown {
                 assert_ne!(error.path, problem.path, "{problem}: {error}");
@@ -288,7 +288,7 @@ fn say(entry: &Value) -> Value {
         Some(text) => text.as_str().expect("a text").to_owned(),
         None => entry["config"].to_string(),
     };
-    let (plugin, report) = config::read(bytes.as_bytes());
+    let (plugin, report) = Plugin::from_bytes(bytes.as_bytes());
     assert_eq!(plugin.is_some(), report.errors.is_empty());
     let mut said = entry.clone();
     if let Some(fields) = said.as_object_mut() {
@@ -343,7 +343,7 @@ impl Meant<'_> {
 /// Whether the text is refused with a remedy; what it then allows is what is meant.
 fn check_origin(text: &str, meant: &Meant) -> bool {
     let configuration = json!({"allowOrigins": [text]});
-    let (plugin, report) = config::read(configuration.to_string().as_bytes());
+    let (plugin, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
     let origins = match report.errors.shown.first() {
         None => vec![json!(text)],
         Some(error) => values_to_paste(&error.text).unwrap_or_else(|| panic!("no remedy: {error}")),
@@ -446,7 +446,7 @@ fn written_origin(problem: &Problem) -> (&'static str, String) {
 }
 
 fn plugin_of(configuration: &Value) -> Option<Plugin> {
-    config::read(configuration.to_string().as_bytes()).0
+    Plugin::from_bytes(configuration.to_string().as_bytes()).0
 }
 
 fn allows(plugin: &Plugin, origin: &str) -> bool {

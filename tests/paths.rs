@@ -6,15 +6,15 @@ mod undo;
 
 use std::collections::BTreeMap;
 
-use cors::config;
-use cors::exchange::{Incoming, Lines};
-use cors::plugin::{Plugin, Source};
+use cors::select::policy_set::Plugin;
+use cors::select::selection::Source;
+use cors::simulate::exchange::{Incoming, Lines};
 
 use support::random::Random;
 
 #[test]
 fn no_server_undoes_a_path_into_another_rule() {
-    let plugin = config::read(undo::RULES.as_bytes())
+    let plugin = Plugin::from_bytes(undo::RULES.as_bytes())
         .0
         .expect("a configuration");
     let mut random = Random::new(16);

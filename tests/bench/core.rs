@@ -1,11 +1,10 @@
 //! Benches of the core alone, without a host: the table of cases, then what somebody might send or
 //! configure to make it slow. Run with `cargo bench` in this folder.
 
-use cors::config;
-use cors::plugin::{Plugin, Stream};
-use cors::request::{Headers, HeadersMut};
+use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::select::policy_set::Plugin;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use serde_json::{Value, json};
+use serde_json::{json, Value};
 
 criterion_group!(benches, table, origins, requests, configurations);
 criterion_main!(benches);
@@ -131,16 +130,16 @@ fn configurations(criterion: &mut Criterion) {
         .collect();
     let large = json!({ "allowOrigins": origins }).to_string();
     group.bench_function("100,000 origins", |bencher| {
-        bencher.iter(|| config::read(large.as_bytes()));
+        bencher.iter(|| Plugin::from_bytes(large.as_bytes()));
     });
     let wrong = "[".repeat(1 << 20);
     group.bench_function("1 MiB of brackets", |bencher| {
-        bencher.iter(|| config::read(wrong.as_bytes()));
+        bencher.iter(|| Plugin::from_bytes(wrong.as_bytes()));
     });
 }
 
 fn plugin(configuration: &Value) -> Plugin {
-    let (plugin, report) = config::read(configuration.to_string().as_bytes());
+    let (plugin, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
     plugin.unwrap_or_else(|| panic!("{:?}", report.errors))
 }
 

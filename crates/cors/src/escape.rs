@@ -3,6 +3,24 @@
 
 use std::fmt::{self, Write};
 
+/// Bytes from the network for a person's eyes: quoted, escaped, cut at 100 bytes. All of it is ASCII:
+/// it may be the body of a reply, whose type names no charset.
+pub struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.get(..MAX_SHOWN).unwrap_or(self.0);
+        let more = if shown.len() < self.0.len() {
+            "..."
+        } else {
+            ""
+        };
+        write!(f, "\"{}\"{more}", shown.escape_ascii())
+    }
+}
+
+const MAX_SHOWN: usize = 100;
+
 /// A text as it stands, but for the characters that a terminal or a log would obey: `\u001b`.
 ///
 /// The escapes are JSON's, so that what is shown can be pasted.
@@ -71,6 +89,13 @@ pub fn is_unsafe(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escaped_bytes_are_ascii() {
+        let long = Escaped(&[0xff; 101]).to_string();
+        assert_eq!(long, format!("\"{}\"...", r"\xff".repeat(100)));
+        assert_eq!(Escaped(b"a\"\n").to_string(), r#""a\"\n""#);
+    }
 
     #[test]
     fn what_is_shown_does_nothing() {

@@ -20,22 +20,14 @@
     )
 )]
 
-pub mod browser;
+pub mod byte_map;
 pub mod config;
-pub mod counter;
+pub mod diagnostic;
 pub mod escape;
-pub mod exchange;
-pub mod field;
-pub mod header;
-pub mod node;
+pub mod http;
 pub mod origin;
-pub mod pairs;
-pub mod plugin;
 pub mod policy;
-pub mod regex;
-pub mod remedy;
-pub mod report;
-pub mod request;
 pub mod routes;
-pub mod text_map;
-pub mod verdict;
+pub mod select;
+pub mod settings;
+pub mod simulate;

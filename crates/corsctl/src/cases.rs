@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::process::ExitCode;
 
-use cors::browser::Url;
 use cors::escape::Shown;
-use cors::exchange::{Exchange, Incoming, Response, exchange};
-use cors::plugin::Plugin;
-use cors::verdict::Reason;
+use cors::policy::verdict::Reason;
+use cors::select::policy_set::Plugin;
+use cors::simulate::browser::Url;
+use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 

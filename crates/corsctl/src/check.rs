@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::process::ExitCode;
 
-use cors::config;
+use cors::config::fields::{POLICY_FIELDS, find};
+use cors::config::json::Node;
+use cors::diagnostic::{Report, cut, join};
 use cors::escape::Shown;
-use cors::field::{POLICY_FIELDS, find};
-use cors::node::Node;
-use cors::origin::OriginPattern;
-use cors::plugin::Plugin;
-use cors::report::{Report, cut, join};
+use cors::origin::pattern::OriginPattern;
+use cors::select::policy_set::Plugin;
 use serde::Serialize;
 
 use super::document::{InputError, Source, without_position};
@@ -17,9 +16,8 @@ use super::envoy::{self, Facts, Metadata};
 use super::find::{Configuration, Content, Found, HIGRESS, NOT_CHECKED};
 use super::regexes::{self, Work};
 use super::remark::{Remark, Severity, at, color};
-use super::slashes;
 use super::value::Value;
-use super::{BAD_INPUT, Output, REFUSED};
+use super::{BAD_INPUT, Output, REFUSED, slashes};
 
 /// What to check, and how strictly.
 #[derive(clap::Args)]
@@ -363,9 +361,9 @@ pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)
 /// Reads a configuration as the plugin will.
 pub fn read(configuration: &Configuration) -> (Option<Plugin>, Report) {
     match &configuration.content {
-        Content::Absent(_) => config::read(b""),
-        Content::Text(value) => config::read(value.text().unwrap_or_default().as_bytes()),
-        Content::Tree(value) => config::read_node(value.node),
+        Content::Absent(_) => Plugin::from_bytes(b""),
+        Content::Text(value) => Plugin::from_bytes(value.text().unwrap_or_default().as_bytes()),
+        Content::Tree(value) => Plugin::from_json(value.node),
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 
+use cors::config::json::Node;
+use cors::config::remedy;
 use cors::escape::{PathKey, Shown};
-use cors::node::Node;
-use cors::remedy;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 

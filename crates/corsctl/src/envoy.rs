@@ -1,10 +1,10 @@
 //! What is wrong around the plugin in an Envoy configuration or a resource of Kubernetes, however good
 //! its own configuration is.
 
-use cors::config::read_policy;
-use cors::field::suggest;
-use cors::node::Node;
-use cors::plugin::Settings;
+use cors::config::fields::suggest;
+use cors::config::json::Node;
+use cors::policy::read::read_policy;
+use cors::settings::Settings;
 use regex_lite::Regex;
 
 use super::find::{Chain, Found, Route, is_plugin_filter, type_of, with_configuration};

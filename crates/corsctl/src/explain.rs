@@ -3,16 +3,17 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use cors::browser::{Blocked, Fetch, Outcome, Stage, Url};
-use cors::config;
+use cors::config::json::Node;
 use cors::escape::Shown;
-use cors::exchange::{Exchange, Incoming, Lines, Response, exchange};
-use cors::header::{METHOD, ORIGIN, is_token};
-use cors::node::Node;
-use cors::origin::OriginPattern;
-use cors::plugin::{MetadataRemark, Plugin};
+use cors::http::header::{METHOD, ORIGIN};
+use cors::http::token::is_token;
+use cors::origin::pattern::OriginPattern;
 use cors::policy::Mode;
-use cors::verdict::{Reason, Refusal};
+use cors::policy::verdict::{Reason, Refusal};
+use cors::select::policy_set::Plugin;
+use cors::select::selection::MetadataRemark;
+use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
+use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
 use super::select::{self, Selection};
@@ -272,7 +273,7 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
         ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
         ("allowCredentials".to_owned(), Node::Bool(credentials)),
     ]);
-    let (plugin, _) = config::read_node(&policy);
+    let (plugin, _) = Plugin::from_json(&policy);
     let headers = [(METHOD, "GET"), (ORIGIN, origin)];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let request = Incoming {

@@ -1,8 +1,8 @@
 //! Where the plugin's configurations stand in a file: alone, in an Envoy configuration, in a resource
 //! of Kubernetes.
 
-use cors::field::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
-use cors::node::Node;
+use cors::config::fields::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
+use cors::config::json::Node;
 
 use super::document::{Document, Source};
 use super::value::{Value, same};

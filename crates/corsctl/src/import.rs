@@ -24,8 +24,8 @@ use std::fmt;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use cors::config;
-use cors::node::Node;
+use cors::config::json::Node;
+use cors::select::policy_set::Plugin;
 use serde::Serialize;
 
 use super::Output;
@@ -183,7 +183,7 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
             notes.push(Level::Changed, &Place::default(), text);
         }
     }
-    let (_, report) = config::read_node(&configuration);
+    let (_, report) = Plugin::from_json(&configuration);
     for problem in &report.errors.shown {
         notes.error(&Place::default(), problem);
     }

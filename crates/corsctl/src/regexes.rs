@@ -6,9 +6,9 @@
 
 use std::collections::HashSet;
 
-use cors::node::Node;
-use cors::origin::{Match, OriginSet};
-use cors::regex::OriginRegex;
+use cors::config::json::Node;
+use cors::origin::regex::OriginRegex;
+use cors::origin::set::{Match, OriginSet};
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::util::primitives::StateID;

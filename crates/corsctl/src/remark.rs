@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io::IsTerminal;
 
+use cors::diagnostic::{Problem, Problems, Report};
 use cors::escape::{Shown, is_unsafe};
-use cors::report::{Problem, Problems, Report};
 use serde::Serialize;
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use cors::field::{Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
+use cors::config::fields::{Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
 use serde_json::{Map, Value, json};
 
 pub fn run() -> ExitCode {

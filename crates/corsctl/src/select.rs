@@ -1,7 +1,7 @@
 //! One configuration of a file, for the commands that work by one.
 
 use cors::escape::Shown;
-use cors::plugin::Plugin;
+use cors::select::policy_set::Plugin;
 
 use super::check::read;
 use super::document::Source;

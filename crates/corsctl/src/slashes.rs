@@ -1,10 +1,10 @@
 //! Exact paths that a trailing slash escapes: `/login/` is the page `/login` to many servers, but not to
 //! a rule for `/login`.
 
-use cors::exchange::{Exchange, Incoming, Response, exchange};
-use cors::node::Node;
-use cors::plugin::Plugin;
-use cors::verdict::Reason;
+use cors::config::json::Node;
+use cors::policy::verdict::Reason;
+use cors::select::policy_set::Plugin;
+use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 
 use super::value::Value;
 

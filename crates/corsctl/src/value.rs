@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use cors::field::is_comment;
-use cors::node::Node;
-use cors::report::join;
+use cors::config::fields::is_comment;
+use cors::config::json::Node;
+use cors::diagnostic::join;
 
 use super::document::{Document, Lines};
 

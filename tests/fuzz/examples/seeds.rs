@@ -1,11 +1,11 @@
 //! Writes the first inputs of every target from the table of cases: `seeds FOLDER`.
 
+use std::{env, fs};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::{env, fs};
 
-use cors::node::Node;
+use cors::config::json::Node;
 use cors_fuzz::to_struct;
 use serde_json::Value;
 

@@ -1,14 +1,14 @@
 //! What the targets share. An input is text, so that a finding reads like a case: the configuration
 //! on the first line, then the request's lines `name: value`, an empty line, the response's lines.
 
-use cors::config;
-use cors::field::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
-use cors::node::Node;
-use cors::origin::OriginPattern;
-use cors::pairs;
-use cors::plugin::{Plugin, Source, Stream};
+use cors::config::fields::{Field, find, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
+use cors::config::json::Node;
+use cors::http::header_block;
+use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::origin::pattern::OriginPattern;
 use cors::policy::Mode;
-use cors::request::{Headers, HeadersMut};
+use cors::select::policy_set::Plugin;
+use cors::select::selection::Source;
 use regex::Regex;
 use url::Url;
 
@@ -44,7 +44,7 @@ impl<'a> Exchange<'a> {
 
     /// `None` if the configuration is refused, or nothing is enforced.
     pub fn run(self) -> Option<Outcome> {
-        let plugin = config::read(self.configuration).0?;
+        let plugin = Plugin::from_bytes(self.configuration).0?;
         self.run_under(&plugin)
     }
 
@@ -57,7 +57,7 @@ impl<'a> Exchange<'a> {
         }
         let source = governed.source.clone();
         if let Some(reply) = policy.reply(&verdict) {
-            let lines = pairs::parse(&reply.headers).expect("a header map");
+            let lines = header_block::parse(&reply.headers).expect("a header map");
             let line = |(name, value)| (String::from_utf8(name).expect("a name"), value);
             return Some(Outcome {
                 status: Some(reply.status),

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use cors::plugin::Source;
+use cors::select::selection::Source;
 
 /// The configuration that the laws look at.
 pub const RULES: &str = r#"{"allowOrigins": ["*"], "rules": [

@@ -3,8 +3,8 @@
 //! is the second Origin; without it the second request has none.
 #![no_main]
 
-use cors::header::{ORIGIN, holds_token};
-use cors::request::{Headers, HeadersMut};
+use cors::http::header::{holds_token, ORIGIN};
+use cors::http::request::{Headers, HeadersMut};
 use cors_fuzz::{Exchange, Outcome};
 use libfuzzer_sys::fuzz_target;
 

@@ -2,8 +2,8 @@
 //! the same.
 #![no_main]
 
-use cors::config;
-use cors::node::Node;
+use cors::config::json::Node;
+use cors::select::policy_set::Plugin;
 use libfuzzer_sys::fuzz_target;
 
 /// What has no path, because it is about the configuration as a whole.
@@ -15,7 +15,7 @@ const OF_THE_WHOLE: [&str; 4] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
-    let (plugin, report) = config::read(data);
+    let (plugin, report) = Plugin::from_bytes(data);
     assert_eq!(plugin.is_none(), !report.errors.is_empty());
     for error in &report.errors.shown {
         assert!(!error.text.is_empty() && error.value.chars().count() <= 101);
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
         [] => String::new(),
         data => Node::parse(data).expect("what was accepted").to_string(),
     };
-    let (again, _) = config::read(text.as_bytes());
+    let (again, _) = Plugin::from_bytes(text.as_bytes());
     let again = again.expect("what was accepted, printed");
     assert_eq!(format!("{plugin:?}"), format!("{again:?}"));
 });

@@ -2,7 +2,8 @@
 //! nothing else. Two lines: the pattern, an origin.
 #![no_main]
 
-use cors::origin::{OriginPattern, OriginSet};
+use cors::origin::pattern::OriginPattern;
+use cors::origin::set::OriginSet;
 use cors_fuzz::covers;
 use libfuzzer_sys::fuzz_target;
 

@@ -4,14 +4,13 @@
 
 use std::cell::LazyCell;
 
-use cors::config;
-use cors::plugin::Plugin;
+use cors::select::policy_set::Plugin;
 use cors_fuzz::{Message, undo};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
     static PLUGIN: LazyCell<Plugin> =
-        LazyCell::new(|| config::read(undo::RULES.as_bytes()).0.expect("a configuration"));
+        LazyCell::new(|| Plugin::from_bytes(undo::RULES.as_bytes()).0.expect("a configuration"));
 }
 
 fuzz_target!(|data: &[u8]| {

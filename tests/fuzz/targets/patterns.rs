@@ -2,7 +2,7 @@
 //! printed needs none.
 #![no_main]
 
-use cors::origin::OriginPattern;
+use cors::origin::pattern::OriginPattern;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

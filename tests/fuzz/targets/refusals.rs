@@ -4,10 +4,10 @@
 //! of the header NAME in the second.
 #![no_main]
 
-use cors::config;
-use cors::header::holds_token;
-use cors::plugin::Source;
-use cors::request::{Headers, HeadersMut};
+use cors::http::header::holds_token;
+use cors::http::request::{Headers, HeadersMut};
+use cors::select::policy_set::Plugin;
+use cors::select::selection::Source;
 use cors_fuzz::{Exchange, Outcome, Written};
 use libfuzzer_sys::fuzz_target;
 
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
         }
         exchange.request.remove(&other);
     }
-    let Some(plugin) = config::read(exchange.configuration).0 else {
+    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
         return;
     };
     let Some(outcome) = exchange.clone().run_under(&plugin) else {
@@ -99,7 +99,7 @@ fn check_host(exchange: &Exchange, outcome: &Outcome) {
 /// Whether an entry of `hosts` names the host of an authority; of those that are written plainly.
 fn names(entry: &str, authority: Option<&[u8]>) -> bool {
     let authority = String::from_utf8_lossy(authority.unwrap_or_default()).to_ascii_lowercase();
-    let host = cors::routes::host_of(&authority);
+    let host = cors::routes::host::host_of(&authority);
     let entry = entry.to_ascii_lowercase();
     let entry = entry.strip_suffix('.').unwrap_or(&entry);
     match entry.strip_prefix('*') {

@@ -2,8 +2,9 @@
 //! sees it, and the origin is as a browser writes it. Two lines: the expression, an origin.
 #![no_main]
 
-use cors::origin::{Origin, OriginSet};
-use cors::regex::OriginRegex;
+use cors::origin::Origin;
+use cors::origin::regex::OriginRegex;
+use cors::origin::set::OriginSet;
 use cors_fuzz::is_serialized;
 use libfuzzer_sys::fuzz_target;
 use regex::RegexBuilder;

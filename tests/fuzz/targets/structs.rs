@@ -1,8 +1,8 @@
 //! A configuration is read the same as JSON and as a serialized `google.protobuf.Struct`.
 #![no_main]
 
-use cors::config;
-use cors::node::Node;
+use cors::config::json::Node;
+use cors::select::policy_set::Plugin;
 use cors_fuzz::to_struct;
 use libfuzzer_sys::fuzz_target;
 
@@ -11,8 +11,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     if let Some(bytes) = to_struct(&node) {
-        let (plugin, report) = config::read(&bytes);
-        let (expected, expected_report) = config::read_node(&node);
+        let (plugin, report) = Plugin::from_bytes(&bytes);
+        let (expected, expected_report) = Plugin::from_json(&node);
         assert_eq!(report, expected_report);
         assert_eq!(format!("{plugin:?}"), format!("{expected:?}"));
     }

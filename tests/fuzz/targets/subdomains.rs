@@ -2,7 +2,9 @@
 //! scheme or another port. Two lines: the pattern, an origin.
 #![no_main]
 
-use cors::origin::{Origin, OriginPattern, OriginSet};
+use cors::origin::Origin;
+use cors::origin::pattern::OriginPattern;
+use cors::origin::set::OriginSet;
 use cors_fuzz::covers;
 use libfuzzer_sys::fuzz_target;
 

@@ -2,15 +2,17 @@
 //! writing: diagnostics, summaries, explanations, the words for access logs, the body of a 403.
 #![no_main]
 
-use cors::config;
-use cors::plugin::{MetadataRemark, Settings};
+use cors::policy::read::read_policy;
+use cors::select::policy_set::Plugin;
+use cors::select::selection::MetadataRemark;
+use cors::settings::Settings;
 use cors_fuzz::Exchange;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let reports = [
-        config::read(data).1,
-        config::read_policy(data, &Settings::default()).1,
+        Plugin::from_bytes(data).1,
+        read_policy(data, &Settings::default()).1,
     ];
     for report in &reports {
         for problems in [&report.errors, &report.warnings, &report.notes] {
@@ -18,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let exchange = Exchange::parse(data);
-    let Some(plugin) = config::read(exchange.configuration).0 else {
+    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
         return;
     };
     check(&plugin.summary());

@@ -2,7 +2,7 @@
 //! byte of a request that was not checked.
 #![no_main]
 
-use cors::header::is_token;
+use cors::http::token::is_token;
 use cors_fuzz::Exchange;
 use libfuzzer_sys::fuzz_target;
 

@@ -4,9 +4,10 @@
 #![no_main]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
-use cors::config;
+use cors::select::policy_set::Plugin;
 use cors_fuzz::Exchange;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     let mut exchange = Exchange::parse(data);
     // What it carries is read as a configuration is, once.
     exchange.request.retain(|name| !name.contains("metadata"));
-    let Some(plugin) = config::read(exchange.configuration).0 else {
+    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
         return;
     };
     // The first request makes what regular expressions keep to work in.

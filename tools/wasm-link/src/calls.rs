@@ -30,7 +30,7 @@ pub fn reached(
 /// metadata, whose text is not the request's. Fuzzing is its evidence.
 pub const READERS: [&str; 2] = [
     "<proxy_wasm_cors::filter::Root as proxy_wasm::traits::RootContext>::on_configure",
-    "cors::config::read_policy",
+    "cors::policy::read::read_policy",
 ];
 
 /// The exports that a stream enters. Contexts are dropped in `proxy_on_delete`.

@@ -46,13 +46,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The part of the filter to which a function belongs, by its crate or its name.
 fn part(owner: &str) -> &'static str {
-    const PARTS: [(&str, &str); 16] = [
+    const PARTS: [(&str, &str); 21] = [
+        ("cors::config::json", "JSON and Struct"),
+        ("cors::config::protobuf", "JSON and Struct"),
         ("cors::config", "configuration and its messages"),
-        ("cors::report", "configuration and its messages"),
-        ("cors::field", "configuration and its messages"),
-        ("cors::node", "JSON and Struct"),
+        ("cors::diagnostic", "configuration and its messages"),
+        ("cors::policy::pre", "configuration and its messages"),
+        ("cors::policy::read", "configuration and its messages"),
+        ("cors::select::read", "configuration and its messages"),
+        ("cors::origin::regex", "regular expressions"),
+        ("cors::origin::shape", "regular expressions"),
         ("cors::routes", "rules"),
-        ("cors::text_map", "hash maps"),
+        ("cors::byte_map", "hash maps"),
         ("cors::", "judging and the shell"),
         ("proxy_wasm_cors::", "judging and the shell"),
         ("serde_json", "JSON and Struct"),

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cors::node::Node;
+use cors::config::json::Node;
 
 use super::matching;
 use super::notes::{Level, Notes};

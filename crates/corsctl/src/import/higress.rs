@@ -1,6 +1,6 @@
 //! Higress's `cors` plugin: its configuration, alone or in a WasmPlugin with `matchRules`.
 
-use cors::node::Node;
+use cors::config::json::Node;
 
 use super::notes::{Level, Notes};
 use super::origins::Origins;

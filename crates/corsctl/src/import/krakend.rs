@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use cors::node::Node;
+use cors::config::json::Node;
 
 use super::notes::{Level, Notes};
 use super::policy::{Change, When};

@@ -1,8 +1,8 @@
 //! What the systems that run on Envoy, and others, have in common: conditions and prefixes of a match,
 //! and unmatched preflights that go on to the upstream.
 
-use cors::field::is_comment;
-use cors::node::Node;
+use cors::config::fields::is_comment;
+use cors::config::json::Node;
 
 use super::notes::{Level, Notes};
 use super::policy::Policy;

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use cors::config::json::Node;
 use cors::escape::Shown;
-use cors::node::Node;
 use serde::Serialize;
 
 use super::value::{Place, Value, same};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cors::origin::OriginPattern;
+use cors::origin::pattern::OriginPattern;
 use regex_lite::Regex;
 
 use super::notes::{Level, Notes};

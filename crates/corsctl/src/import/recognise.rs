@@ -1,6 +1,6 @@
 //! What a file holds that import does not read: which objects speak of CORS, and what they are.
 
-use cors::node::Node;
+use cors::config::json::Node;
 
 use super::value::{Value, letters};
 

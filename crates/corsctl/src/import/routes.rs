@@ -12,8 +12,10 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use cors::node::Node;
-use cors::routes::{parse_hostname, parse_path, parse_route_name};
+use cors::config::json::Node;
+use cors::routes::host::parse_hostname;
+use cors::routes::path::parse_path;
+use cors::routes::route_name::parse_route_name;
 
 use super::matching::METHOD;
 use super::notes::{Level, Notes};

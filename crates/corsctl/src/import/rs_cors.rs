@@ -1,7 +1,7 @@
 //! rs/cors and what is built like it: `allowed_origins`, `allowed_methods`, in any spelling.
 //! KrakenD's module is rs/cors under its own names.
 
-use cors::node::Node;
+use cors::config::json::Node;
 
 use super::notes::{Level, Notes};
 use super::origins::Origins;

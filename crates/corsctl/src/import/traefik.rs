@@ -3,15 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use cors::node::Node;
+use cors::config::json::Node;
 
-use super::matching;
 use super::notes::{Level, Notes};
 use super::origins::Origins;
 use super::policy::{Change, Policy, When};
 use super::routes::{Path, Route, Scope};
-use super::rule;
 use super::value::Value;
+use super::{matching, rule};
 
 pub fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();

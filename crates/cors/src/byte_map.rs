@@ -154,9 +154,9 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
+
+    use std::collections::HashSet;
 
     #[test]
     fn texts_keep_their_first_number() {

@@ -1,6 +1,6 @@
 //! What a request is to CORS, read once from its headers.
 
-use crate::header::{ACCESS_CONTROL_REQUEST_METHOD, METHOD, ORIGIN};
+use crate::http::header::{ACCESS_CONTROL_REQUEST_METHOD, METHOD, ORIGIN};
 
 /// The header map of a request or a response, as a host lends it. Names are lower-case, values are
 /// bytes as they came.
@@ -69,4 +69,15 @@ pub fn is_options(headers: &impl Headers) -> bool {
     headers
         .value(METHOD)
         .is_some_and(|method| method == b"OPTIONS")
+}
+
+/// A request as the host lends it: its headers, and what the host knows of its route.
+pub trait Stream: Headers {
+    /// The value at a path of attributes, such as `["xds", "route_name"]`.
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+
+    /// Seconds since some moment; without a clock it is always that moment.
+    fn seconds(&self) -> u64 {
+        0
+    }
 }

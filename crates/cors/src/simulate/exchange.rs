@@ -4,11 +4,12 @@
 
 use std::rc::Rc;
 
-use crate::pairs;
-use crate::plugin::{Governed, Plugin, Stream};
+use crate::http::header_block;
+use crate::http::request::{Headers, HeadersMut, Stream};
+use crate::policy::verdict::{Reply, Verdict};
 use crate::policy::{Mode, Policy};
-use crate::request::{Headers, HeadersMut};
-use crate::verdict::{Reply, Verdict};
+use crate::select::policy_set::Plugin;
+use crate::select::selection::Governed;
 
 /// Header lines by lower-case name. A second line of a name is joined to the first with a comma, as
 /// Envoy does with the headers of CORS.
@@ -124,7 +125,7 @@ pub struct Exchange {
 
 /// The headers of a reply, as a host reads them.
 fn lines_of(reply: &Reply) -> Lines {
-    let pairs = pairs::parse(&reply.headers).unwrap_or_default();
+    let pairs = header_block::parse(&reply.headers).unwrap_or_default();
     pairs
         .into_iter()
         .map(|(name, value)| (String::from_utf8_lossy(&name).into_owned(), value))

@@ -4,15 +4,16 @@
 
 use std::fmt;
 
-use crate::exchange::{Lines, Response};
-use crate::header::{
+use crate::escape::Escaped;
+use crate::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH, SEC_FETCH_SITE,
     is_cors_safelisted_method, is_cors_safelisted_response_header_name, is_forbidden_method,
-    is_forbidden_request_header_name, is_token,
+    is_forbidden_request_header_name,
 };
-use crate::verdict::Escaped;
+use crate::http::token::is_token;
+use crate::simulate::exchange::{Lines, Response};
 
 /// A call of `fetch` by a script.
 #[derive(Clone, Debug)]

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::origin::Mismatch;
-use crate::request::Request;
+use crate::escape::Escaped;
+use crate::http::request::Request;
+use crate::origin::set::Mismatch;
 
 /// The decision about one request, made once, in the request phase: a later filter may change
 /// `Origin` (CVE-2023-35943 of Envoy's own filter).
@@ -113,7 +114,7 @@ pub enum Blocked {
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
-    /// A whole header map, in the form of the ABI; see [`crate::pairs`].
+    /// A whole header map, in the form of the ABI; see [`header_block`](crate::http::header_block).
     pub headers: Vec<u8>,
     pub body: String,
 }
@@ -153,35 +154,5 @@ impl fmt::Display for Verdict {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// Bytes from the network for a person's eyes: quoted, escaped, cut at 100 bytes. All of it is ASCII:
-/// it may be the body of a reply, whose type names no charset.
-pub struct Escaped<'a>(pub &'a [u8]);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.get(..MAX_SHOWN).unwrap_or(self.0);
-        let more = if shown.len() < self.0.len() {
-            "..."
-        } else {
-            ""
-        };
-        write!(f, "\"{}\"{more}", shown.escape_ascii())
-    }
-}
-
-const MAX_SHOWN: usize = 100;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escaped_bytes_are_ascii() {
-        let long = Escaped(&[0xff; 101]).to_string();
-        assert_eq!(long, format!("\"{}\"...", r"\xff".repeat(100)));
-        assert_eq!(Escaped(b"a\"\n").to_string(), r#""a\"\n""#);
     }
 }

@@ -125,4 +125,5 @@ pub fn cut(value: &str) -> String {
 }
 
 const MAX_SHOWN: usize = 20;
+
 const MAX_VALUE: usize = 100;

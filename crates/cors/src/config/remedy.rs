@@ -2,7 +2,8 @@
 //! written.
 
 use crate::escape::Quoted;
-use crate::origin::{OriginPattern, holds, is_loopback, split_port};
+use crate::origin::pattern::{OriginPattern, is_loopback};
+use crate::origin::{holds, split_port};
 
 /// What to do about bytes that are not JSON, by what stands where the parser stopped; begins with
 /// `; `, or is empty.

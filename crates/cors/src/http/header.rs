@@ -1,43 +1,64 @@
 //! Names and tables of the Fetch standard, tokens and lists of RFC 9110.
 
+use crate::http::token::is_token;
+
 /// [`Access-Control-Allow-Credentials`](https://fetch.spec.whatwg.org/#http-access-control-allow-credentials)
 pub const ACCESS_CONTROL_ALLOW_CREDENTIALS: &str = "access-control-allow-credentials";
+
 /// [`Access-Control-Allow-Headers`](https://fetch.spec.whatwg.org/#http-access-control-allow-headers)
 pub const ACCESS_CONTROL_ALLOW_HEADERS: &str = "access-control-allow-headers";
+
 /// [`Access-Control-Allow-Methods`](https://fetch.spec.whatwg.org/#http-access-control-allow-methods)
 pub const ACCESS_CONTROL_ALLOW_METHODS: &str = "access-control-allow-methods";
+
 /// [`Access-Control-Allow-Origin`](https://fetch.spec.whatwg.org/#http-access-control-allow-origin)
 pub const ACCESS_CONTROL_ALLOW_ORIGIN: &str = "access-control-allow-origin";
+
 /// [`Access-Control-Allow-Private-Network`](https://wicg.github.io/private-network-access/#headers)
 pub const ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK: &str = "access-control-allow-private-network";
+
 /// [`Access-Control-Expose-Headers`](https://fetch.spec.whatwg.org/#http-access-control-expose-headers)
 pub const ACCESS_CONTROL_EXPOSE_HEADERS: &str = "access-control-expose-headers";
+
 /// [`Access-Control-Max-Age`](https://fetch.spec.whatwg.org/#http-access-control-max-age)
 pub const ACCESS_CONTROL_MAX_AGE: &str = "access-control-max-age";
+
 /// [`Access-Control-Request-Headers`](https://fetch.spec.whatwg.org/#http-access-control-request-headers)
 pub const ACCESS_CONTROL_REQUEST_HEADERS: &str = "access-control-request-headers";
+
 /// [`Access-Control-Request-Method`](https://fetch.spec.whatwg.org/#http-access-control-request-method)
 pub const ACCESS_CONTROL_REQUEST_METHOD: &str = "access-control-request-method";
+
 /// [`Access-Control-Request-Private-Network`](https://wicg.github.io/private-network-access/#headers)
 pub const ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK: &str = "access-control-request-private-network";
+
 /// [`Allow`](https://www.rfc-editor.org/rfc/rfc9110#name-allow)
 pub const ALLOW: &str = "allow";
+
 /// The authority of the request, as a proxy-wasm host names it.
 pub const AUTHORITY: &str = ":authority";
+
 /// [`Cache-Control`](https://www.rfc-editor.org/rfc/rfc9111#name-cache-control)
 pub const CACHE_CONTROL: &str = "cache-control";
+
 /// [`Content-Type`](https://www.rfc-editor.org/rfc/rfc9110#name-content-type)
 pub const CONTENT_TYPE: &str = "content-type";
+
 /// The method of the request, as a proxy-wasm host names it.
 pub const METHOD: &str = ":method";
+
 /// [`Origin`](https://fetch.spec.whatwg.org/#origin-header)
 pub const ORIGIN: &str = "origin";
+
 /// The path and query of the request, as a proxy-wasm host names it.
 pub const PATH: &str = ":path";
+
 /// [`Sec-Fetch-Site`](https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header)
 pub const SEC_FETCH_SITE: &str = "sec-fetch-site";
+
 /// [`Vary`](https://www.rfc-editor.org/rfc/rfc9110#name-vary)
 pub const VARY: &str = "vary";
+
 /// [`X-Content-Type-Options`](https://fetch.spec.whatwg.org/#x-content-type-options-header)
 pub const X_CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
 
@@ -53,12 +74,6 @@ pub const CORS_REQUEST_HEADERS: [&str; 8] = [
     SEC_FETCH_SITE,
     "sec-fetch-user",
 ];
-
-/// Whether the bytes are a [token](https://www.rfc-editor.org/rfc/rfc9110#name-tokens): the form of
-/// a method and of a header name.
-pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && span(bytes, Class::TOKEN) == bytes.len()
-}
 
 /// A [CORS-safelisted method](https://fetch.spec.whatwg.org/#cors-safelisted-method) needs no
 /// listing.
@@ -166,81 +181,12 @@ pub fn read_request_header_names<'a>(lines: impl Iterator<Item = &'a [u8]>) -> O
     Some(names)
 }
 
-/// A set of bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Class(u8);
-
-impl Class {
-    /// Of a host name: labels and dots.
-    pub const HOST: Self = Self(8);
-    /// Of a label of a host name.
-    pub const LABEL: Self = Self(1);
-    /// Of a scheme, lower case.
-    pub const SCHEME: Self = Self(2);
-    /// Of a [token](https://www.rfc-editor.org/rfc/rfc9110#name-tokens).
-    pub const TOKEN: Self = Self(4);
-}
-
-/// How many bytes at the start are in the set: one look-up each, where a comparison with each range
-/// would cost three times as much in a module optimised for size.
-pub fn span(bytes: &[u8], class: Class) -> usize {
-    let is_in = |byte: &u8| {
-        CLASSES
-            .get(usize::from(*byte))
-            .is_some_and(|classes| classes & class.0 != 0)
-    };
-    bytes
-        .iter()
-        .position(|byte| !is_in(byte))
-        .unwrap_or(bytes.len())
-}
-
-/// The sets that each byte is in.
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        #[expect(clippy::indexing_slicing, reason = "at compile time")]
-        let found = &mut classes[byte as usize];
-        if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') {
-            *found |= Class::LABEL.0 | Class::HOST.0;
-        }
-        if byte == b'.' {
-            *found |= Class::HOST.0;
-        }
-        if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.') {
-            *found |= Class::SCHEME.0;
-        }
-        let is_symbol = matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        );
-        if byte.is_ascii_alphanumeric() || is_symbol {
-            *found |= Class::TOKEN.0;
-        }
-        byte += 1;
-    }
-    classes
-};
-
 fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|one| name.eq_ignore_ascii_case(one))
 }
 
 const MAX_REQUEST_HEADERS_LENGTH: usize = 8 * 1024;
+
 const MAX_EMPTY_ITEMS: usize = 16;
 
 const FORBIDDEN_REQUEST_HEADER_NAMES: [&str; 22] = [
@@ -288,16 +234,6 @@ mod tests {
         assert_eq!(read(&[&",".repeat(16)]), None);
         assert_eq!(read(&["a", &"b".repeat(8191)]).unwrap().len(), 8193);
         assert_eq!(read(&["a", &"b".repeat(8192)]), None);
-    }
-
-    #[test]
-    fn tokens() {
-        for good in ["GET", "x-a", "!#$%&'*+-.^_`|~"] {
-            assert!(is_token(good.as_bytes()), "{good}");
-        }
-        for bad in ["", "a b", "a,b", "a:b", "é", "\"a\"", "a\0"] {
-            assert!(!is_token(bad.as_bytes()), "{bad}");
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The counters, and which of them a verdict counts.
 
-use crate::request::Request;
-use crate::verdict::{Blocked, Reason, Refusal, Verdict};
+use crate::http::request::Request;
+use crate::policy::verdict::{Blocked, Reason, Refusal, Verdict};
 
 /// A counter; its name stands behind the prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,0 +1,274 @@
+//! Reads JSON values with their paths and reports what is wrong with each.
+
+use crate::config::fields::{
+    Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment, suggest,
+};
+use crate::config::json::Node;
+use crate::config::other_names::{Meant, meaning};
+use crate::config::remedy;
+use crate::diagnostic::{Report, join};
+use crate::escape::Quoted;
+
+#[derive(Default)]
+pub(crate) struct Reader {
+    pub(crate) report: Report,
+    pub(crate) debug: bool,
+    pub(crate) regexes: usize,
+    /// What they take in memory.
+    pub(crate) regex_size: usize,
+}
+
+/// The fields of one object that are present, and its path.
+pub(crate) struct Object<'n> {
+    pub(crate) path: String,
+    pub(crate) fields: Vec<(&'static str, &'n Node)>,
+    /// Fields that are written, but not so that they can be read; that has been told.
+    pub(crate) unreadable: Vec<&'static str>,
+}
+
+impl<'n> Object<'n> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
+        self.fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, node)| *node)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Whether the field is there, readable or not.
+    pub(crate) fn writes(&self, name: &str) -> bool {
+        self.has(name) || self.unreadable.contains(&name)
+    }
+
+    /// The path of a field of this object.
+    pub(crate) fn at(&self, name: &str) -> String {
+        join(&self.path, name)
+    }
+}
+
+impl Reader {
+    pub(crate) fn read_choice<T: Copy + Default>(
+        &mut self,
+        object: &Object,
+        name: &str,
+        choices: &[(&str, T)],
+    ) -> T {
+        let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+        let choice = self.choose(object, name, &names);
+        let choice = choice.and_then(|index| choices.get(index));
+        choice.map(|(_, value)| *value).unwrap_or_default()
+    }
+
+    /// The index of the choice that a field names.
+    fn choose(&mut self, object: &Object, name: &str, names: &[&str]) -> Option<usize> {
+        let text = self.read_text(object, name)?;
+        let index = names
+            .iter()
+            .position(|choice| choice.eq_ignore_ascii_case(text));
+        if index.is_none() {
+            let text = (quote(text), one_of("is not known", names, text));
+            self.report.error(object.at(name), &text.0, text.1);
+        }
+        index
+    }
+
+    pub(crate) fn read_bool(&mut self, object: &Object, name: &str) -> bool {
+        match object.get(name) {
+            None => false,
+            Some(Node::Bool(value)) => *value,
+            Some(node) => {
+                let meant = match node {
+                    Node::String(text) if text.eq_ignore_ascii_case("true") => "true",
+                    Node::String(text) if text.eq_ignore_ascii_case("false") => "false",
+                    _ => "true or false",
+                };
+                self.wrong_type(&object.at(name), node, meant);
+                false
+            }
+        }
+    }
+
+    pub(crate) fn read_text<'n>(&mut self, object: &Object<'n>, name: &str) -> Option<&'n str> {
+        match object.get(name)? {
+            Node::String(text) => Some(text),
+            node => {
+                self.wrong_type(&object.at(name), node, "a string");
+                None
+            }
+        }
+    }
+
+    /// Reads a list of strings, each with its index.
+    pub(crate) fn read_texts<'n>(
+        &mut self,
+        object: &Object<'n>,
+        name: &str,
+    ) -> Vec<(usize, &'n str)> {
+        let items = match object.get(name) {
+            None => return Vec::new(),
+            Some(Node::List(items)) => items,
+            Some(node) => {
+                let list = match node {
+                    // A comma may stand within a regular expression.
+                    Node::String(text) if name != "allowOriginRegexes" => remedy::list(text),
+                    _ => None,
+                };
+                let expected = list.as_deref().unwrap_or("a list of strings");
+                self.wrong_type(&object.at(name), node, expected);
+                return Vec::new();
+            }
+        };
+        let limit = if name == "allowOrigins" {
+            MAX_ORIGINS
+        } else {
+            MAX_NAMES
+        };
+        if items.len() > limit {
+            let text = format!("has {} entries; the limit is {limit}", items.len());
+            self.report.error(object.at(name), "", text);
+            return Vec::new();
+        }
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item {
+                Node::String(text) => texts.push((index, text.as_str())),
+                Node::Null if name == "allowOrigins" => self.report.error(
+                    format!("{}[{index}]", object.at(name)),
+                    "null",
+                    "is null; write \"null\" in quotes for the origin of that name",
+                ),
+                node => self.wrong_type(&format!("{}[{index}]", object.at(name)), node, "a string"),
+            }
+        }
+        texts
+    }
+
+    /// Sorts the keys of an object into known fields, comments and errors.
+    pub(crate) fn read_object<'n>(
+        &mut self,
+        path: &str,
+        node: &'n Node,
+        tables: &[&'static [Field]],
+    ) -> Option<Object<'n>> {
+        let mut object = Object {
+            path: path.to_owned(),
+            fields: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        let Node::Object(pairs) = node else {
+            self.wrong_type(path, node, "an object");
+            return None;
+        };
+        for (key, value) in pairs {
+            let path = join(path, key);
+            if is_comment(key) {
+                let name = key.trim_start_matches(['@', '$', '_', '#']);
+                if find_in(tables, name).is_some() {
+                    self.report.note(
+                        &path,
+                        "",
+                        "is a comment because of its first character, though named like a field",
+                    );
+                }
+                continue;
+            }
+            let Some(field) = find_in(tables, key) else {
+                object
+                    .unreadable
+                    .extend(self.unknown_field(&path, key, value, tables));
+                continue;
+            };
+            if object.has(field.name) {
+                self.report
+                    .error(&path, "", "stands twice; write it once, in one spelling");
+            } else if *value == Node::Null {
+                self.report.error(
+                    &path,
+                    "null",
+                    "says nothing; leave the field out for its default",
+                );
+                object.unreadable.push(field.name);
+            } else {
+                object.fields.push((field.name, value));
+            }
+        }
+        Some(object)
+    }
+
+    /// Tells of an unknown field; returns the known one that was probably meant.
+    fn unknown_field(
+        &mut self,
+        path: &str,
+        key: &str,
+        value: &Node,
+        tables: &[&'static [Field]],
+    ) -> Option<&'static str> {
+        // Its default says what happens here anyway.
+        if matches!(key, "options_passthrough" | "optionsPassthrough")
+            && *value == Node::Bool(false)
+        {
+            return None;
+        }
+        for (table, text) in [
+            (
+                PLUGIN_FIELDS,
+                "belongs to the plugin; write it at the top level",
+            ),
+            (POLICY_FIELDS, "belongs to a policy; write it in one"),
+            (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
+            (MATCH_FIELDS, "belongs to a rule; write it in its match"),
+        ] {
+            if find_in(&[table], key).is_some() {
+                self.report.error(path, "", text);
+                return None;
+            }
+        }
+        // An error that is only counted needs no remedy.
+        let meant = (self.report.errors.more == 0)
+            .then(|| meaning(tables, key))
+            .flatten();
+        let (suggestion, remedy) = match meant {
+            Some(Meant::Field(name)) => (Some(name), format!("did you mean `{name}`?")),
+            // Their lists hold what ours do not.
+            Some(Meant::Other(name)) => (
+                Some(name),
+                format!("did you mean `{name}`? corsctl import reads other gateways' files"),
+            ),
+            Some(Meant::Remedy(text)) => (None, text.to_owned()),
+            // Without it a rule would match more.
+            None if find_in(tables, "exactPaths").is_some() => (
+                None,
+                "a match has hostnames, exactPaths, pathPrefixes and routeNames".to_owned(),
+            ),
+            None => (None, "leave it out".to_owned()),
+        };
+        let text = format!("is not a known field; {remedy}");
+        self.report.error(path, "", text);
+        suggestion
+    }
+
+    pub(crate) fn wrong_type(&mut self, path: &str, node: &Node, expected: &str) {
+        let text = format!("is {}; write {expected}", node.kind());
+        self.report.error(path, &node.to_string(), text);
+    }
+}
+
+pub(crate) fn one_of(what: &str, names: &[&str], written: &str) -> String {
+    let list = names.iter().map(|name| quote(name)).collect::<Vec<_>>();
+    let list = list.join(", ");
+    match suggest(names.iter().copied(), written) {
+        Some(name) => format!("{what}; did you mean {}? write one of {list}", quote(name)),
+        None => format!("{what}; write one of {list}"),
+    }
+}
+
+pub(crate) fn quote(text: &str) -> String {
+    Quoted(text).to_string()
+}
+
+const MAX_NAMES: usize = 1_000;
+
+const MAX_ORIGINS: usize = 100_000;

@@ -1,0 +1,327 @@
+//! Origin patterns, as configuration lists them.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use crate::origin::{
+    MAX_ORIGIN_LENGTH, default_port_of, embedder_host_length, holds, is_domain, is_of_web, is_port,
+    is_scheme, normalize_ipv6, split_port,
+};
+
+/// What an entry of `allowOrigins` says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OriginPattern {
+    /// `*`
+    Any,
+    /// `null`
+    Null,
+    Tuple(TuplePattern),
+}
+
+/// A pattern of tuple origins: `scheme://host[:port]`, with `*.` before or `*` for the host, and
+/// `*` for the port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TuplePattern {
+    pub(crate) scheme: String,
+    /// The host in full, `*.example.com`, or `*`.
+    pub(crate) host: String,
+    pub(crate) port: PortPattern,
+    /// Written with the scheme's default port, so that an `Origin` written with it matches too.
+    default_port: bool,
+    /// Written with a trailing slash, so that an `Origin` written with one matches too.
+    slash: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum PortPattern {
+    Any,
+    Default,
+    Exact(String),
+}
+
+impl OriginPattern {
+    /// Reads an entry of `allowOrigins`, with remarks on what was written otherwise than it is read.
+    pub fn parse(text: &str) -> Result<(Self, Vec<Remark>), OriginPatternError> {
+        match text {
+            "*" => return Ok((Self::Any, Vec::new())),
+            "null" => return Ok((Self::Null, Vec::new())),
+            _ => {}
+        }
+        let (pattern, remarks) = TuplePattern::parse(text)?;
+        Ok((Self::Tuple(pattern), remarks))
+    }
+
+    /// Whether it matches one origin alone.
+    pub fn is_exact(&self) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Null => true,
+            Self::Tuple(pattern) => pattern.is_exact(),
+        }
+    }
+}
+
+impl fmt::Display for OriginPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Null => f.write_str("null"),
+            Self::Tuple(pattern) => pattern.fmt(f),
+        }
+    }
+}
+
+impl TuplePattern {
+    fn parse(text: &str) -> Result<(Self, Vec<Remark>), OriginPatternError> {
+        use OriginPatternError as E;
+
+        if text.is_empty() {
+            return Err(E::Empty);
+        }
+        if text
+            .bytes()
+            .any(|byte| byte.is_ascii_control() || byte == b' ')
+        {
+            return Err(E::Space);
+        }
+        if !text.is_ascii() {
+            return Err(E::NotAscii);
+        }
+        if text.contains(',') {
+            return Err(E::Comma);
+        }
+        let mut remarks = Vec::new();
+        let lower = text.to_ascii_lowercase();
+        if lower != text {
+            remarks.push(Remark::UpperCase);
+        }
+        let (scheme, rest) = lower
+            .split_once(':')
+            .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
+            .ok_or_else(|| match lower.as_str() {
+                other if holds(other, b"://") => E::Scheme,
+                other if other.ends_with('*') && !other.contains('.') => E::Wildcard,
+                _ => E::NoScheme,
+            })?;
+        if scheme.contains('*') {
+            return Err(E::SchemeWildcard);
+        }
+        if !is_scheme(scheme) {
+            return Err(E::Scheme);
+        }
+        let (authority, slash) = match rest.strip_suffix('/') {
+            Some(authority) => (authority, true),
+            None => (rest, false),
+        };
+        if authority.contains('?') {
+            return Err(E::Query);
+        }
+        if authority.contains('#') {
+            return Err(E::Fragment);
+        }
+        if authority.contains(['/', '\\']) {
+            return Err(E::Path);
+        }
+        if authority.contains('@') {
+            return Err(E::Userinfo);
+        }
+        if authority.len() > MAX_ORIGIN_LENGTH {
+            return Err(E::TooLong);
+        }
+        let (host, port) = split_port(authority);
+        let host = read_host_pattern(scheme, host, &mut remarks)?;
+        let mut default_port = false;
+        let port = match port {
+            None => PortPattern::Default,
+            Some(_) if host.is_empty() => return Err(E::Host),
+            Some("*") => PortPattern::Any,
+            Some(port) if !is_port(port.as_bytes()) => return Err(E::Port),
+            Some(port) if default_port_of(scheme.as_bytes()) == Some(port) => {
+                remarks.push(Remark::DefaultPort);
+                default_port = true;
+                PortPattern::Default
+            }
+            Some(port) => PortPattern::Exact(port.to_owned()),
+        };
+        if slash {
+            remarks.push(Remark::TrailingSlash);
+        }
+        let scheme = scheme.to_owned();
+        Ok((
+            Self {
+                scheme,
+                host,
+                port,
+                default_port,
+                slash,
+            },
+            remarks,
+        ))
+    }
+
+    /// Whether any host of the scheme matches.
+    pub fn is_any_host(&self) -> bool {
+        self.host == "*"
+    }
+
+    /// The domain below which every host matches, if this is such a pattern.
+    pub fn wildcard_domain(&self) -> Option<&str> {
+        self.host.strip_prefix("*.")
+    }
+
+    /// Whether every page of the scheme has this origin, as with `file://`.
+    pub fn is_without_host(&self) -> bool {
+        self.host.is_empty()
+    }
+
+    /// Plain http to a host that is not this very machine: what travels can be read and changed.
+    pub fn is_insecure(&self) -> bool {
+        self.scheme == "http" && !is_loopback(&self.host)
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        !self.host.starts_with('*') && self.port != PortPattern::Any
+    }
+
+    /// The other texts that an exact pattern matches, because it is written so.
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = String> {
+        let port = default_port_of(self.scheme.as_bytes()).filter(|_| self.default_port);
+        let with_port = port.map(|port| format!("{self}:{port}"));
+        let with_slash = self.slash.then(|| format!("{self}/"));
+        with_port.into_iter().chain(with_slash)
+    }
+
+    /// What ends every origin that matches, without the port if any matches.
+    pub(crate) fn tail(&self) -> String {
+        let port = match &self.port {
+            PortPattern::Exact(port) => format!(":{port}"),
+            PortPattern::Any | PortPattern::Default => String::new(),
+        };
+        match self.host.strip_prefix('*') {
+            Some(domain) => format!("{domain}{port}"),
+            None => format!("://{}{port}", self.host),
+        }
+    }
+}
+
+impl fmt::Display for TuplePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match &self.port {
+            PortPattern::Any => f.write_str(":*"),
+            PortPattern::Default => Ok(()),
+            PortPattern::Exact(port) => write!(f, ":{port}"),
+        }
+    }
+}
+
+/// What was read otherwise than it was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Remark {
+    DefaultPort,
+    Ipv6Form,
+    TrailingSlash,
+    UpperCase,
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DefaultPort => "names the default port, which no browser sends",
+            Self::Ipv6Form => "is not the form in which browsers write this address",
+            Self::TrailingSlash => "ends in a slash, which no browser sends",
+            Self::UpperCase => "has upper case, which no browser sends",
+        })
+    }
+}
+
+/// Why an entry of `allowOrigins` is no pattern; the text says what is wrong and what to write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OriginPatternError {
+    Comma,
+    Empty,
+    Fragment,
+    Host,
+    Ipv6,
+    NoScheme,
+    NotAscii,
+    Path,
+    Port,
+    Query,
+    Scheme,
+    SchemeWildcard,
+    Space,
+    TooLong,
+    Userinfo,
+    Wildcard,
+}
+
+impl fmt::Display for OriginPatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Comma => "has a comma; write one origin an entry",
+            Self::Empty => "is empty; an origin is scheme://host[:port]",
+            Self::Fragment => "has a fragment; an origin is scheme://host[:port]",
+            Self::Host => "has no valid host; write a domain name, an IPv4 address or an IPv6 address in brackets",
+            Self::Ipv6 => "has no valid IPv6 address; write it in brackets, as in http://[::1]:8080",
+            Self::NoScheme => "has no scheme; write it in front, as in https://",
+            Self::NotAscii => "is not ASCII; write the host in punycode (xn--…), as browsers send it",
+            Self::Path => "has a path; an origin is scheme://host[:port]",
+            Self::Port => "has no valid port; write 1 to 65535, or * for any port",
+            Self::Query => "has a query; an origin is scheme://host[:port]",
+            Self::Scheme => "has no valid scheme; write a letter, then letters, digits, +, - or .",
+            Self::SchemeWildcard => "has a wildcard for the scheme; write one entry a scheme, as in https://*",
+            Self::Space => "has a space or control character; an origin is scheme://host[:port]",
+            Self::TooLong => "is longer than an origin can be",
+            Self::Userinfo => "has a user name or password; an origin is scheme://host[:port]",
+            Self::Wildcard => {
+                "has a wildcard where none is allowed; list the origins, or all below a domain as in https://*.example.com"
+            }
+        })
+    }
+}
+
+pub fn is_loopback(host: &str) -> bool {
+    let is_loopback_v4 = || {
+        host.parse::<Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback())
+    };
+    host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || is_loopback_v4()
+}
+
+fn read_host_pattern(
+    scheme: &str,
+    host: &str,
+    remarks: &mut Vec<Remark>,
+) -> Result<String, OriginPatternError> {
+    if host.starts_with('[') || host.contains(']') {
+        let serialized = normalize_ipv6(host).ok_or(OriginPatternError::Ipv6)?;
+        if serialized != host {
+            remarks.push(Remark::Ipv6Form);
+        }
+        return Ok(serialized);
+    }
+    let is_embedders = !is_of_web(scheme.as_bytes())
+        && embedder_host_length(host.as_bytes()).is_some_and(|(length, _)| length == host.len());
+    if host == "*" || is_embedders {
+        return Ok(host.to_owned());
+    }
+    let domain = host.strip_prefix("*.").unwrap_or(host);
+    if domain.contains('*') {
+        return Err(OriginPatternError::Wildcard);
+    }
+    if domain.contains(':') {
+        return Err(OriginPatternError::Ipv6);
+    }
+    // Browsers take a host whose last label is a number for an IPv4 address, or for an error.
+    let name = domain.strip_suffix('.').unwrap_or(domain);
+    let numeric = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_address = name.parse::<Ipv4Addr>().is_ok();
+    if !is_domain(name) || (numeric && !(is_address && name == host)) {
+        return Err(OriginPatternError::Host);
+    }
+    Ok(host.to_owned())
+}

@@ -1,0 +1,306 @@
+//! All origins that a policy allows, found in a time that does not depend on their number.
+
+use crate::byte_map::TextMap;
+use crate::origin::pattern::{OriginPattern, PortPattern, TuplePattern};
+use crate::origin::regex::OriginRegex;
+use crate::origin::{MAX_ORIGIN_LENGTH, Origin, TupleOrigin};
+
+/// All origins that a policy allows.
+#[derive(Debug, Default)]
+pub struct OriginSet {
+    any: bool,
+    null: bool,
+    /// Whole origins, also as they are listed with a slash or a default port behind.
+    exact: TextMap,
+    /// Every scheme that a pattern with a tail names; it is a bit in the masks.
+    schemes: Vec<String>,
+    /// Tails with the port in them.
+    tails: TextMap,
+    /// Tails of patterns that match any port.
+    any_port_tails: TextMap,
+    depths: Depths,
+    regexes: Vec<OriginRegex>,
+}
+
+impl OriginSet {
+    /// Adds a pattern. Returns `false`, and adds nothing, if it would be the 65th scheme of patterns
+    /// with a wildcard.
+    #[must_use]
+    pub fn insert(&mut self, pattern: &OriginPattern) -> bool {
+        match pattern {
+            OriginPattern::Any => self.any = true,
+            OriginPattern::Null => self.null = true,
+            OriginPattern::Tuple(pattern) => return self.insert_tuple(pattern),
+        }
+        true
+    }
+
+    /// Adds a regular expression. Returns `false`, and adds nothing, if one origin could then cost
+    /// too much.
+    #[must_use]
+    pub fn insert_regex(&mut self, regex: OriginRegex) -> bool {
+        // Of those that one origin can have to be held against, the last one finds all others.
+        let others = self.regexes.iter().filter(|other| other.can_meet(&regex));
+        let work = others.fold(regex.work(), |sum, other| sum.saturating_add(other.work()));
+        let is_bounded = work <= MAX_WORK;
+        if is_bounded {
+            self.regexes.push(regex);
+        }
+        is_bounded
+    }
+
+    /// Whether `*` is listed.
+    pub fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// How many patterns there are.
+    pub fn len(&self) -> usize {
+        let tuples = [&self.exact, &self.tails, &self.any_port_tails]
+            .map(count)
+            .iter()
+            .sum::<usize>();
+        tuples + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn regex_count(&self) -> usize {
+        self.regexes.len()
+    }
+
+    /// What the regular expressions take in memory, in states of their automata.
+    pub fn regex_size(&self) -> usize {
+        self.regexes.iter().map(OriginRegex::size).sum()
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header.
+    pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
+        if value.len() > MAX_ORIGIN_LENGTH + 1 {
+            return Err(Mismatch::Malformed);
+        }
+        // What is listed is well-formed, or has the slash with which kgateway's documentation lists
+        // and sends it, or the default port that some clients send.
+        if self.exact.get(value).is_some() {
+            return Ok(Match::Exact);
+        }
+        match Origin::parse(value) {
+            Some(Origin::Null) if self.null => Ok(Match::Null),
+            // Any origin does not mean the opaque one: every sandboxed page has it.
+            Some(Origin::Null) => Err(Mismatch::Null),
+            Some(Origin::Tuple(origin)) if !origin.is_serialized() => Err(Mismatch::Origin),
+            Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
+            Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
+            None => Err(Mismatch::Malformed),
+        }
+    }
+
+    /// The pattern behind a match, as it can be written in a configuration.
+    pub fn describe(&self, value: &[u8], found: Match) -> String {
+        let tuple = match Origin::parse(value) {
+            Some(Origin::Tuple(origin)) => Some(origin),
+            _ => None,
+        };
+        match (found, tuple) {
+            (Match::Any, _) => "*".to_owned(),
+            (Match::Null, _) => "null".to_owned(),
+            (Match::Regex(index), _) => self
+                .regexes
+                .get(index)
+                .map(|regex| format!("/{}/", regex.source()))
+                .unwrap_or_default(),
+            (Match::Tail { start, any_port }, Some(origin)) => {
+                let end = if any_port {
+                    origin.host_end
+                } else {
+                    origin.text.len()
+                };
+                let tail = origin.as_str().get(start..end).unwrap_or_default();
+                let wildcard = if start == origin.scheme_end {
+                    ""
+                } else {
+                    "://*"
+                };
+                let port = if any_port { ":*" } else { "" };
+                let scheme = String::from_utf8_lossy(origin.scheme());
+                format!("{scheme}{wildcard}{tail}{port}")
+            }
+            (Match::Exact | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
+        }
+    }
+
+    fn insert_tuple(&mut self, pattern: &TuplePattern) -> bool {
+        if pattern.is_exact() {
+            for origin in pattern.alternatives() {
+                add(&mut self.exact, &origin, ALTERNATIVE);
+            }
+            add(&mut self.exact, &pattern.to_string(), EXACT);
+            return true;
+        }
+        let Some(mask) = self.scheme_mask(&pattern.scheme) else {
+            return false;
+        };
+        let tail = pattern.tail();
+        if pattern.host.starts_with("*.") {
+            self.depths.include(&tail);
+        }
+        let tails = match pattern.port {
+            PortPattern::Any => &mut self.any_port_tails,
+            PortPattern::Default | PortPattern::Exact(_) => &mut self.tails,
+        };
+        add(tails, &tail, mask);
+        true
+    }
+
+    fn scheme_mask(&mut self, scheme: &str) -> Option<u64> {
+        let index = match self.schemes.iter().position(|known| known == scheme) {
+            Some(index) => index,
+            None => {
+                self.schemes.push(scheme.to_owned());
+                self.schemes.len() - 1
+            }
+        };
+        1_u64.checked_shl(u32::try_from(index).ok()?)
+    }
+
+    fn find_tuple(&self, origin: &TupleOrigin) -> Option<Match> {
+        self.find_tail(origin).or_else(|| {
+            self.regexes
+                .iter()
+                .position(|regex| regex.is_match(origin))
+                .map(Match::Regex)
+        })
+    }
+
+    /// Looks up the tails of the origin, longest first: the whole host, after each label, behind
+    /// the host. Plain loops: in a module optimised for size, chained iterators cost twice as much.
+    fn find_tail(&self, origin: &TupleOrigin) -> Option<Match> {
+        let mask = self.mask_of(origin.scheme())?;
+        // A whole host without its port: with one it would be exact.
+        let found = self.find_any_port_at(origin, origin.scheme_end, mask);
+        if found.is_some() {
+            return found;
+        }
+        if self.depths.least <= origin.dots {
+            let mut dots = origin.dots;
+            for (at, byte) in origin.host().iter().enumerate() {
+                if *byte != b'.' {
+                    continue;
+                }
+                if (self.depths.least..=self.depths.most).contains(&dots) {
+                    let found = self.find_tail_at(origin, origin.scheme_end + 3 + at, mask);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                dots -= 1;
+            }
+        }
+        self.find_tail_at(origin, origin.host_end, mask)
+    }
+
+    fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
+        if has(&self.tails, origin.text.get(start..)?, mask) {
+            return Some(Match::Tail {
+                start,
+                any_port: false,
+            });
+        }
+        self.find_any_port_at(origin, start, mask)
+    }
+
+    fn find_any_port_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
+        let tail = origin.text.get(start..origin.host_end)?;
+        has(&self.any_port_tails, tail, mask).then_some(Match::Tail {
+            start,
+            any_port: true,
+        })
+    }
+
+    fn mask_of(&self, scheme: &[u8]) -> Option<u64> {
+        let mut mask = 1;
+        for known in &self.schemes {
+            if known.as_bytes() == scheme {
+                return Some(mask);
+            }
+            mask <<= 1;
+        }
+        None
+    }
+}
+
+/// Which kind of pattern allowed an origin; [`OriginSet::describe`] writes it out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Match {
+    Any,
+    Exact,
+    Null,
+    /// The index of the regular expression.
+    Regex(usize),
+    /// The pattern's tail starts there in the origin.
+    Tail {
+        start: usize,
+        any_port: bool,
+    },
+}
+
+/// Why no pattern allows the value of an `Origin` header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mismatch {
+    Malformed,
+    Null,
+    Origin,
+}
+
+/// Adds a whole origin or a tail, with the mask of a scheme.
+fn add(texts: &mut TextMap, text: &str, mask: u64) {
+    *texts.get_or_insert(text.as_bytes(), 0) |= mask;
+}
+
+fn has(texts: &TextMap, text: &[u8], mask: u64) -> bool {
+    texts.get(text).is_some_and(|schemes| schemes & mask != 0)
+}
+
+/// How many patterns there are.
+fn count(texts: &TextMap) -> usize {
+    texts
+        .iter()
+        .map(|(_, mask)| mask.count_ones() as usize)
+        .sum()
+}
+
+/// The mask of a whole origin, which holds its scheme.
+const EXACT: u64 = 1;
+
+/// The mask of a further text that an exact pattern matches.
+const ALTERNATIVE: u64 = 0;
+
+/// How many dots the tails of subdomain patterns hold, so that an origin of a hundred labels is
+/// not looked up a hundred times.
+#[derive(Debug)]
+struct Depths {
+    least: usize,
+    most: usize,
+}
+
+impl Depths {
+    fn include(&mut self, tail: &str) {
+        let dots = tail.matches('.').count();
+        self.least = self.least.min(dots);
+        self.most = self.most.max(dots);
+    }
+}
+
+impl Default for Depths {
+    fn default() -> Self {
+        Self {
+            least: usize::MAX,
+            most: 0,
+        }
+    }
+}
+
+/// How many states of regular expressions one origin can visit at most.
+const MAX_WORK: usize = 320_000;

@@ -1,0 +1,219 @@
+//! Judges a request by a policy.
+
+use crate::http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK, AUTHORITY,
+    SEC_FETCH_SITE, is_cors_safelisted_method, read_request_header_names,
+};
+use crate::http::request::{Headers, Request, is_options};
+use crate::http::token::is_token;
+use crate::origin::{Origin, split_port};
+use crate::policy::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Verdict};
+use crate::policy::{Methods, Policy, RequestHeaders, UnmatchedRequests};
+
+impl Policy {
+    /// Judges a request by its headers, reading no more of them than the policy needs.
+    pub fn judge(&self, headers: &impl Headers) -> Verdict {
+        if !self.knows_host(headers) {
+            return self.refuse(Refusal::Host, headers);
+        }
+        let request = Request::read(headers);
+        let Some(origin) = request.origin() else {
+            return self.not_cors(headers);
+        };
+        if !self.is_open()
+            && let Err(mismatch) = self.origins.find(origin)
+        {
+            return self.unmatched(request, mismatch.into(), headers);
+        }
+        let Request::Preflight { method, .. } = &request else {
+            return self.actual(request, Reason::Allowed, headers);
+        };
+        let (reason, answer) = match self.read_preflight(method, headers) {
+            Ok(answer) => (Reason::Allowed, answer),
+            Err(refusal) => (Reason::Refused(refusal), PreflightAnswer::default()),
+        };
+        Verdict {
+            request,
+            reason,
+            is_plain_options: false,
+            answer: (answer != PreflightAnswer::default()).then(|| Box::new(answer)),
+        }
+    }
+
+    /// Whether the request is for a host name of the service, as far as the policy says.
+    pub fn knows_host(&self, headers: &impl Headers) -> bool {
+        match &self.hosts {
+            None => true,
+            Some(hosts) => hosts.hold(headers.value(AUTHORITY)),
+        }
+    }
+
+    /// Refuses a request before its origin is looked at.
+    pub fn refuse(&self, refusal: Refusal, headers: &impl Headers) -> Verdict {
+        match Request::read(headers) {
+            Request::NotCors if refusal != Refusal::Host => self.not_cors(headers),
+            request => self.unmatched(request, refusal, headers),
+        }
+    }
+
+    pub(crate) fn not_cors(&self, headers: &impl Headers) -> Verdict {
+        self.actual(Request::NotCors, Reason::NotCors, headers)
+    }
+
+    pub(crate) fn unmatched(
+        &self,
+        request: Request,
+        refusal: Refusal,
+        headers: &impl Headers,
+    ) -> Verdict {
+        let may_be_same_origin = self.unmatched_requests == UnmatchedRequests::Reject
+            && refusal != Refusal::Host
+            && matches!(request, Request::Actual { .. });
+        let reason = if may_be_same_origin && self.is_same_origin(&request, headers) {
+            Reason::SameOrigin(refusal)
+        } else {
+            Reason::Refused(refusal)
+        };
+        match request {
+            Request::Preflight { .. } => Verdict {
+                request,
+                reason,
+                is_plain_options: false,
+                answer: None,
+            },
+            request => self.actual(request, reason, headers),
+        }
+    }
+
+    pub(crate) fn actual(
+        &self,
+        request: Request,
+        reason: Reason,
+        headers: &impl Headers,
+    ) -> Verdict {
+        Verdict {
+            request,
+            reason,
+            is_plain_options: self.allow.is_some() && is_options(headers),
+            answer: None,
+        }
+    }
+
+    pub(crate) fn read_preflight(
+        &self,
+        method: &[u8],
+        headers: &impl Headers,
+    ) -> Result<PreflightAnswer, Refusal> {
+        if !is_token(method) {
+            return Err(Refusal::MalformedMethod);
+        }
+        let mut answer = PreflightAnswer::default();
+        if self.debug || matches!(self.headers, RequestHeaders::Any) {
+            // Proxies may split the list, and a host gives the first line alone.
+            let pairs = headers.pairs();
+            let lines = pairs
+                .iter()
+                .filter(|(name, _)| name == ACCESS_CONTROL_REQUEST_HEADERS.as_bytes())
+                .map(|(_, value)| value.as_slice());
+            answer.asked_headers = match read_request_header_names(lines) {
+                Some(names) => names,
+                None if matches!(self.headers, RequestHeaders::Any) => {
+                    return Err(Refusal::MalformedHeaders);
+                }
+                // Under `debug` alone, which changes no verdict.
+                None => Vec::new(),
+            };
+        }
+        answer.private_network = self.private_network
+            && headers
+                .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
+                .is_some_and(|value| value == b"true");
+        answer.blocked = self.blocked(method, &answer.asked_headers);
+        if self.credentials {
+            remove_wildcard(&mut answer.asked_headers);
+        }
+        Ok(answer)
+    }
+
+    pub(crate) fn allows_method(&self, method: &[u8]) -> bool {
+        match &self.methods {
+            // With credentials no header says "*", which without them means any.
+            Methods::Any => {
+                method.len() <= MAX_ECHOED_METHOD && !(self.credentials && method == b"*")
+            }
+            Methods::Listed(list) => list.names.iter().any(|name| name.as_bytes() == method),
+        }
+    }
+
+    pub(crate) fn allows_header(&self, asked: &[u8]) -> bool {
+        match &self.headers {
+            RequestHeaders::Any => !(self.credentials && asked == b"*"),
+            RequestHeaders::Listed(list) => list
+                .names
+                .iter()
+                .any(|name| name.as_bytes().eq_ignore_ascii_case(asked)),
+        }
+    }
+
+    /// What a browser will miss in the answer.
+    pub(crate) fn blocked(&self, method: &[u8], asked_headers: &[u8]) -> Option<Blocked> {
+        if !is_cors_safelisted_method(method) && !self.allows_method(method) {
+            return Some(Blocked::Method);
+        }
+        asked_headers
+            .split(|byte| *byte == b',')
+            .find(|asked| !asked.is_empty() && !self.allows_header(asked))
+            .map(|name| Blocked::Header(name.to_vec()))
+    }
+
+    /// Whether the request comes from the very site it goes to, as the browser says, or, where it does
+    /// not say, as far as host and port tell: TLS may end before this proxy, so the origin's scheme is
+    /// not compared.
+    pub(crate) fn is_same_origin(&self, request: &Request, headers: &impl Headers) -> bool {
+        if let Some(site) = headers.value(SEC_FETCH_SITE) {
+            // A browser sends one line; only the first of several is shown.
+            return site == b"same-origin"
+                && headers
+                    .pairs()
+                    .iter()
+                    .filter(|(name, _)| name == SEC_FETCH_SITE.as_bytes())
+                    .count()
+                    == 1;
+        }
+        if self.distrusts_authority {
+            return false;
+        }
+        let (Some(Origin::Tuple(origin)), Some(authority)) = (
+            request.origin().and_then(Origin::parse),
+            headers.value(AUTHORITY),
+        ) else {
+            return false;
+        };
+        let Ok(authority) = std::str::from_utf8(&authority) else {
+            return false;
+        };
+        let (host, port) = split_port(authority);
+        let port = port.map(str::as_bytes);
+        matches!(origin.scheme(), b"http" | b"https")
+            && host.as_bytes().eq_ignore_ascii_case(origin.host())
+            && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
+    }
+}
+
+/// Leaves `*` out of names that are joined with `,`.
+fn remove_wildcard(names: &mut Vec<u8>) {
+    let is_wildcard = |name: &&[u8]| *name == b"*";
+    if names
+        .split(|byte| *byte == b',')
+        .any(|name| is_wildcard(&name))
+    {
+        let kept: Vec<&[u8]> = names
+            .split(|byte| *byte == b',')
+            .filter(|name| !is_wildcard(name))
+            .collect();
+        *names = kept.join(&b","[..]);
+    }
+}
+
+/// Most methods have ten letters at most; proxies in front take a header of 4 to 8 KiB.
+const MAX_ECHOED_METHOD: usize = 64;

@@ -1,0 +1,263 @@
+//! Reads one policy.
+
+use crate::config::duration::{DurationError, parse_duration};
+use crate::config::fields::POLICY_FIELDS;
+use crate::config::json::Node;
+use crate::config::reader::{Object, Reader};
+use crate::diagnostic::Report;
+use crate::policy::{
+    Mode, Policy, PreflightStatus, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+};
+use crate::routes::host::Hosts;
+use crate::settings::Settings;
+
+/// Reads a policy that stands alone, as in a route's metadata.
+#[inline(never)] // Out of the code that every request runs.
+pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report) {
+    let mut reader = Reader {
+        debug: settings.debug,
+        ..Reader::default()
+    };
+    let policy = match Node::parse_json(text) {
+        Ok(node) => reader.read_policy("", &node),
+        Err(error) => {
+            reader.report.error(
+                "",
+                "",
+                format!("neither the name of a policy nor JSON: {error}"),
+            );
+            Policy::default()
+        }
+    };
+    if settings.strict {
+        reader.report.make_strict();
+    }
+    let report = reader.report;
+    (report.errors.is_empty().then_some(policy), report)
+}
+
+impl Reader {
+    pub(crate) fn read_policy(&mut self, path: &str, node: &Node) -> Policy {
+        match self.read_object(path, node, &[POLICY_FIELDS]) {
+            Some(object) => self.build_policy(&object),
+            None => Policy::default(),
+        }
+    }
+
+    pub(crate) fn build_policy(&mut self, object: &Object) -> Policy {
+        let mut policy = Policy {
+            mode: self.read_choice(
+                object,
+                "mode",
+                &[
+                    ("enforce", Mode::Enforce),
+                    ("shadow", Mode::Shadow),
+                    ("off", Mode::Off),
+                ],
+            ),
+            credentials: self.read_bool(object, "allowCredentials"),
+            max_age: self.read_max_age(object),
+            private_network: self.read_bool(object, "allowPrivateNetwork"),
+            hosts: object
+                .has("hosts")
+                .then(|| Hosts::new(&self.read_host_names(object, "hosts"))),
+            preflight_status: self.read_preflight_status(object),
+            unmatched_preflights: self.read_choice(
+                object,
+                "unmatchedPreflights",
+                &[
+                    ("reject", UnmatchedPreflights::Reject),
+                    ("ignore", UnmatchedPreflights::Ignore),
+                    ("forward", UnmatchedPreflights::Forward),
+                ],
+            ),
+            unmatched_requests: self.read_choice(
+                object,
+                "unmatchedRequests",
+                &[
+                    ("forward", UnmatchedRequests::Forward),
+                    ("reject", UnmatchedRequests::Reject),
+                ],
+            ),
+            upstream_cors: self.read_choice(
+                object,
+                "upstreamCors",
+                &[
+                    ("override", UpstreamCors::Override),
+                    ("keep", UpstreamCors::Keep),
+                ],
+            ),
+            hide_cors_from_upstream: self.read_bool(object, "hideCorsFromUpstream"),
+            debug: self.debug,
+            ..Policy::default()
+        };
+        let presets = self.read_presets(object);
+        let is_mcp = presets.iter().any(|preset| preset.name == "mcp");
+        policy.distrusts_authority = is_mcp && policy.hosts.is_none();
+        let any_origin = self.read_origins(object, &presets, &mut policy);
+        self.read_methods(object, &presets, &mut policy);
+        self.read_request_headers(object, &presets, &mut policy);
+        self.read_expose(object, &presets, &mut policy);
+        self.check_combinations(object, &policy, any_origin);
+        if policy.mode == Mode::Shadow {
+            self.report.note(
+                object.at("mode"),
+                "\"shadow\"",
+                "judges, counts and logs, but changes nothing: no origin is kept out and none let in",
+            );
+        }
+        policy.make_ready();
+        policy
+    }
+
+    pub(crate) fn check_combinations(
+        &mut self,
+        object: &Object,
+        policy: &Policy,
+        any_origin: Option<(String, String)>,
+    ) {
+        if let (true, Some((path, value))) = (policy.credentials, &any_origin) {
+            self.report.warn(
+                path,
+                value,
+                "allows any origin with credentials: every site can act as your users; list the origins",
+            );
+        }
+        if policy.private_network {
+            self.report.warn(
+                object.at("allowPrivateNetwork"),
+                "",
+                "is obsolete: browsers ask their user instead (Local Network Access) and send no header; leave it out",
+            );
+        }
+        if policy.unmatched_requests == UnmatchedRequests::Reject {
+            let path = object.at("unmatchedRequests");
+            if policy.is_open() {
+                self.report.warn(
+                    path,
+                    "\"reject\"",
+                    "rejects nothing where any origin is allowed; list the origins",
+                );
+            } else if policy.distrusts_authority {
+                self.report.warn(
+                    path,
+                    "\"reject\"",
+                    "does not stop DNS rebinding, which the preset \"mcp\" is to stop; list the host names of the service, as in \"hosts\": [\"mcp.example.com\"]",
+                );
+            }
+        }
+        let keeps = policy.upstream_cors == UpstreamCors::Keep;
+        let forwards = policy.unmatched_preflights == UnmatchedPreflights::Forward;
+        if forwards && !keeps {
+            self.report.error(
+                object.at("unmatchedPreflights"),
+                "\"forward\"",
+                "needs upstreamCors \"keep\": the upstream's answer would be stripped",
+            );
+        } else if forwards {
+            self.report.warn(
+                object.at("unmatchedPreflights"),
+                "\"forward\"",
+                "lets the upstream answer preflights of origins that are not allowed; the Gateway API forbids it; write \"reject\"",
+            );
+        }
+        if keeps {
+            self.report.warn(
+                object.at("upstreamCors"),
+                "\"keep\"",
+                "lets an origin that is not allowed here read what the upstream grants it; write \"override\"",
+            );
+        }
+        if policy.hide_cors_from_upstream {
+            let path = object.at("hideCorsFromUpstream");
+            if keeps {
+                self.report.error(&path, "", "leaves the upstream nothing to decide on; drop upstreamCors \"keep\" and unmatchedPreflights \"forward\"");
+            }
+            if any_origin.is_some() {
+                self.report.warn(
+                    &path,
+                    "",
+                    "with any origin allowed hides every Origin from the upstream, whose CSRF checks then see none; list the origins",
+                );
+            }
+        }
+    }
+
+    pub(crate) fn read_max_age(&mut self, object: &Object) -> String {
+        let path = object.at("maxAge");
+        let node = match object.get("maxAge") {
+            None => return DEFAULT_MAX_AGE.to_string(),
+            Some(node) => node,
+        };
+        let seconds = match node {
+            Node::Number(seconds) if *seconds < 0.0 => Err(DurationError::Negative),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "whole, not negative and bounded"
+            )]
+            Node::Number(seconds) if seconds.fract() == 0.0 && *seconds <= f64::from(u32::MAX) => {
+                Ok(*seconds as u64)
+            }
+            Node::Number(seconds) if *seconds > f64::from(u32::MAX) => Err(DurationError::Range),
+            Node::Number(_) => Err(DurationError::Form),
+            Node::String(text) => parse_duration(text),
+            node => {
+                self.wrong_type(&path, node, "seconds, or a text as in \"12h\"");
+                return String::new();
+            }
+        };
+        match seconds {
+            Ok(seconds) => {
+                if seconds > MAX_USEFUL_AGE {
+                    let text = format!(
+                        "is longer than any browser caches (Firefox {MAX_USEFUL_AGE} s, Chromium 7200 s, Safari 600 s); write at most {MAX_USEFUL_AGE}"
+                    );
+                    self.report.warn(&path, &node.to_string(), text);
+                }
+                seconds.to_string()
+            }
+            Err(error) => {
+                self.report.error(
+                    &path,
+                    &node.to_string(),
+                    match error {
+                        DurationError::Form => {
+                            "is no duration; write seconds (600) or units (\"12h\", \"1h30m\")"
+                        }
+                        DurationError::Negative => "is negative; write 0 for no caching",
+                        DurationError::Range => "is too long; write at most 4294967295 seconds",
+                    },
+                );
+                String::new()
+            }
+        }
+    }
+
+    pub(crate) fn read_preflight_status(&mut self, object: &Object) -> PreflightStatus {
+        let path = object.at("preflightStatus");
+        match object.get("preflightStatus") {
+            None => PreflightStatus::default(),
+            Some(Node::Number(200.0)) => PreflightStatus::Ok,
+            Some(Node::Number(204.0)) => PreflightStatus::NoContent,
+            Some(node @ Node::Number(_)) => {
+                self.report.error(
+                    path,
+                    &node.to_string(),
+                    "is not 200 or 204; browsers take either, write 204",
+                );
+                PreflightStatus::default()
+            }
+            Some(node) => {
+                self.wrong_type(&path, node, "200 or 204");
+                PreflightStatus::default()
+            }
+        }
+    }
+}
+
+/// What [the preflight cache](https://fetch.spec.whatwg.org/#cors-preflight-cache) assumes where
+/// nothing is said.
+const DEFAULT_MAX_AGE: u32 = 5;
+
+const MAX_USEFUL_AGE: u64 = 86_400;

@@ -1,0 +1,212 @@
+//! Reads the lists of methods and header names.
+
+use crate::config::reader::{Object, Reader, quote};
+use crate::config::remedy;
+use crate::http::header::{
+    is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
+};
+use crate::http::token::is_token;
+use crate::policy::presets::Preset;
+use crate::policy::{Expose, List, Methods, Policy, RequestHeaders};
+
+impl Reader {
+    pub(crate) fn read_methods(
+        &mut self,
+        object: &Object,
+        presets: &[&Preset],
+        policy: &mut Policy,
+    ) {
+        let path = object.at("allowMethods");
+        let listed = self.read_texts(object, "allowMethods");
+        for (index, method) in &listed {
+            let at = || format!("{path}[{index}]");
+            let upper = method.to_ascii_uppercase();
+            if !is_token(method.as_bytes()) || (method.contains('*') && *method != "*") {
+                self.report.error(
+                    at(),
+                    &quote(method),
+                    "is not a method; write a name as in \"GET\", or \"*\" alone",
+                );
+            } else if is_forbidden_method(method) {
+                self.report.warn(
+                    at(),
+                    &quote(method),
+                    "is a method that no browser sends; leave it out",
+                );
+            } else if remedy::is_any(method) {
+                self.report.warn(at(), &quote(method), ANY);
+            } else if upper != *method
+                && (KNOWN_METHODS.contains(&upper.as_str()) || upper == "QUERY")
+            {
+                let text = format!("is not {upper}: methods are case-sensitive; write \"{upper}\"");
+                self.report.warn(at(), &quote(method), text);
+            }
+        }
+        let mut names: Vec<&str> = listed.iter().map(|(_, name)| *name).collect();
+        if !object.has("allowMethods") {
+            names.extend(DEFAULT_METHODS);
+        }
+        names.extend(presets.iter().flat_map(|preset| preset.methods));
+        let names = unique(names, |one, other| one == other);
+        policy.methods = if names.iter().any(|name| name == "*") {
+            if listed.len() > 1 {
+                self.report.error(
+                    &path,
+                    "",
+                    "\"*\" stands beside other methods; write it alone, or list the others only",
+                );
+            }
+            Methods::Any
+        } else {
+            Methods::Listed(self.make_list(&path, names))
+        };
+        if self.read_bool(object, "autoOptions") {
+            let mut allow = match &policy.methods {
+                Methods::Any => {
+                    self.report.warn(
+                        object.at("autoOptions"),
+                        "",
+                        "cannot say \"*\" in Allow and names the common methods; list allowMethods",
+                    );
+                    KNOWN_METHODS.map(str::to_owned).to_vec()
+                }
+                Methods::Listed(list) => list.names.clone(),
+            };
+            if !allow.iter().any(|name| name == "OPTIONS") {
+                allow.push("OPTIONS".to_owned());
+            }
+            policy.allow = Some(allow.join(", "));
+        }
+    }
+
+    pub(crate) fn read_request_headers(
+        &mut self,
+        object: &Object,
+        presets: &[&Preset],
+        policy: &mut Policy,
+    ) {
+        let path = object.at("allowHeaders");
+        let listed = self.read_texts(object, "allowHeaders");
+        for (index, name) in &listed {
+            let at = || format!("{path}[{index}]");
+            if !is_header_name(name) {
+                self.report.error(
+                    at(),
+                    &quote(name),
+                    "is not a header name; write one name an entry, or \"*\"",
+                );
+            } else if remedy::is_any(name) {
+                self.report.warn(at(), &quote(name), ANY);
+            } else if is_forbidden_request_header_name(name) {
+                self.report.warn(
+                    at(),
+                    &quote(name),
+                    "is a header that no script can set; leave it out",
+                );
+            }
+        }
+        let names = listed.iter().map(|(_, name)| *name);
+        let names = names.chain(
+            presets
+                .iter()
+                .flat_map(|preset| preset.request_headers)
+                .copied(),
+        );
+        let names = unique(names, str::eq_ignore_ascii_case);
+        policy.headers = if names.iter().any(|name| name == "*") {
+            RequestHeaders::Any
+        } else {
+            RequestHeaders::Listed(self.make_list(&path, names))
+        };
+    }
+
+    pub(crate) fn read_expose(
+        &mut self,
+        object: &Object,
+        presets: &[&Preset],
+        policy: &mut Policy,
+    ) {
+        let path = object.at("exposeHeaders");
+        let listed = self.read_texts(object, "exposeHeaders");
+        for (index, name) in &listed {
+            let at = || format!("{path}[{index}]");
+            if !is_header_name(name) {
+                self.report.error(
+                    at(),
+                    &quote(name),
+                    "is not a header name; write one name an entry, or \"*\"",
+                );
+            } else if remedy::is_any(name) {
+                self.report.warn(at(), &quote(name), ANY);
+            } else if matches!(
+                name.to_ascii_lowercase().as_str(),
+                "set-cookie" | "set-cookie2"
+            ) {
+                self.report.warn(
+                    at(),
+                    &quote(name),
+                    "is a header that no script can read; leave it out",
+                );
+            } else if is_cors_safelisted_response_header_name(name) {
+                self.report
+                    .note(at(), &quote(name), "is readable without being exposed");
+            }
+        }
+        let names = listed.iter().map(|(_, name)| *name);
+        let names = names.chain(
+            presets
+                .iter()
+                .flat_map(|preset| preset.exposed_headers)
+                .copied(),
+        );
+        let names = unique(names, str::eq_ignore_ascii_case);
+        policy.expose = match names.iter().any(|name| name == "*") {
+            true if policy.credentials => Expose::All,
+            true => Expose::Value("*".to_owned()),
+            false => Expose::Value(self.make_list(&path, names).value),
+        };
+    }
+
+    pub(crate) fn make_list(&mut self, path: &str, names: Vec<String>) -> List {
+        let list = List::new(names);
+        if list.value.len() > MAX_LIST_LENGTH {
+            let text = format!(
+                "makes a header of {} bytes; the limit is {MAX_LIST_LENGTH}",
+                list.value.len()
+            );
+            self.report.error(path, "", text);
+        }
+        list
+    }
+}
+
+fn is_header_name(name: &str) -> bool {
+    name == "*" || (is_token(name.as_bytes()) && !name.contains('*'))
+}
+
+/// The names in order, each once.
+fn unique<'n>(
+    names: impl IntoIterator<Item = &'n str>,
+    is_same: impl Fn(&str, &str) -> bool,
+) -> Vec<String> {
+    let mut kept: Vec<&str> = Vec::new();
+    for name in names {
+        if !kept.iter().any(|known| is_same(known, name)) {
+            kept.push(name);
+        }
+    }
+    kept.into_iter().map(str::to_owned).collect()
+}
+
+/// What is said of a word that no browser sends.
+const ANY: &str = "is an ordinary name; did you mean \"*\"?";
+
+const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
+
+/// The methods that a browser sends as they are or normalises from lower case, and `PATCH`, which it
+/// does not.
+const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+const MAX_LIST_LENGTH: usize = 16 * 1024;
+
+pub(crate) const MAX_NAME: usize = 256;

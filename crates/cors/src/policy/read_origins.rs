@@ -1,0 +1,249 @@
+//! Reads the list of origins and the regular expressions.
+
+use crate::config::json::Node;
+use crate::config::reader::{Object, Reader, quote};
+use crate::config::remedy;
+use crate::origin::holds;
+use crate::origin::pattern::{OriginPattern, Remark};
+use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
+use crate::origin::regex_warning::expand_stars;
+use crate::origin::set::OriginSet;
+use crate::policy::presets::Preset;
+use crate::policy::{Mode, Policy};
+
+impl Reader {
+    /// Reads the origins; returns the words for what allows any of them, if something does.
+    pub(crate) fn read_origins(
+        &mut self,
+        object: &Object,
+        presets: &[&Preset],
+        policy: &mut Policy,
+    ) -> Option<(String, String)> {
+        let path = object.at("allowOrigins");
+        let listed = self.read_texts(object, "allowOrigins");
+        let mut any_origin = None;
+        let mut origins = OriginSet::default();
+        if presets.iter().any(|preset| preset.any_origin) {
+            let _ = origins.insert(&OriginPattern::Any);
+            any_origin = Some((object.at("presets"), "\"open\"".to_owned()));
+        }
+        for (index, text) in &listed {
+            let at = || format!("{path}[{index}]");
+            let (pattern, remarks) = match OriginPattern::parse(text) {
+                Ok(parsed) => parsed,
+                Err(error) => {
+                    let mut error = error.to_string();
+                    if let Some(remedy) = remedy::origins(text) {
+                        let fault = error.bytes().position(|byte| byte == b';');
+                        error.truncate(fault.unwrap_or(error.len()));
+                        error.push_str(&remedy);
+                    } else if let Some((what, regex)) = meant_regex(text) {
+                        error = format!("{what}; write {} in allowOriginRegexes", quote(&regex));
+                    }
+                    self.report.error(at(), &quote(text), error);
+                    continue;
+                }
+            };
+            for remark in remarks {
+                let mut written = format!("{remark}; write \"{pattern}\"");
+                let is_kept = matches!(remark, Remark::DefaultPort | Remark::TrailingSlash);
+                if is_kept && pattern.is_exact() {
+                    written.push_str(" (until then, an Origin written so is allowed too)");
+                }
+                self.report.warn(at(), &quote(text), written);
+            }
+            match &pattern {
+                OriginPattern::Any => any_origin = Some((at(), quote(text))),
+                OriginPattern::Null => self.shared_origin(
+                    at(),
+                    text,
+                    policy,
+                    "is the origin of every sandboxed frame, file and redirect, of any site",
+                ),
+                OriginPattern::Tuple(tuple) => {
+                    if tuple.is_without_host() {
+                        self.shared_origin(
+                            at(),
+                            text,
+                            policy,
+                            "is the origin of every page of its scheme",
+                        );
+                    } else if tuple.is_any_host() {
+                        any_origin = Some((at(), quote(text)));
+                    } else if tuple.is_insecure() && policy.credentials {
+                        self.report.warn(
+                            at(),
+                            &quote(text),
+                            "is plain http with credentials: who is on the network can act as its users; write https",
+                        );
+                    }
+                }
+            }
+            if !origins.insert(&pattern) {
+                self.report.error(
+                    at(),
+                    &quote(text),
+                    "is the 65th scheme; the limit is 64 schemes",
+                );
+            }
+        }
+        for (index, source) in self.read_texts(object, "allowOriginRegexes") {
+            let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
+            if let Some(regex) = self.read_regex(&at, source, policy.credentials) {
+                if regex.is_any() {
+                    any_origin = Some((at.clone(), quote(source)));
+                }
+                if !origins.insert_regex(regex) {
+                    self.report.error(
+                        at,
+                        &quote(source),
+                        "can cost too much on one Origin, with the expressions before it; list the origins, or their domain as in \"https://*.example.com\", in allowOrigins, which cost nothing",
+                    );
+                }
+            }
+        }
+        let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
+            object.unreadable.contains(name)
+                || match object.get(name) {
+                    None => false,
+                    Some(Node::List(items)) => *name == "allowOrigins" || !items.is_empty(),
+                    Some(_) => true,
+                }
+        });
+        if origins.is_empty() && !names_origins && policy.mode != Mode::Off {
+            let inherits = if object.path.is_empty() {
+                ""
+            } else {
+                ": nothing is inherited from above"
+            };
+            let text = format!(
+                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [] for none"
+            );
+            self.report.error(&path, "", text);
+        }
+        if origins.is_any() && origins.len() > 1 {
+            self.report.error(
+                &path,
+                "",
+                "\"*\" stands beside other origins; write it alone, or list the others only",
+            );
+        }
+        policy.origins = origins;
+        any_origin
+    }
+
+    /// Reports an origin that pages of different owners have.
+    pub(crate) fn shared_origin(
+        &mut self,
+        path: String,
+        written: &str,
+        policy: &Policy,
+        what: &str,
+    ) {
+        if policy.credentials {
+            let text = format!(
+                "{what}: with allowCredentials each of them acts as your users; drop one of the two"
+            );
+            self.report.error(path, &quote(written), text);
+        } else {
+            let text = format!("{what}; serve the page from an origin of its own");
+            self.report.warn(path, &quote(written), text);
+        }
+    }
+
+    pub(crate) fn read_regex(
+        &mut self,
+        path: &str,
+        source: &str,
+        credentials: bool,
+    ) -> Option<OriginRegex> {
+        self.regexes += 1;
+        if self.regexes > MAX_REGEXES {
+            if self.regexes == MAX_REGEXES + 1 {
+                self.report.error(
+                    path,
+                    "",
+                    format!("is over the limit of {MAX_REGEXES} regular expressions"),
+                );
+            }
+            return None;
+        }
+        if source.len() > MAX_REGEX_LENGTH {
+            self.report.error(
+                path,
+                &quote(source),
+                format!("is longer than {MAX_REGEX_LENGTH} bytes"),
+            );
+            return None;
+        }
+        if let Some(dotted) = with_escaped_dots(source) {
+            let text = format!(
+                "has an unescaped dot, which matches any character; write {}",
+                quote(&dotted)
+            );
+            self.report.warn(path, &quote(source), text);
+        }
+        OriginRegex::parse(source)
+            .and_then(|regex| {
+                if !regex.is_any()
+                    && let Some(warning) = regex.warning(credentials)
+                {
+                    self.report.warn(path, &quote(source), warning);
+                }
+                self.regex_size += regex.size();
+                if self.regex_size <= MAX_REGEX_SIZE {
+                    Ok(regex)
+                } else {
+                    Err("too large, with those before it".to_owned())
+                }
+            })
+            .map_err(|error| {
+                let text = format!("is not a valid regular expression: {error}");
+                self.report.error(path, &quote(source), text);
+            })
+            .ok()
+    }
+}
+
+/// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
+fn meant_regex(text: &str) -> Option<(&'static str, String)> {
+    if let Some(regex) = expand_stars(text) {
+        return Some(("has a wildcard within a label", regex));
+    }
+    let is_alike = text.bytes().any(|byte| b"\\^$()|{}".contains(&byte))
+        || ["/.*", "/.+", "]*", "]+"]
+            .iter()
+            .any(|part| holds(text, part.as_bytes()));
+    let regex = with_escaped_dots(text).unwrap_or_else(|| text.to_owned());
+    let can_match = || OriginRegex::parse(&regex).is_ok_and(|regex| !regex.matches_nothing());
+    (is_alike && can_match()).then_some(("looks like a regular expression", regex))
+}
+
+/// The expression with its unescaped dots escaped, if it has some that stand for themselves most
+/// likely: not in a class, not repeated.
+fn with_escaped_dots(source: &str) -> Option<String> {
+    let mut escaped = String::with_capacity(source.len() + 4);
+    let mut in_class = false;
+    let mut chars = source.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => {
+                escaped.push(char);
+                escaped.extend(chars.next());
+                continue;
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '.' if !in_class && !chars.peek().is_some_and(|next| "*+?{".contains(*next)) => {
+                escaped.push('\\');
+            }
+            _ => {}
+        }
+        escaped.push(char);
+    }
+    (escaped != source).then_some(escaped)
+}
+
+const MAX_REGEXES: usize = 1_000;
+
+const MAX_REGEX_LENGTH: usize = 1_024;

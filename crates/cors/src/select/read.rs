@@ -1,0 +1,214 @@
+//! Reads a whole configuration.
+
+use std::rc::Rc;
+
+use crate::byte_map::ByText;
+use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
+use crate::config::json::Node;
+use crate::config::reader::{Object, Reader, quote};
+use crate::diagnostic::{Report, join};
+use crate::policy::Policy;
+use crate::policy::read_names::MAX_NAME;
+use crate::select::policy_set::Plugin;
+use crate::select::read_rules::MAX_RULES;
+use crate::settings::Settings;
+
+impl Plugin {
+    /// Reads the bytes of a plugin configuration: JSON, a serialized `google.protobuf.Struct`, or
+    /// nothing.
+    ///
+    /// Returns no plugin if, and only if, the report holds an error.
+    pub fn from_bytes(bytes: &[u8]) -> (Option<Plugin>, Report) {
+        if bytes.is_empty() {
+            return Self::from_json(&Node::Object(Vec::new()));
+        }
+        if bytes.len() > MAX_CONFIGURATION {
+            let mut report = Report::default();
+            report.error(
+                "",
+                "",
+                format!("the configuration has more than {MAX_CONFIGURATION} bytes"),
+            );
+            return (None, report);
+        }
+        match Node::parse(bytes) {
+            Ok(node) => Self::from_json(&node),
+            Err(error) => {
+                let mut report = Report::default();
+                report.error("", "", format!("the configuration is not JSON: {error}"));
+                (None, report)
+            }
+        }
+    }
+
+    /// Reads a configuration that is parsed already.
+    pub fn from_json(node: &Node) -> (Option<Plugin>, Report) {
+        let mut reader = Reader::default();
+        let plugin = reader.read_plugin(node);
+        let report = reader.report;
+        (report.errors.is_empty().then_some(plugin), report)
+    }
+}
+
+impl Reader {
+    pub(crate) fn read_plugin(&mut self, node: &Node) -> Plugin {
+        let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
+            return Plugin::new(Settings::default(), None);
+        };
+        let is_absent = matches!(node, Node::Object(pairs) if pairs.is_empty());
+        let settings = Settings {
+            debug: self.read_bool(&object, "debug"),
+            strict: self.read_bool(&object, "strict"),
+            stat_prefix: self.read_stat_prefix(&object),
+        };
+        self.debug = settings.debug;
+        let policies = self.read_policies(&object);
+        let names_a_policy = POLICY_FIELDS.iter().any(|field| object.has(field.name));
+        let top_level = if is_absent {
+            self.report.warn("", "", DEFAULT_POLICY_WARNING);
+            Some(Rc::new(self.default_policy()))
+        } else if names_a_policy {
+            Some(Rc::new(self.build_policy(&object)))
+        } else {
+            None
+        };
+        let mut plugin = Plugin::new(settings, top_level);
+        let namespace = self.read_text(&object, "routeMetadataNamespace");
+        if let Some(namespace) = namespace.filter(|name| self.is_namespace(&object, name)) {
+            plugin.set_route_metadata_namespace(namespace);
+        }
+        self.read_rules(&object, &policies, &mut plugin);
+        if !is_absent && self.report.errors.is_empty() && plugin.governs_nothing() {
+            self.report.warn(
+                "",
+                "",
+                "no policy: no request is governed; list allowOrigins, or rules",
+            );
+        }
+        plugin.set_policies(policies);
+        if plugin.settings.strict {
+            self.report.make_strict();
+        }
+        plugin
+    }
+
+    pub(crate) fn default_policy(&mut self) -> Policy {
+        let presets = Node::List(vec![Node::String("open".to_owned())]);
+        self.build_policy(&Object {
+            path: String::new(),
+            fields: vec![("presets", &presets)],
+            unreadable: Vec::new(),
+        })
+    }
+
+    pub(crate) fn read_stat_prefix(&mut self, object: &Object) -> String {
+        let Some(prefix) = self.read_text(object, "statPrefix") else {
+            return "cors".to_owned();
+        };
+        let is_name = (1..=64).contains(&prefix.len())
+            && prefix.split('.').all(|part| {
+                !part.is_empty()
+                    && part
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            });
+        if !is_name {
+            self.report.error(
+                object.at("statPrefix"),
+                &quote(prefix),
+                "is no prefix; write 1 to 64 letters, digits, _, - and single dots between",
+            );
+        }
+        prefix.to_owned()
+    }
+
+    pub(crate) fn is_namespace(&mut self, object: &Object, name: &str) -> bool {
+        let is_good = (1..=MAX_NAME).contains(&name.len()) && !name.contains('\0');
+        if !is_good {
+            self.report.error(
+                object.at("routeMetadataNamespace"),
+                &quote(name),
+                format!("is no namespace; write 1 to {MAX_NAME} bytes, as in \"cors\""),
+            );
+        }
+        is_good
+    }
+
+    pub(crate) fn read_policies(&mut self, object: &Object) -> ByText<Rc<Policy>> {
+        let mut policies = ByText::default();
+        let path = object.at("policies");
+        let pairs = match object.get("policies") {
+            None => return policies,
+            Some(Node::Object(pairs)) => pairs,
+            Some(node) => {
+                self.wrong_type(&path, node, "an object of policies by name");
+                return policies;
+            }
+        };
+        if pairs.len() > MAX_RULES {
+            self.report
+                .error(&path, "", format!("has more than {MAX_RULES} policies"));
+            return policies;
+        }
+        for (name, node) in pairs.iter().filter(|(name, _)| !is_comment(name)) {
+            let path = join(&path, name);
+            if name.is_empty() || name.len() > MAX_NAME {
+                self.report.error(
+                    &path,
+                    &quote(name),
+                    format!("is no name; write 1 to {MAX_NAME} bytes"),
+                );
+            }
+            let policy = Rc::new(self.read_policy(&path, node));
+            if policies.get(name.as_bytes()).is_some() {
+                self.report
+                    .error(&path, "", "stands twice; names are unique");
+            }
+            policies.get_or_insert(name.as_bytes(), policy);
+        }
+        policies
+    }
+}
+
+const DEFAULT_POLICY_WARNING: &str = "no configuration: any origin is allowed (allowOrigins \"*\"), with any header (allowHeaders \"*\"), by GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS and TRACE (allowMethods), without credentials (allowCredentials false), exposing every header (exposeHeaders \"*\"), for 5 s (maxAge 5); write a policy, or this one as {\"presets\": [\"open\"]}";
+
+const MAX_CONFIGURATION: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(configuration: &str) -> Vec<String> {
+        let (_, report) = Plugin::from_bytes(configuration.as_bytes());
+        report
+            .errors
+            .shown
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn null_is_an_error_everywhere() {
+        for configuration in [
+            "null",
+            r#"{"allowOrigins": null}"#,
+            r#"{"allowOrigins": [null]}"#,
+            r#"{"allowOrigins": ["*"], "maxAge": null}"#,
+            r#"{"policies": null}"#,
+            r#"{"policies": {"a": null}}"#,
+            r#"{"policies": {"a": {"allowOrigins": null}}}"#,
+            r#"{"rules": null}"#,
+            r#"{"rules": [null]}"#,
+            r#"{"rules": [{"match": null, "policy": {"allowOrigins": ["*"]}}]}"#,
+            r#"{"rules": [{"match": {"hostnames": null}, "policy": {"allowOrigins": ["*"]}}]}"#,
+            r#"{"rules": [{"match": {"hostnames": ["a"]}, "policy": null}]}"#,
+            r#"{"rules": [{"match": {"hostnames": ["a"]}, "policyRef": null}]}"#,
+            r#"{"debug": null}"#,
+        ] {
+            let errors = errors(configuration);
+            assert_eq!(errors.len(), 1, "{configuration}: {errors:?}");
+            assert!(errors[0].contains("null"), "{configuration}: {errors:?}");
+        }
+    }
+}

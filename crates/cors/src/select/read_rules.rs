@@ -1,0 +1,204 @@
+//! Reads the rules.
+
+use std::rc::Rc;
+
+use crate::byte_map::{ByText, TextMap};
+use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
+use crate::config::json::Node;
+use crate::config::reader::{Object, Reader, quote};
+use crate::escape::Shown;
+use crate::policy::Policy;
+use crate::routes::key::Key;
+use crate::routes::path::{is_under, parse_path, prefix_key};
+use crate::routes::route_name::parse_route_name;
+use crate::routes::rules::Rules;
+use crate::select::policy_set::Plugin;
+
+impl Reader {
+    pub(crate) fn read_rules(
+        &mut self,
+        object: &Object,
+        policies: &ByText<Rc<Policy>>,
+        plugin: &mut Plugin,
+    ) {
+        let path = object.at("rules");
+        let nodes = match object.get("rules") {
+            None => return,
+            Some(Node::List(nodes)) => nodes,
+            Some(node) => {
+                self.wrong_type(&path, node, "a list of rules");
+                return;
+            }
+        };
+        if nodes.len() > MAX_RULES {
+            let text = format!("has {} rules; the limit is {MAX_RULES}", nodes.len());
+            self.report.error(&path, "", text);
+            return;
+        }
+        let mut rules = Rules::default();
+        let mut matches = 0;
+        let mut names = TextMap::default();
+        for (index, node) in nodes.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
+                continue;
+            };
+            let name = self.read_text(&rule, "name");
+            let place = index as u64;
+            let first = name.map(|name| *names.get_or_insert(name.as_bytes(), place));
+            if let Some(other) = first.filter(|first| *first != place) {
+                let text =
+                    format!("is the name of rules[{other}] too; explanations could mean either");
+                self.report
+                    .warn(rule.at("name"), &quote(name.unwrap_or_default()), text);
+            }
+            let policy = self.read_rule_policy(&rule, policies);
+            self.read_match(&rule, index, &mut rules, &mut matches);
+            plugin.add_rule(name, policy);
+        }
+        plugin.set_rules(rules);
+    }
+
+    pub(crate) fn read_rule_policy(
+        &mut self,
+        rule: &Object,
+        policies: &ByText<Rc<Policy>>,
+    ) -> Rc<Policy> {
+        let name = self.read_text(rule, "policyRef");
+        match (rule.get("policy"), name) {
+            (Some(node), None) if !rule.has("policyRef") => {
+                return Rc::new(self.read_policy(&rule.at("policy"), node));
+            }
+            (None, Some(name)) => {
+                if let Some(policy) = policies.get(name.as_bytes()) {
+                    return Rc::clone(policy);
+                }
+                // Each name is compared letter by letter: not with ten thousand of them, and not
+                // for an error that is only counted.
+                let known = policies
+                    .texts()
+                    .take(MAX_COMPARED)
+                    .filter_map(|name| std::str::from_utf8(name).ok());
+                let is_shown = self.report.errors.more == 0;
+                let suggestion = is_shown
+                    .then(|| suggest(known, name))
+                    .flatten()
+                    .map_or_else(
+                        || "add it to policies".to_owned(),
+                        |known| format!("did you mean `{}`?", Shown(known)),
+                    );
+                let text = format!("names no policy; {suggestion}");
+                self.report.error(rule.at("policyRef"), &quote(name), text);
+            }
+            (Some(_), _) => {
+                self.report.error(
+                    &rule.path,
+                    "",
+                    "has policy and policyRef; write one of them",
+                );
+            }
+            (None, None) if rule.writes("policy") || rule.writes("policyRef") => {}
+            (None, None) => {
+                self.report
+                    .error(&rule.path, "", "has no policy; write policy or policyRef");
+            }
+        }
+        Rc::default()
+    }
+
+    pub(crate) fn read_match(
+        &mut self,
+        rule: &Object,
+        index: usize,
+        rules: &mut Rules,
+        matches: &mut usize,
+    ) {
+        let path = rule.at("match");
+        let Some(node) = rule.get("match") else {
+            if rule.writes("match") {
+                return;
+            }
+            self.report.error(
+                &path,
+                "",
+                "is missing; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
+            );
+            return;
+        };
+        let Some(object) = self.read_object(&path, node, &[MATCH_FIELDS]) else {
+            return;
+        };
+        if object.fields.is_empty() && object.unreadable.is_empty() {
+            self.report.error(
+                &path,
+                "",
+                "is empty; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
+            );
+            return;
+        }
+        let errors = self.report.errors.len();
+        let hosts = self.read_host_names(&object, "hostnames");
+        let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
+            parse_path(text).map(prefix_key)
+        });
+        // A list of prefixes beside one of paths: looked up, not compared each with each.
+        let mut below = TextMap::default();
+        for prefix in &prefixes {
+            if let Key::Below(prefix) = prefix {
+                below.get_or_insert(prefix.as_bytes(), 0);
+            }
+        }
+        let exact = self.read_keys(&object, "exactPaths", |text| {
+            let path = parse_path(text)?;
+            if prefixes.is_empty() || is_under(path, &below) {
+                Ok(Key::Exact(path.to_owned()))
+            } else {
+                Err(
+                    "lies under none of pathPrefixes, and both must match; write a rule of its own"
+                        .to_owned(),
+                )
+            }
+        });
+        let routes = self.read_keys(&object, "routeNames", |text| {
+            parse_route_name(text).map_err(str::to_owned)
+        });
+        if self.report.errors.len() > errors {
+            return;
+        }
+        // Whoever lists both means the exact ones, each of which lies under a prefix.
+        let paths = if exact.is_empty() { prefixes } else { exact };
+        let or_any = |keys: Vec<Key>| {
+            if keys.is_empty() {
+                vec![Key::Any]
+            } else {
+                keys
+            }
+        };
+        let (hosts, paths, routes) = (or_any(hosts), or_any(paths), or_any(routes));
+        *matches = matches.saturating_add(
+            hosts
+                .len()
+                .saturating_mul(paths.len())
+                .saturating_mul(routes.len()),
+        );
+        if *matches > MAX_MATCHES {
+            let text = format!(
+                "brings the combinations of host, path and route name over {MAX_MATCHES}; split the rules by what they need"
+            );
+            self.report.error(&path, "", text);
+            return;
+        }
+        if let Err(other) = rules.insert(index, &routes, &hosts, &paths) {
+            let text = format!(
+                "matches what rules[{other}] matches; make one of them more specific or merge them"
+            );
+            self.report.error(&path, "", text);
+        }
+    }
+}
+
+const MAX_COMPARED: usize = 1_000;
+
+const MAX_MATCHES: usize = 200_000;
+
+pub(crate) const MAX_RULES: usize = 10_000;

@@ -1,0 +1,228 @@
+//! Policies that routes carry in their metadata.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::byte_map::ByText;
+use crate::diagnostic::Problems;
+use crate::http::request::Stream;
+use crate::origin::regex::MAX_REGEX_SIZE;
+use crate::policy::Policy;
+use crate::policy::read::read_policy;
+use crate::select::selection::{Governed, MetadataRemark, Source};
+use crate::settings::Settings;
+
+/// Policies that routes carry in their metadata, each distinct text parsed once.
+#[derive(Debug)]
+pub(crate) struct RouteMetadata {
+    pub(crate) namespace: String,
+    cache: RefCell<Cache>,
+}
+
+/// The texts that were looked up last, and what each of them says.
+#[derive(Debug, Default)]
+struct Cache {
+    kept: ByText<Kept>,
+    /// The size of their regular expressions, which cost more memory than their texts.
+    regex_size: usize,
+    lookups: u64,
+    /// How many texts may still be forgotten in this minute, for those that come.
+    ration: usize,
+    minute: Option<u64>,
+    full_is_logged: bool,
+    long_is_logged: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    policy: Result<Rc<Policy>, Fault>,
+    /// The look-up that met it last.
+    used: Cell<u64>,
+}
+
+/// Why a text is no policy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fault {
+    Invalid,
+    /// The regular expressions of those in use leave no room for its own.
+    NoRoom,
+}
+
+impl RouteMetadata {
+    pub(crate) fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            cache: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn govern(
+        &self,
+        stream: &impl Stream,
+        named: &ByText<Rc<Policy>>,
+        settings: &Settings,
+    ) -> Option<Governed> {
+        let text = |level: &str| {
+            stream.property(&["xds", level, "filter_metadata", &self.namespace, "policy"])
+        };
+        let (text, source) = match text("route_metadata") {
+            Some(text) => (text, Source::RouteMetadata),
+            None => (text("virtual_host_metadata")?, Source::VirtualHostMetadata),
+        };
+        if let Some(policy) = named.get(&text) {
+            return Some(Governed::by(Rc::clone(policy), source));
+        }
+        // Nothing below borrows it again.
+        let mut cache = self.cache.try_borrow_mut().ok()?;
+        let (policy, remark) = cache.policy(&text, settings, || stream.seconds());
+        let closed = || {
+            Rc::new(Policy {
+                debug: settings.debug,
+                ..Policy::default()
+            })
+        };
+        Some(Governed {
+            policy: Some(policy.unwrap_or_else(closed)),
+            source,
+            refusal: None,
+            remark,
+        })
+    }
+}
+
+impl Cache {
+    /// The policy of a text, unless it is bad.
+    fn policy(
+        &mut self,
+        text: &[u8],
+        settings: &Settings,
+        seconds: impl Fn() -> u64,
+    ) -> (Option<Rc<Policy>>, Option<MetadataRemark>) {
+        self.lookups += 1;
+        let known = self.kept.get(text).map(|kept| {
+            kept.used.set(self.lookups);
+            kept.policy.clone()
+        });
+        let is_known = match known {
+            Some(Ok(policy)) => return (Some(policy), None),
+            Some(Err(Fault::NoRoom)) if self.may_forget(&seconds) => true,
+            Some(Err(_)) => return (None, Some(MetadataRemark::Invalid(None))),
+            None => false,
+        };
+        let refuse_once = |is_logged: &mut bool, log: String| {
+            let log = (!std::mem::replace(is_logged, true)).then_some(log);
+            (None, Some(MetadataRemark::Invalid(log)))
+        };
+        if text.len() > MAX_TEXT {
+            let log = format!(
+                "a policy in route metadata has {} bytes; the limit is {MAX_TEXT}: its routes allow no origin",
+                text.len()
+            );
+            return refuse_once(&mut self.long_is_logged, log);
+        }
+        if !is_known && self.kept.len() >= MAX_TEXTS && !self.forget(|_| true, &seconds) {
+            let log = format!(
+                "over {MAX_TEXTS} different policies in route metadata are in use: the routes of any further one allow no origin; name policies instead"
+            );
+            return refuse_once(&mut self.full_is_logged, log);
+        }
+        let (policy, remark) = self.read(text, settings, &seconds);
+        let used = Cell::new(self.lookups);
+        let kept = Kept {
+            policy: policy.clone(),
+            used: used.clone(),
+        };
+        let unread = Kept {
+            policy: Err(Fault::Invalid),
+            used,
+        };
+        *self.kept.get_or_insert(text, unread) = kept;
+        let remark = match remark {
+            // That was logged when it came.
+            Some(MetadataRemark::Invalid(_)) if is_known => Some(MetadataRemark::Invalid(None)),
+            remark => remark,
+        };
+        (policy.ok(), remark)
+    }
+
+    fn read(
+        &mut self,
+        text: &[u8],
+        settings: &Settings,
+        seconds: &impl Fn() -> u64,
+    ) -> (Result<Rc<Policy>, Fault>, Option<MetadataRemark>) {
+        let (policy, report) = read_policy(text, settings);
+        let Some(policy) = policy else {
+            let log = format!(
+                "a policy in route metadata is wrong, its routes allow no origin: {}",
+                join(&report.errors)
+            );
+            return (
+                Err(Fault::Invalid),
+                Some(MetadataRemark::Invalid(Some(log))),
+            );
+        };
+        let regex_size = policy.origins.regex_size();
+        while self.regex_size + regex_size > MAX_REGEX_SIZE {
+            if !self.forget(|kept| kept.regex_size() > 0, seconds) {
+                let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
+                return (Err(Fault::NoRoom), Some(MetadataRemark::Invalid(Some(log))));
+            }
+        }
+        self.regex_size += regex_size;
+        let warned = (!report.warnings.is_empty())
+            .then(|| format!("a policy in route metadata: {}", join(&report.warnings)));
+        (Ok(Rc::new(policy)), warned.map(MetadataRemark::Warned))
+    }
+
+    /// Forgets the text of this kind that was used longest ago, as that of an update long gone is.
+    /// `false` if none may go: of more texts than are kept, all in use, each would push out another.
+    fn forget(&mut self, is: impl Fn(&Kept) -> bool, seconds: &impl Fn() -> u64) -> bool {
+        let oldest = self
+            .kept
+            .values()
+            .enumerate()
+            .filter(|(_, kept)| is(kept))
+            .map(|(place, kept)| (kept.used.get(), place))
+            .min();
+        let Some((_, place)) = oldest else {
+            return false;
+        };
+        if !self.may_forget(seconds) {
+            return false;
+        }
+        self.ration -= 1;
+        let forgotten = self.kept.swap_remove(place);
+        self.regex_size -= forgotten.map_or(0, |kept| kept.regex_size());
+        true
+    }
+
+    /// Whether the ration of this minute has something left. The clock is read where it has not.
+    fn may_forget(&mut self, seconds: &impl Fn() -> u64) -> bool {
+        if self.ration == 0 {
+            let minute = Some(seconds() / 60);
+            if self.minute != minute {
+                self.minute = minute;
+                self.ration = MAX_TEXTS;
+            }
+        }
+        self.ration > 0
+    }
+}
+
+impl Kept {
+    fn regex_size(&self) -> usize {
+        self.policy
+            .as_ref()
+            .map_or(0, |policy| policy.origins.regex_size())
+    }
+}
+
+fn join(problems: &Problems) -> String {
+    let texts: Vec<String> = problems.shown.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+const MAX_TEXT: usize = 16 * 1024;
+
+const MAX_TEXTS: usize = 1_024;
