@@ -22,7 +22,6 @@ pub struct Facts {
     pub rejects: bool,
     /// Whether such a policy holds for any host.
     pub rejects_on_any_host: bool,
-    pub hides_cors: bool,
 }
 
 impl Facts {
@@ -59,9 +58,6 @@ impl Facts {
             rejects_on_any_host: policies
                 .iter()
                 .any(|(policy, is_bound)| rejects(policy) && !is_bound && !policy.has("hosts")),
-            hides_cors: policies
-                .iter()
-                .any(|(policy, _)| is_true(policy, "hideCorsFromUpstream")),
         }
     }
 
@@ -70,7 +66,6 @@ impl Facts {
         self.by_path = self.by_path.or(other.by_path);
         self.rejects |= other.rejects;
         self.rejects_on_any_host |= other.rejects_on_any_host;
-        self.hides_cors |= other.hides_cors;
     }
 }
 
@@ -222,19 +217,7 @@ fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
         let text = "any Host is served, so that unmatchedRequests \"reject\" lets DNS rebinding through, where Origin and Host agree; list the host names in domains, or in the field hosts of the policy";
         warn(&domains, text.to_owned());
     }
-    if let Some(text) = hidden_from_redirects(value, facts) {
-        warn(value, text.to_owned());
-    }
     remarks
-}
-
-/// An internal redirect sends the request through a new filter chain, as the first one left it.
-fn hidden_from_redirects(value: &Value, facts: &Facts) -> Option<&'static str> {
-    let handles = value.has("internal_redirect_policy")
-        || value.text_of("internal_redirect_action") == Some("HANDLE_INTERNAL_REDIRECT");
-    (facts.hides_cors && handles).then_some(
-        "follows redirects internally, and hideCorsFromUpstream removes Origin before that: the second answer has no CORS headers; leave one of the two out",
-    )
 }
 
 /// The headers that a level of Envoy's routing, a route of Istio or a filter of the Gateway API adds to

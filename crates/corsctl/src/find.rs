@@ -19,9 +19,11 @@ pub struct Found<'d> {
     pub resources: Vec<(String, Value<'d>)>,
     /// Places of wasm plugins that are not this one, with what to say about them.
     pub others: Vec<(String, Value<'d>, &'static str)>,
-    /// What routes requests, whether the plugin is near or not: route configurations, virtual hosts,
-    /// routes, clusters of a route.
+    /// What routes requests, if not under a connection manager without the plugin: route configurations,
+    /// virtual hosts, routes, clusters of a route.
     pub routing: Vec<Route<'d>>,
+    /// Whether a connection manager without the plugin is being looked through.
+    is_elsewhere: bool,
 }
 
 /// A configuration of the plugin.
@@ -168,7 +170,7 @@ impl<'d> Found<'d> {
             self.chains.push(Chain {
                 place: place.join(", "),
                 manager: value.clone(),
-                filters,
+                filters: filters.clone(),
                 plugin,
             });
         }
@@ -179,7 +181,12 @@ impl<'d> Found<'d> {
         if value.at(&["metadata", "filter_metadata"]).is_some() {
             self.routes.push(route());
         }
-        if ROUTING_FIELDS.iter().any(|name| value.has(name)) {
+        // What is discovered may be the plugin.
+        let may_be_plugin =
+            |filter: &Value| is_plugin_filter(filter) || filter.has("config_discovery");
+        let was_elsewhere = self.is_elsewhere;
+        self.is_elsewhere |= !filters.is_empty() && !filters.iter().any(may_be_plugin);
+        if !self.is_elsewhere && ROUTING_FIELDS.iter().any(|name| value.has(name)) {
             self.routing.push(route());
         }
         for (key, child) in value.all_entries() {
@@ -194,6 +201,7 @@ impl<'d> Found<'d> {
                 _ => self.walk(&child, &place),
             }
         }
+        self.is_elsewhere = was_elsewhere;
     }
 
     fn add_resource(
@@ -501,11 +509,9 @@ const MAX_KEYS: usize = 1_000;
 const COMMON_FIELDS: [&str; 5] = ["debug", "grants", "hosts", "statPrefix", "strict"];
 
 /// Fields of what routes requests that concern the plugin.
-const ROUTING_FIELDS: [&str; 6] = [
+const ROUTING_FIELDS: [&str; 4] = [
     "domains",
     "headers",
-    "internal_redirect_action",
-    "internal_redirect_policy",
     "response_headers_to_add",
     "responseHeaderModifier",
 ];

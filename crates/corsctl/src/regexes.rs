@@ -177,7 +177,7 @@ impl<'q> Question<'q> {
     fn strangers(&mut self, source: &str) -> Result<Option<Finding>, TooLarge> {
         let words = Words::of(source);
         let web = format!(
-            "https?://([a-z0-9_-]+\\.)+({})(:[0-9]{{1,5}})?",
+            "https?://([a-z0-9_-]+\\.)+({})(:[1-9][0-9]{{0,4}})?",
             words.suffixes.join("|")
         );
         let web = compile(&web, self.work)?;
@@ -244,7 +244,7 @@ impl<'q> Question<'q> {
 
     fn plain_http(&mut self) -> Result<Option<String>, TooLarge> {
         let http = compile(
-            "http://([a-z0-9_-]+\\.)*[a-z0-9_-]+(:[0-9]{1,5})?",
+            "http://([a-z0-9_-]+\\.)*[a-z0-9_-]+(:[1-9][0-9]{0,4})?",
             self.work,
         )?;
         let loopback = compile(
@@ -490,7 +490,7 @@ fn text_of(steps: &[([StateID; 3], usize, u8)], end: usize) -> String {
 /// All characters of well-formed origins.
 const CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789-._:/[]+";
 /// Origins with a domain.
-const WELL_FORMED: &str = "[a-z][a-z0-9+.-]*://[a-z0-9_-]+(\\.[a-z0-9_-]+)*\\.?(:[0-9]{1,5})?";
+const WELL_FORMED: &str = "[a-z][a-z0-9+.-]*://[a-z0-9_-]+(\\.[a-z0-9_-]+)*\\.?(:[1-9][0-9]{0,4})?";
 /// All origins of the web with a domain, well-formed or not.
 const WEB_DOMAIN: &str = "https?://[a-z0-9._:-]*";
 /// More than all that is well-formed, apart from the web's domains: what has no match here has none at all.
@@ -622,7 +622,7 @@ mod tests {
     #[test]
     fn work_is_bounded() {
         let mut work = Work::default();
-        let expressions = (0..1_000).map(|n| format!("(?:[^x]?[^y]?){{130}}!{n}"));
+        let expressions = (0..1_000).map(|n| format!("https://.*example{n}\\.com"));
         let undecided = expressions
             .filter_map(|source| judge(&source, true, &mut work))
             .filter(|findings| *findings == [Finding::Undecided]);
