@@ -237,7 +237,7 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
 function originFixes(call, decided, of, edits) {
   if (decided.source === "conflicting rules") {
     return [
-      { text: "Normalize the path of the URL: as sent and as an upstream may read it, it matches different rules." },
+      { text: "Write the path of the URL plainly: as sent and as an upstream may read it, it matches different rules." },
     ];
   }
   if (/refused: malformed/.test(decided.says)) {
@@ -245,7 +245,7 @@ function originFixes(call, decided, of, edits) {
   }
   if (call.origin === "null") {
     const text =
-      "Serve the page from its own origin: allow-same-origin on its sandboxed frame, or a server for its file. " +
+      "Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. " +
       'Listing "null" would allow any site that sandboxes a frame.';
     return [{ text }];
   }

@@ -120,7 +120,7 @@ fn every_example_has_a_verdict() {
             return [$('#health').textContent, await verdict(), document.querySelectorAll('.step').length].join(' | ');"
         ));
         if example == "mistakes" {
-            assert!(said.starts_with("✕ Refused: 6 errors | ✕ "), "{said}");
+            assert!(said.starts_with("✕ Rejected: 6 errors | ✕ "), "{said}");
         } else {
             assert!(said.starts_with("✓ Accepted"), "{example}: {said}");
             assert!(said.contains(" | ✓ ") || said.contains(" | ✕ "), "{said}");
