@@ -1,6 +1,6 @@
 //! Everything that is said about a configuration, word for word: tests/messages.json.
 //!
-//! `UPDATE=1 cargo test --test messages` writes what is said now into it; read the difference before
+//! `BLESS=1 cargo test --test messages` writes what is said now into it; read the difference before
 //! you commit it.
 
 use cors::diagnostic::{Problem, Problems, Report};
@@ -15,7 +15,7 @@ fn every_message_is_the_golden_one() {
     let text = std::fs::read_to_string(file()).expect(FILE);
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let said: Vec<Value> = golden.iter().map(say).collect();
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         let lines: Vec<String> = said.iter().map(ToString::to_string).collect();
         std::fs::write(file(), format!("[\n{}\n]\n", lines.join(",\n"))).expect(FILE);
         return;
