@@ -196,7 +196,11 @@ fn large_and_crafted_files_are_refused_soon() {
             "a: &a [*a]".to_owned(),
             "an alias is within its own anchor",
         ),
-        ("tabs.yaml", "a:\n\t- b\n".to_owned(), ":2: error: is not YAML"),
+        (
+            "tabs.yaml",
+            "a:\n\t- b\n".to_owned(),
+            ":2: error: is not YAML",
+        ),
     ] {
         let file = scratch(name, &text);
         let start = Instant::now();
