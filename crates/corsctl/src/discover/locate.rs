@@ -128,7 +128,7 @@ impl<'d> Found<'d> {
     fn walk(&mut self, value: &Value<'d>, above: &[String]) {
         match value.node {
             Node::List(_) => {
-                for item in value.items() {
+                for item in value.each_item() {
                     self.walk(&item, above);
                 }
             }
@@ -196,10 +196,10 @@ impl<'d> Found<'d> {
         if !self.is_elsewhere && ROUTING_FIELDS.iter().any(|name| value.has(name)) {
             self.routing.push(route());
         }
-        for (key, child) in value.all_entries() {
+        for (key, child) in value.each_entry() {
             match (child.node, name_of_items(key)) {
                 (Node::List(_), Some(name)) => {
-                    for (index, item) in child.items().into_iter().enumerate() {
+                    for (index, item) in child.each_item().enumerate() {
                         place.push(step(name, &item, index));
                         self.walk(&item, &place);
                         place.pop();

@@ -83,18 +83,22 @@ impl<'s> Value<'s> {
 
     /// The items of a list; of anything else none.
     pub fn items(&self) -> Vec<Self> {
-        let Node::List(items) = self.node else {
-            return Vec::new();
+        self.each_item().collect()
+    }
+
+    /// The items of a list, one at a time: a long list of deep ones has paths longer than its text.
+    pub fn each_item(&self) -> impl Iterator<Item = Self> + '_ {
+        let items = match self.node {
+            Node::List(items) => items.as_slice(),
+            _ => &[],
         };
         let items = items.iter().enumerate();
-        items
-            .map(|(index, node)| Self {
-                node,
-                lines: self.lines.of(index),
-                path: format!("{}[{index}]", self.path),
-                kind: None,
-            })
-            .collect()
+        items.map(|(index, node)| Self {
+            node,
+            lines: self.lines.of(index),
+            path: format!("{}[{index}]", self.path),
+            kind: None,
+        })
     }
 
     /// The items of a list; anything else is the only one, as Protobuf reads a repeated field.
@@ -129,10 +133,13 @@ impl<'s> Value<'s> {
 
     /// The fields of an object; of anything else none.
     pub fn all_entries(&self) -> Vec<(&'s str, Self)> {
+        self.each_entry().collect()
+    }
+
+    /// The fields of an object, one at a time.
+    pub fn each_entry(&self) -> impl Iterator<Item = (&'s str, Self)> + '_ {
         let pairs = self.pairs().iter().enumerate();
-        pairs
-            .filter_map(|(index, (key, _))| Some((key.as_str(), self.child(index)?)))
-            .collect()
+        pairs.filter_map(|(index, (key, _))| Some((key.as_str(), self.child(index)?)))
     }
 
     /// The text, if it is one.

@@ -134,11 +134,19 @@ fn repair_indentation(text: &mut String, error: &ScanError) -> bool {
     } else {
         lines_of_brackets(rest)
     };
-    let indented = lines.iter().rev();
-    for at in indented {
-        text.insert_str(line_start + at, INDENTATION);
+    if lines.is_empty() || lines.len() > MAX_INDENTED {
+        return false;
     }
-    !lines.is_empty()
+    let mut indented = String::with_capacity(text.len() + lines.len() * INDENTATION.len());
+    let mut from = 0;
+    for at in lines.iter().map(|at| line_start + at) {
+        indented.push_str(text.get(from..at).unwrap_or_default());
+        indented.push_str(INDENTATION);
+        from = at;
+    }
+    indented.push_str(text.get(from..).unwrap_or_default());
+    *text = indented;
+    true
 }
 
 /// Where the lines begin on which the quoted text at the column goes on.
@@ -424,6 +432,8 @@ const MAX_COPIED: usize = 5_000_000;
 const TOO_MANY_COPIES: &str = "aliases bring in more than 5 MB";
 /// Deeper than any key that brackets or quotes follow.
 const INDENTATION: &str = "                                                                ";
+/// As many lines as brackets or a quoted text may have that are not indented.
+const MAX_INDENTED: usize = 10_000;
 /// How many bytes are read again until all lines are indented.
 const MAX_REPAIRS: usize = 16_000_000;
 /// As deep as JSON is read.

@@ -289,6 +289,7 @@ fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
             notes.push(Level::Changed, &place, text);
             return None;
         }
+        policy.unmatched_preflights = "ignore";
         return Some(policy);
     };
     if let Some(old) = exact.as_ref().or(regexes.as_ref()) {
