@@ -1,6 +1,6 @@
 //! All messages about a configuration, word for word: tests/messages.json.
 //!
-//! `BLESS=1 cargo test --test messages` writes what is said now into it; read the difference before
+//! `BLESS=1 cargo test --test messages` writes the current messages into it; read the difference before
 //! you commit it.
 
 use cors::diagnostic::{Problem, Problems, Report};
@@ -26,7 +26,7 @@ fn every_message_is_the_golden_one() {
 }
 
 #[test]
-fn limits_are_told() {
+fn limits_are_reported() {
     let names = |count: usize| -> Vec<String> { (0..count).map(|n| format!("a{n}")).collect() };
     let origins = |count| -> Vec<String> {
         let names = names(count);

@@ -237,7 +237,11 @@ fn with_escaped_dots(source: &str) -> Option<String> {
             }
             '[' => in_class = true,
             ']' => in_class = false,
-            '.' if !in_class && !chars.peek().is_some_and(|next| "*+?{".contains(*next)) => {
+            '.' if !in_class
+                && !chars
+                    .peek()
+                    .is_some_and(|next| matches!(next, '*' | '+' | '?' | '{')) =>
+            {
                 escaped.push('\\');
             }
             _ => {}
