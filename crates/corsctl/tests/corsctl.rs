@@ -58,7 +58,8 @@ fn the_table_passes() {
 
 #[test]
 fn the_schema_is_the_committed_one() {
-    let schema = std::fs::read_to_string(support::root().join("envoy/cors.schema.json")).expect("the schema");
+    let schema = std::fs::read_to_string(support::root().join("envoy/cors.schema.json"))
+        .expect("the schema");
     let (_, said) = corsctl(&["schema"]);
     assert!(schema == said, "corsctl schema > envoy/cors.schema.json");
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Answer, Facet, Pattern, Policy, Request, Situation, lines, upstream_headers};
+use crate::differential::{
+    Answer, Facet, Pattern, Policy, Request, Situation, lines, upstream_headers,
+};
 
 /// A difference that is meant.
 pub struct Class {

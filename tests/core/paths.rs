@@ -1,7 +1,7 @@
 //! No spelling of a path gets around the rule for it: what any server makes of the path, by the model
 //! in `fuzz/src/undo.rs`, is governed by the rule that governs the path as sent, or no origin is allowed.
 
-#[path = "fuzz/src/undo.rs"]
+#[path = "../fuzz/src/undo.rs"]
 mod undo;
 
 use std::collections::BTreeMap;

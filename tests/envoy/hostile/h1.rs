@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::{APP, LISTENERS, byte, lines, path};
+use crate::hostile::{APP, LISTENERS, byte, lines, path};
 use support::envoy::Envoy;
 use support::http::{self, Connection};
 use support::random::Random;
@@ -99,7 +99,7 @@ pub fn large(envoy: &Envoy, count: usize, random: &mut Random) {
 pub fn many_origins(envoy: &Envoy, count: usize, random: &mut Random) {
     for index in 0..count {
         let mut lines = vec![("host", b"api.example".to_vec())];
-        lines.resize_with(101, || ("origin", crate::origin(random)));
+        lines.resize_with(101, || ("origin", crate::hostile::origin(random)));
         ask(envoy, index, &http::request("GET", "/x", &borrowed(&lines)));
     }
 }

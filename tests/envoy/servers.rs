@@ -242,7 +242,7 @@ impl Servers {
         ]));
         servers.wait("http.server", port);
 
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/server.cjs");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/envoy/servers/server.cjs");
         let node = servers.spawn(
             Command::new("node")
                 .arg(script)

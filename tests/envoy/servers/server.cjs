@@ -1,4 +1,4 @@
-// Servers of Node for tests/servers: `node server.cjs FOLDER`, with the packages in NODE_PATH. Prints their
+// Servers of Node for tests/envoy/servers: `node server.cjs FOLDER`, with the packages in NODE_PATH. Prints their
 // ports as JSON, and ends with its standard input.
 "use strict";
 

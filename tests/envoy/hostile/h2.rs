@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Request};
 use tokio::net::TcpStream;
 use tokio::task::{self, LocalSet};
 
-use crate::{LISTENERS, lines, path};
+use crate::hostile::{LISTENERS, lines, path};
 use support::envoy::Envoy;
 use support::random::Random;
 

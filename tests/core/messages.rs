@@ -1,6 +1,6 @@
 //! Everything that is said about a configuration, word for word: tests/messages.json.
 //!
-//! `UPDATE=1 cargo test --test messages` writes what is said now into it; read the difference before
+//! `BLESS=1 cargo test --test messages` writes what is said now into it; read the difference before
 //! you commit it.
 
 use cors::diagnostic::{Problem, Problems, Report};
@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 
 #[test]
 fn every_message_is_the_golden_one() {
-    let text = std::fs::read_to_string(FILE).expect(FILE);
+    let text = std::fs::read_to_string(file()).expect(FILE);
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let said: Vec<Value> = golden.iter().map(say).collect();
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         let lines: Vec<String> = said.iter().map(ToString::to_string).collect();
-        std::fs::write(FILE, format!("[\n{}\n]\n", lines.join(",\n"))).expect(FILE);
+        std::fs::write(file(), format!("[\n{}\n]\n", lines.join(",\n"))).expect(FILE);
         return;
     }
     for (golden, said) in golden.iter().zip(&said) {
@@ -201,7 +201,7 @@ fn texts_from_outside_are_shown() {
 /// What a remedy says is accepted where it is pasted, and brings nothing in that was kept out before.
 #[test]
 fn remedies_are_accepted() {
-    let text = std::fs::read_to_string(FILE).expect(FILE);
+    let text = std::fs::read_to_string(file()).expect(FILE);
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut pasted = 0;
     for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
@@ -491,3 +491,7 @@ fn texts(problems: &Problems) -> Vec<String> {
 }
 
 const FILE: &str = "tests/messages.json";
+
+fn file() -> std::path::PathBuf {
+    support::root().join(FILE)
+}

@@ -19,7 +19,7 @@ const APP: &str = "https://app.example";
 const EVIL: &str = "https://evil.example";
 const POLICY: &str = r#"{"allowOrigins": ["https://app.example"]}"#;
 const ISTIO_RESOURCE: &str = "extensions.istio.io/wasmplugin/istio-ingress.cors";
-const OPERATIONS: &str = include_str!("../envoy/operations.md");
+const OPERATIONS: &str = include_str!("../../envoy/operations.md");
 const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequests": "reject"}"#;
 
 /// Every counter as Prometheus gets it; the alerts and the dashboard name no other.
@@ -60,8 +60,8 @@ fn prometheus_names() {
     let of_istio = names_of(&istio);
     let pattern = regex_lite::Regex::new(r#"__name__=~\\?"([^"\\]+)\\?""#).expect("a pattern");
     for text in [
-        include_str!("../envoy/alerts.yaml"),
-        include_str!("../envoy/dashboard.json"),
+        include_str!("../../envoy/alerts.yaml"),
+        include_str!("../../envoy/dashboard.json"),
     ] {
         // Names that stand alone, and those that a selector by name gives as a pattern.
         let plain = pattern.replace_all(text, "");
@@ -659,7 +659,7 @@ fn capability_restriction_moved_in_1_40() {
 fn restriction_of_envoy_yaml_works() {
     let old = minor_version() < 40;
     let mut restricted = 0;
-    let lines = include_str!("../envoy/envoy.yaml").lines().map(|line| {
+    let lines = include_str!("../../envoy/envoy.yaml").lines().map(|line| {
         let comment = line.trim_start().strip_prefix("# ").unwrap_or_default();
         let own = comment.trim_start();
         if !own.ends_with(": {}")
