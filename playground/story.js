@@ -237,7 +237,9 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
 function originFixes(call, decided, of, edits) {
   if (decided.source === "conflicting rules") {
     return [
-      { text: "Write the path of the URL plainly: as sent and as an upstream may read it, it matches different rules." },
+      {
+        text: "Write the path of the URL plainly: as sent and as an upstream may read it, it matches different rules.",
+      },
     ];
   }
   if (/refused: malformed/.test(decided.says)) {

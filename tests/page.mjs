@@ -1,8 +1,8 @@
 // Compares the page's parts with the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
 //
 // The model of the browser gets every answer of the table that a browser can request, and must let the script read it
-// exactly when a simple reading of the policy allows it; the module's own explanation must agree. Then: which calls need
-// a preflight, how pasted texts are read, links, and whether every fix that the page offers works.
+// exactly when a simple reading of the policy allows it; the module's own explanation must agree. Then: which calls
+// need a preflight, how pasted texts are read, links, and whether every fix that the page offers works.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -474,7 +474,7 @@ fn envoys_own_filter_leaks_forwards_and_names_no_vary() {
 
 /// A prefix that allows look-alikes becomes only the host here.
 #[test]
-fn istios_prefix_does_not_let_look_alikes_in() {
+fn istios_prefix_does_not_allow_look_alikes() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
     let envoy = serve("istio.yaml", upstream.port);
     for (origin, status) in [

@@ -386,7 +386,7 @@ fn many_entries_take_no_longer_each() {
 
 /// The output is larger than a pipe's buffer, so that writing it fails.
 #[test]
-fn a_reader_that_stops_early_is_no_failure() {
+fn a_reader_that_stops_early_is_not_a_failure() {
     let rules: Vec<_> = (0..3_000)
         .map(|n| json!({"kind": "WasmPlugin", "apiVersion": "x", "metadata": {"name": format!("cors-{n}")}, "spec": {"pluginConfig": {"allowOrigins": ["https://a.example"]}}}))
         .collect();

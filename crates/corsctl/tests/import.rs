@@ -43,7 +43,7 @@ fn what_is_written_passes_the_check() {
 }
 
 #[test]
-fn what_cannot_be_said_is_refused_and_nothing_is_written() {
+fn settings_that_cannot_be_expressed_are_rejected_and_nothing_is_written() {
     for file in files("tests/import/refused") {
         let output = import(&file, &[]);
         assert_eq!(output.status.code(), Some(2), "{}", file.display());
@@ -140,7 +140,7 @@ fn a_file_of_ten_megabytes_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told() {
+fn a_missing_file_is_reported() {
     let output = import(Path::new("tests/import/nowhere.yaml"), &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -220,7 +220,7 @@ fn no_matcher_becomes_wider_in_silence() {
 
 /// A matcher that allows look-alikes becomes the origin that was meant, and import reports it.
 #[test]
-fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
+fn a_matcher_that_allows_look_alikes_is_narrowed_and_reported() {
     for (kind, matcher, stranger, friend) in [
         (
             "istio prefix",
@@ -283,7 +283,7 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
 /// which wins, of Traefik, where a priority decides, and of Higress, where the first wins: whatever
 /// import writes gives each request the policy that it had.
 #[test]
-fn rules_govern_as_the_routes_did() {
+fn rules_govern_like_the_routes() {
     let mut random = 7;
     for (order, write) in [
         (Order::FirstOfHost, istio as fn(&[Route]) -> String),
