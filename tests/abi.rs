@@ -245,9 +245,9 @@ fn a_configuration_that_the_host_does_not_hand_over_is_refused() {
     }
 }
 
-/// The host calls of each kind of request are those of the README's table: what is asked, counted, set
-/// and answered in the request phase, asked and written in the response phase, removed in both. Last, how
-/// many of the questions were answered with a value, which is the dear part.
+/// The host calls of each kind of request are those of the README's table: reads, counters, attributes
+/// and replies in the request phase, reads and writes in the response phase, removals in both. Last, how
+/// many of the reads returned a value, which is the expensive part.
 #[test]
 fn host_calls_of_each_kind_of_request() {
     let readme = include_str!("../README.md");
@@ -304,7 +304,7 @@ fn host_calls_of_each_kind_of_request() {
             &[APP],
         ),
         (
-            "`autoOptions`: `OPTIONS` that is no preflight",
+            "`autoOptions`: `OPTIONS` that is not a preflight",
             r#"{"allowOrigins": ["https://app.example"], "autoOptions": true}"#,
             "OPTIONS",
             &[],
@@ -1019,7 +1019,7 @@ impl Random {
 }
 
 /// The head of the README's table of host calls.
-const HOST_CALLS: &str = "| request | asked | counted | attributes | replies | response: asked | written | removed | values handed over |";
+const HOST_CALLS: &str = "| request | reads | counters | attributes | replies | response: reads | writes | removals | values copied |";
 
 const PLAIN: &str = r#"{
     "allowOrigins": ["https://app.example"],

@@ -196,7 +196,11 @@ fn large_and_crafted_files_are_refused_soon() {
             "a: &a [*a]".to_owned(),
             "an alias is within its own anchor",
         ),
-        ("tabs.yaml", "a:\n\t- b\n".to_owned(), ":2: error: is not YAML"),
+        (
+            "tabs.yaml",
+            "a:\n\t- b\n".to_owned(),
+            ":2: error: is not YAML",
+        ),
     ] {
         let file = scratch(name, &text);
         let start = Instant::now();
@@ -270,6 +274,17 @@ fn a_megabyte_takes_little_memory_and_time() {
             format!("a: &a [{ones}]\nb: [{copies}]\n---\n").repeat(400),
         ),
         ("values.yaml", repeat("a: [", "1,", "]")),
+        ("unterminated.yaml", repeat("a: \"", "x\n", "")),
+        ("quoted.yaml", repeat("a:\n  b: \"", "x\ny", "\"")),
+        (
+            "deep-list.yaml",
+            format!(
+                "a: {}{}{}",
+                "[".repeat(120),
+                "1,".repeat(400_000),
+                "]".repeat(120)
+            ),
+        ),
         ("pairs.yaml", repeat("a: [", "a:,", "]")),
         ("keys.yaml", repeat("", "a:\n", "")),
         ("brackets.yaml", repeat("", "a: [\n\"x\"\n]\n", "")),
@@ -544,11 +559,7 @@ fn change(value: &mut Value, index: &mut usize, edit: impl Fn(&mut String) + Cop
         is_it
     };
     match value {
-        Value::String(text) => {
-            if is_next(&mut count, index) {
-                edit(text);
-            }
-        }
+        Value::String(text) if is_next(&mut count, index) => edit(text),
         Value::Array(items) => {
             for item in items {
                 count += change(item, index, edit);

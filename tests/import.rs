@@ -571,7 +571,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
     }
     assert_eq!(commands, 7, "a transcript for each system");
 
-    let tests = read("tests/import.rs") + &read("tests/systems.rs");
+    let tests = read("tests/import.rs") + &read("tests/envoy/gateways.rs");
     let quoted = section.split('`').skip(1).step_by(2);
     let named = quoted.filter(|word| word.matches('_').count() > 2 && word.is_ascii());
     let named: Vec<_> = named.filter(|word| !word.contains(['/', ' '])).collect();

@@ -120,7 +120,7 @@ fn every_example_has_a_verdict() {
             return [$('#health').textContent, await verdict(), document.querySelectorAll('.step').length].join(' | ');"
         ));
         if example == "mistakes" {
-            assert!(said.starts_with("✕ Refused: 6 errors | ✕ "), "{said}");
+            assert!(said.starts_with("✕ Rejected: 6 errors | ✕ "), "{said}");
         } else {
             assert!(said.starts_with("✓ Accepted"), "{example}: {said}");
             assert!(said.contains(" | ✓ ") || said.contains(" | ✕ "), "{said}");
@@ -155,7 +155,7 @@ fn errors_stand_at_their_place() {
         $('#problems button').click();
         return $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd) + $('#verdict').textContent;"#,
     );
-    assert_eq!(said, "}✕ The module refuses this policy");
+    assert_eq!(said, "}✕ The module rejects this policy");
     let said = page.text(
         r#"set('#policy', '{"policies": {"a b: \\u202e": {"allowOrigins": ["https://a b"]}}}');
         await until(() => /has a space/.test($('#problems').textContent));
@@ -298,7 +298,7 @@ fn pasted_texts_are_read_and_nonsense_stays() {
         ("#method", "A B", "is not a method"),
         ("#headers", "not a header at all", "is not a header"),
         ("#headers", "x-a", "is not a header"),
-        ("#headers", "x-a: 中", "no header can carry"),
+        ("#headers", "x-a: 中", "no header can contain"),
         ("#upstream", "x-a", "is not a header"),
         ("#upstream", "x a: 1", "is not a header"),
         ("#status", "nonsense", "is not the status"),
@@ -334,9 +334,9 @@ fn a_message_is_answered_before_the_policy() {
     ));
     assert_eq!(
         said,
-        "The message meansTwo layers write Access-Control-Allow-OriginTake the CORS headers out of the route's response_headers_to_add, and every other CORS filter out of the chain.\n\
+        "The message meansTwo layers write Access-Control-Allow-OriginRemove the CORS headers from the route's response_headers_to_add, and every other CORS filter from the chain.\n\
         https://api.example.com/x?key=…\nThis policy is not the cause\n\
-        Under this policy the request passes. So the answer in the message came from elsewhere: another filter, another host, or an old cache.\n\
+        Under this policy the request passes. The answer in the message must come from elsewhere: another filter, another host, or an old cache.\n\
         true"
     );
     for (width, scheme) in [(1280, "light"), (320, "dark")] {
@@ -409,7 +409,7 @@ fn five_megabytes_are_judged_and_kept() {
         $('#share').click();
         const shared = $('#shared').textContent;
         set('#policy', text + ']');
-        await until(() => /refuses/.test($('#verdict').textContent), 60);
+        await until(() => /rejects/.test($('#verdict').textContent), 60);
         return [shared, $('#problems').textContent.slice(0, 60), $('#policy').value === text + ']'].join('\n');"#,
     );
     assert_eq!(
@@ -442,7 +442,7 @@ fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
     page.module.store(GOOD, Ordering::Relaxed);
     let said = page.text(
         "$('#broken button').click();
-        await until(() => /refuses/.test($('#verdict').textContent));
+        await until(() => /rejects/.test($('#verdict').textContent));
         return $('#problems').textContent + $('#broken').hidden;",
     );
     assert!(
@@ -659,7 +659,7 @@ fn the_live_page_sees_what_the_playground_foretells() {
             "{HELPERS}
             await until(() => document.querySelectorAll('#results td').length === 18);
             $('#send').click();
-            await until(() => /foretold/.test($('#sum').textContent));
+            await until(() => /predicted/.test($('#sum').textContent));
             return $('#sum').textContent + [...document.querySelectorAll('#results td.good')].map((cell) => cell.dataset.origin);"
         ),
         Value::Null,
@@ -669,7 +669,7 @@ fn the_live_page_sees_what_the_playground_foretells() {
     let is_csp = |line: &&String| line.contains("Content Security Policy");
     assert_eq!(complaints.iter().find(is_csp), None);
     let expected = format!(
-        "18 of 18 results are as foretold.{}",
+        "18 of 18 results are as predicted.{}",
         [listed.as_str(); 4].join(",")
     );
     assert_eq!(said, Ok(json!(expected)));

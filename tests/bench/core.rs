@@ -4,7 +4,7 @@
 use cors::http::request::{Headers, HeadersMut, Stream};
 use cors::select::policy_set::Plugin;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 criterion_group!(benches, table, origins, requests, configurations);
 criterion_main!(benches);

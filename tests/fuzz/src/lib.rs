@@ -1,7 +1,7 @@
 //! What the targets share. An input is text, so that a finding reads like a case: the configuration
 //! on the first line, then the request's lines `name: value`, an empty line, the response's lines.
 
-use cors::config::fields::{Field, find, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
+use cors::config::fields::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
 use cors::config::json::Node;
 use cors::http::header_block;
 use cors::http::request::{Headers, HeadersMut, Stream};

@@ -3,7 +3,7 @@
 //! is the second Origin; without it the second request has none.
 #![no_main]
 
-use cors::http::header::{holds_token, ORIGIN};
+use cors::http::header::{ORIGIN, holds_token};
 use cors::http::request::{Headers, HeadersMut};
 use cors_fuzz::{Exchange, Outcome};
 use libfuzzer_sys::fuzz_target;

@@ -16,7 +16,10 @@ fuzz_target!(|data: &[u8]| {
     ];
     for report in &reports {
         for problems in [&report.errors, &report.warnings, &report.notes] {
-            problems.shown.iter().for_each(|problem| check(&problem.to_string()));
+            problems
+                .shown
+                .iter()
+                .for_each(|problem| check(&problem.to_string()));
         }
     }
     let exchange = Exchange::parse(data);

@@ -46,15 +46,15 @@ fn looks_like_yaml(bytes: &[u8]) -> bool {
 /// What to write for a text in `allowOrigins` that is not a pattern; begins with `; `. None if only
 /// its author can know.
 pub fn origins(text: &str) -> Option<String> {
+    if text.len() > MAX_PASTED {
+        return None;
+    }
     let marks: [&[u8]; 4] = [b"${", b"$(", b"{{", b"<"];
     if marks.iter().any(|mark| holds(text, mark)) {
         return Some(PLACEHOLDER.to_owned());
     }
     if is_any(text) {
         return Some("; did you mean \"*\"?".to_owned());
-    }
-    if text.len() > MAX_PASTED {
-        return None;
     }
     let text = text.trim_matches(is_separator);
     let mut remedy = String::new();

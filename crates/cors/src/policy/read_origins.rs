@@ -207,6 +207,9 @@ impl Reader {
 
 /// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
 fn meant_regex(text: &str) -> Option<(&'static str, String)> {
+    if text.len() > MAX_REGEX_LENGTH {
+        return None;
+    }
     if let Some(regex) = expand_stars(text) {
         return Some(("has a wildcard within a label", regex));
     }
