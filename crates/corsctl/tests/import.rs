@@ -550,7 +550,7 @@ const POLICIES: usize = 2;
 /// differences.
 #[test]
 fn the_readme_shows_what_import_does_and_where_it_is_tested() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = support::root();
     let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
     let readme = read("README.md");
     let section = readme.split("## Coming from another gateway").nth(1);
@@ -562,7 +562,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
         let block = block.split("```").next().expect("its end");
         let (command, shown) = block.split_once('\n').expect("a command");
         let output = Command::new(support::corsctl())
-            .current_dir(root)
+            .current_dir(&root)
             .args(command.split(' '))
             .output()
             .expect("corsctl");
@@ -571,7 +571,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
     }
     assert_eq!(commands, 7, "a transcript for each system");
 
-    let tests = read("tests/import.rs") + &read("tests/envoy/gateways.rs");
+    let tests = read("crates/corsctl/tests/import.rs") + &read("tests/envoy/gateways.rs");
     let quoted = section.split('`').skip(1).step_by(2);
     let named = quoted.filter(|word| word.matches('_').count() > 2 && word.is_ascii());
     let named: Vec<_> = named.filter(|word| !word.contains(['/', ' '])).collect();
