@@ -1,6 +1,6 @@
 //! The documents of other gateways: each of their configurations, imported by corsctl, and each of
-//! their curl commands, on a real Envoy. They stand in `crates/corsctl/tests/import` and here; where the documents
-//! themselves are at hand, in `../shared/systems`, the copies are held against them.
+//! their curl commands, on a real Envoy. They are in `crates/corsctl/tests/import` and here; if the documents
+//! are available in `../shared/systems`, the copies are compared with them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
