@@ -1,5 +1,5 @@
 //! The documents of other gateways: each of their configurations, imported by corsctl, and each of
-//! their curl commands, on a real Envoy. They are in `crates/corsctl/tests/import` and here; if the documents
+//! their curl commands, on a real Envoy. They are in `crates/corsctl/tests/import` and here. If the documents
 //! are available in `../shared/systems`, the copies are compared with them.
 
 use std::fs;
@@ -647,7 +647,7 @@ fn backend_with_cors(head: &Head) -> Reply {
     }
 }
 
-/// Envoy with what corsctl makes of a file of `crates/corsctl/tests/import`.
+/// Envoy with the configuration that corsctl imports from a file of `crates/corsctl/tests/import`.
 fn serve(file: &str, upstream: u16) -> Envoy {
     let text = import(file);
     Envoy::start(
