@@ -79,12 +79,15 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
-        assert!(headers.value("x-panic-switch").is_none(), "told to");
+        assert!(
+            headers.value("x-panic-switch").is_none(),
+            "the panic switch is set"
+        );
         if self.shared.plugin.hides() {
             show_again(&mut headers);
         }
         let governed = self.shared.plugin.govern(&headers);
-        self.shared.tell(governed.remark.as_ref());
+        self.shared.log_remark(governed.remark.as_ref());
         let Some((policy, mut verdict)) = governed.judge(&headers) else {
             return Action::Continue;
         };
@@ -188,7 +191,7 @@ impl Shared {
         }
     }
 
-    fn tell(&self, remark: Option<&MetadataRemark>) {
+    fn log_remark(&self, remark: Option<&MetadataRemark>) {
         let (level, text) = match remark {
             None => return,
             Some(MetadataRemark::Invalid(text)) => {

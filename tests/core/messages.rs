@@ -236,7 +236,7 @@ fn remedies_are_accepted() {
                 };
                 for origin in probes(value) {
                     let is_new = allows(&is, &origin) && !allows(&was, &origin);
-                    assert!(!is_new, "{problem}: lets {origin} in");
+                    assert!(!is_new, "{problem}: allows {origin}");
                 }
             }
         }

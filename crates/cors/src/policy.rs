@@ -33,7 +33,7 @@ pub struct Policy {
     pub(crate) preflight_status: PreflightStatus,
     pub(crate) unmatched_preflights: UnmatchedPreflights,
     pub(crate) unmatched_requests: UnmatchedRequests,
-    /// `:authority` does not tell the service's own origin: DNS rebinding brings any name.
+    /// `:authority` does not prove the service's own origin: with DNS rebinding it can be any name.
     pub(crate) distrusts_authority: bool,
     pub(crate) upstream_cors: UpstreamCors,
     pub(crate) hide_cors_from_upstream: bool,
@@ -43,7 +43,7 @@ pub struct Policy {
     pub(crate) debug: bool,
     /// What the answer to an allowed preflight varies on. [`Policy::make_ready`] writes it.
     pub(crate) preflight_vary: String,
-    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
+    /// The answer to an allowed preflight except its origin, if both lists are fixed; one that asks
     /// for the private network has another. [`Policy::make_ready`] writes it.
     pub(crate) ready: Option<Gap>,
 }

@@ -209,7 +209,7 @@ fn no_matcher_becomes_wider_in_silence() {
                 let here = is_allowed(&plugin, origin);
                 let there = is_matched(kind, matcher, origin);
                 if here && !there && !said(&output).contains("wider: ") {
-                    failures.push(format!("{kind} {matcher:?} lets {origin} in"));
+                    failures.push(format!("{kind} {matcher:?} allows {origin}"));
                 }
             }
         }

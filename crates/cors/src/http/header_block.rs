@@ -2,7 +2,7 @@
 //! all names and values, then names and values, each followed by a zero.
 //! <https://github.com/proxy-wasm/spec/tree/main/abi-versions/v0.2.1#serialization>
 
-/// A name and a value; with an empty value it is no line.
+/// A name and a value; lines with an empty value are skipped.
 pub type Line<'a> = (&'static str, &'a [u8]);
 
 /// A whole header map of those of the lines that have a value.
@@ -28,7 +28,7 @@ pub fn serialize(lines: &[Line]) -> Vec<u8> {
     map
 }
 
-/// A whole header map but for the value of its first line.
+/// A whole header map, except the value of its first line.
 #[derive(Debug)]
 pub struct Gap {
     before: Vec<u8>,

@@ -167,7 +167,7 @@ impl Policy {
     }
 
     /// Whether the request comes from the very site it goes to, as the browser says, or, where it does
-    /// not say, as far as host and port tell: TLS may end before this proxy, so the origin's scheme is
+    /// not say, as far as host and port show: TLS may end before this proxy, so the origin's scheme is
     /// not compared.
     pub(crate) fn is_same_origin(&self, request: &Request, headers: &impl Headers) -> bool {
         if let Some(site) = headers.value(SEC_FETCH_SITE) {
