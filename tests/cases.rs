@@ -86,8 +86,8 @@ fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
         headers: lines(&case.upstream.headers).into_iter().collect(),
     };
     let exchange = exchange(plugin, request, upstream);
-    let judged = exchange.judged.as_ref();
-    let verdict = judged.map_or("ungoverned".into(), |(_, verdict)| describe(verdict));
+    let verdict = exchange.judgement.verdict();
+    let verdict = verdict.map_or("ungoverned".into(), describe);
     let from = match exchange.forwarded {
         Some(_) => From::Upstream,
         None => From::Filter,

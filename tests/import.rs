@@ -664,9 +664,10 @@ fn is_allowed(plugin: &Plugin, origin: &str) -> bool {
 
 fn is_allowed_at(plugin: &Plugin, origin: &str, host: &str, path: &str) -> bool {
     let request = Request { origin, host, path };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// A GET from an origin.

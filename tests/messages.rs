@@ -178,16 +178,15 @@ fn texts_from_outside_are_shown() {
                     .filter(|text| !text.is_null())
                     .map(Value::to_string),
             };
-            let governed = plugin.govern(&request);
-            texts.push(governed.source.words().to_owned());
+            let judgement = plugin.judge(&request);
+            texts.push(judgement.source().words().to_owned());
             if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-                &governed.remark
+                judgement.notice()
             {
                 texts.push(text.clone());
             }
-            let (policy, verdict) = governed.judge(&request.headers).expect("a verdict");
-            texts.push(governed.explain(&verdict));
-            let body = policy.reply(&verdict).map(|reply| reply.body);
+            texts.push(judgement.to_string());
+            let body = judgement.reply().map(|reply| reply.body);
             texts.push(body.unwrap_or_default().trim_end_matches('\n').to_owned());
         }
     }
@@ -455,9 +454,10 @@ fn allows(plugin: &Plugin, origin: &str) -> bool {
         route_name: None,
         route_policy: None,
     };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request.headers);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// Origins that a pattern or an expression like this may let in, and some that it must not.

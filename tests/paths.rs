@@ -38,12 +38,13 @@ fn no_server_undoes_a_path_into_another_rule() {
 fn source(plugin: &Plugin, path: &str) -> Source {
     let headers = Lines::from_iter([(":path", path), (":authority", "x.test")]);
     plugin
-        .govern(&Incoming {
+        .judge(&Incoming {
             headers,
             route_name: None,
             route_policy: None,
         })
-        .source
+        .source()
+        .clone()
 }
 
 const PATHS: usize = 8_000;

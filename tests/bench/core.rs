@@ -145,11 +145,10 @@ fn plugin(configuration: &Value) -> Plugin {
 
 /// All that the core does for one request; what it would change is dropped.
 fn carry_out(plugin: &Plugin, request: &Message) {
-    let governed = plugin.govern(request);
-    if let Some((policy, verdict)) = governed.judge(request) {
-        let reply = policy.reply(&verdict);
-        std::hint::black_box(reply.map(|reply| reply.headers));
-        policy.amend_response(&verdict, &mut Message::new(&[]));
+    let judgement = plugin.judge(request);
+    match judgement.reply() {
+        Some(reply) => drop(std::hint::black_box(reply)),
+        None => judgement.amend_response(&mut Message::new(&[])),
     }
 }
 

@@ -310,7 +310,7 @@ impl Answer {
 
 /// The verdict in the words of the table.
 fn word(exchange: &Exchange) -> String {
-    match exchange.judged.as_ref().map(|(_, verdict)| verdict.reason) {
+    match exchange.judgement.verdict().map(|verdict| verdict.reason) {
         None => "ungoverned".to_owned(),
         Some(Reason::Allowed) => "allowed".to_owned(),
         Some(Reason::NotCors) => "not-cors".to_owned(),

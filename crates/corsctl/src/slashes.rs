@@ -42,7 +42,7 @@ pub fn escapes(plugin: &Plugin, root: &Value) -> Vec<Escape> {
                 |path: &str, origin: &str| ask(plugin, route_name.as_deref(), &host, path, origin);
             let escaping = origins.iter().find(|origin| {
                 let (exact, other) = (ask(path, origin), ask(&slash, origin));
-                exact.governed.source != other.governed.source && is_stricter(&exact, &other)
+                exact.judgement.source() != other.judgement.source() && is_stricter(&exact, &other)
             });
             if let Some(origin) = escaping {
                 let slash = Node::String(slash);
@@ -61,7 +61,7 @@ pub fn escapes(plugin: &Plugin, root: &Value) -> Vec<Escape> {
 
 /// Whether the first refuses what the second lets through.
 fn is_stricter(exact: &Exchange, other: &Exchange) -> bool {
-    let reason = |exchange: &Exchange| exchange.judged.as_ref().map(|(_, verdict)| verdict.reason);
+    let reason = |exchange: &Exchange| exchange.judgement.verdict().map(|verdict| verdict.reason);
     let is_refused = matches!(reason(exact), Some(Reason::Refused(_)));
     let is_allowed = matches!(reason(other), Some(Reason::Allowed));
     is_refused && (is_allowed || exact.forwarded.is_none() && other.forwarded.is_some())

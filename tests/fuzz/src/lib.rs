@@ -3,10 +3,8 @@
 
 use cors::config::fields::{Field, find, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
 use cors::config::json::Node;
-use cors::http::header_block;
 use cors::http::request::{Headers, HeadersMut, Stream};
 use cors::origin::pattern::OriginPattern;
-use cors::policy::Mode;
 use cors::select::policy_set::Plugin;
 use cors::select::selection::Source;
 use regex::Regex;
@@ -50,24 +48,24 @@ impl<'a> Exchange<'a> {
 
     /// The same under a configuration that is read already.
     pub fn run_under(mut self, plugin: &Plugin) -> Option<Outcome> {
-        let governed = plugin.govern(&self.request);
-        let (policy, verdict) = governed.judge(&self.request)?;
-        if policy.mode != Mode::Enforce {
+        let judgement = plugin.judge(&self.request);
+        if !judgement.is_enforced() {
             return None;
         }
-        let source = governed.source.clone();
-        if let Some(reply) = policy.reply(&verdict) {
-            let lines = header_block::parse(&reply.headers).expect("a header map");
-            let line = |(name, value)| (String::from_utf8(name).expect("a name"), value);
+        let source = judgement.source().clone();
+        if let Some(reply) = judgement.reply() {
+            let line = |(name, value): (&[u8], &[u8])| {
+                (String::from_utf8(name.to_vec()).expect("a name"), value.to_vec())
+            };
             return Some(Outcome {
                 status: Some(reply.status),
-                headers: Message(lines.into_iter().map(line).collect()),
+                headers: Message(reply.headers.iter().map(line).collect()),
                 body: reply.body,
                 source,
             });
         }
-        policy.amend_request(&verdict, &mut self.request);
-        policy.amend_response(&verdict, &mut self.response);
+        judgement.amend_request(&mut self.request);
+        judgement.amend_response(&mut self.response);
         Some(Outcome {
             status: None,
             headers: self.response,

@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let request = Message(vec![(":path".into(), data.to_vec())]);
-    let source = PLUGIN.with(|plugin| plugin.govern(&request).source);
+    let source = PLUGIN.with(|plugin| plugin.judge(&request).source().clone());
     if let Err(text) = undo::hold(data, &source) {
         panic!("governed by {source}, but some server reads {text}");
     }

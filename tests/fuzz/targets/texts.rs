@@ -24,18 +24,16 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     check(&plugin.summary());
-    let governed = plugin.govern(&exchange.request);
-    check(governed.source.words());
+    let judgement = plugin.judge(&exchange.request);
+    check(judgement.source().words());
     if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-        &governed.remark
+        judgement.notice()
     {
         check(text);
     }
-    if let Some((policy, verdict)) = governed.judge(&exchange.request) {
-        check(&governed.explain(&verdict));
-        let body = policy.reply(&verdict).map(|reply| reply.body);
-        check(body.unwrap_or_default().trim_end_matches('\n'));
-    }
+    check(&judgement.to_string());
+    let body = judgement.reply().map(|reply| reply.body);
+    check(body.unwrap_or_default().trim_end_matches('\n'));
 });
 
 fn check(text: &str) {

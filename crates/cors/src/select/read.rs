@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::policy::read_names::MAX_NAME;
 use crate::select::policy_set::Plugin;
 use crate::select::read_rules::MAX_RULES;
+use crate::select::route_metadata::RouteMetadata;
 use crate::settings::Settings;
 
 impl Plugin {
@@ -53,7 +54,7 @@ impl Plugin {
 impl Reader {
     pub(crate) fn read_plugin(&mut self, node: &Node) -> Plugin {
         let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
-            return Plugin::new(Settings::default(), None);
+            return Plugin::default();
         };
         let is_absent = matches!(node, Node::Object(pairs) if pairs.is_empty());
         let settings = Settings {
@@ -61,7 +62,6 @@ impl Reader {
             strict: self.read_bool(&object, "strict"),
             stat_prefix: self.read_stat_prefix(&object),
         };
-        self.debug = settings.debug;
         let policies = self.read_policies(&object);
         let names_a_policy = POLICY_FIELDS.iter().any(|field| object.has(field.name));
         let top_level = if is_absent {
@@ -72,12 +72,12 @@ impl Reader {
         } else {
             None
         };
-        let mut plugin = Plugin::new(settings, top_level);
         let namespace = self.read_text(&object, "routeMetadataNamespace");
-        if let Some(namespace) = namespace.filter(|name| self.is_namespace(&object, name)) {
-            plugin.set_route_metadata_namespace(namespace);
-        }
-        self.read_rules(&object, &policies, &mut plugin);
+        let route_metadata = namespace
+            .filter(|name| self.is_namespace(&object, name))
+            .map(RouteMetadata::new);
+        let rules = self.read_rules(&object, &policies);
+        let plugin = Plugin::new(settings, top_level, rules, policies, route_metadata);
         if !is_absent && self.report.errors.is_empty() && plugin.governs_nothing() {
             self.report.warn(
                 "",
@@ -85,7 +85,6 @@ impl Reader {
                 "no policy: no request is governed; list allowOrigins, or rules",
             );
         }
-        plugin.set_policies(policies);
         if plugin.settings.strict {
             self.report.make_strict();
         }
