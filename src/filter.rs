@@ -78,11 +78,14 @@ impl HttpContext for Http {
         #[cfg(panic_switch)]
         assert!(headers.value("x-panic-switch").is_none(), "told to");
         self.shared.plugin.restore_hidden(&mut headers);
-        let mut judgement = self.shared.plugin.judge(&headers);
-        self.shared.record(&judgement);
+        let judgement = self
+            .judgement
+            .insert(self.shared.plugin.judge(&headers));
+        self.shared.record(judgement);
         if let Some(reply) = judgement.reply() {
-            // Nothing is kept: a host may run the response callback on this reply, or not.
             host::send(&reply);
+            // A host may run the response callback on this reply, or not.
+            self.judgement = None;
             return Action::Pause;
         }
         if let Some(hidden) = judgement.hidden(&headers) {
@@ -90,7 +93,6 @@ impl HttpContext for Http {
         }
         judgement.amend_request(&mut headers);
         judgement.trim();
-        self.judgement = Some(judgement);
         Action::Continue
     }
 
@@ -147,15 +149,20 @@ impl Shared {
             Some(&self.counters)
         };
         if let Some(counters) = counters {
-            for counter in judgement.counters().into_iter().flatten() {
-                counters.increment(counter);
+            let [outcome, detail] = judgement.counters();
+            if let Some(outcome) = outcome {
+                counters.increment(outcome);
+            }
+            if let Some(detail) = detail {
+                counters.increment(detail);
             }
         }
-        let mut text = self.text.take();
-        if judgement.write_label(&mut text) {
+        if let Some(refusal) = judgement.refusal() {
+            let mut text = self.text.take();
+            judgement.write_label(refusal, &mut text);
             host::set_property("cors_verdict", text.as_bytes());
+            self.text.set(text);
         }
-        self.text.set(text);
         if judgement.is_logged() {
             let shadow = if is_shadow { "shadow: " } else { "" };
             self.log_bounded(|| format!("{shadow}{judgement}"));

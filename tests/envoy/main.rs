@@ -1,11 +1,21 @@
-//! The module as it ships, `dist/cors.wasm`, in a real Envoy over HTTP.
+//! The shipped module, `dist/cors.wasm`, in a real Envoy over HTTP.
 
+mod any_bytes;
 mod configuration;
+mod differential;
+mod failure;
+mod gateways;
 mod hostile;
+mod istio;
 mod log;
+mod manifests;
+mod operations;
+mod reload;
 mod replies;
 mod requests;
 mod routes;
+mod servers;
+mod soak;
 mod table;
 
 use support::envoy::Envoy;

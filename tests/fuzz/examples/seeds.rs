@@ -1,9 +1,9 @@
 //! Writes the first inputs of every target from the table of cases: `seeds FOLDER`.
 
-use std::{env, fs};
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::{env, fs};
 
 use cors::config::json::Node;
 use cors_fuzz::to_struct;
@@ -20,7 +20,10 @@ fn main() {
     let (mut patterns, mut regexes, mut origins) = (HashSet::new(), HashSet::new(), HashSet::new());
     for group in items(&groups) {
         let configuration = group["config"].to_string();
-        seed(&["configuration", "structs", "texts"], configuration.as_bytes());
+        seed(
+            &["configuration", "structs", "texts"],
+            configuration.as_bytes(),
+        );
         if let Some(bytes) = Node::parse(configuration.as_bytes())
             .ok()
             .as_ref()
@@ -55,7 +58,10 @@ fn main() {
             for pair in items(&case["upstream"]["headers"]) {
                 bytes.extend(format!("\n{}: {}", text(&pair[0]), text(&pair[1])).bytes());
             }
-            seed(&["caches", "grants", "refusals", "texts", "values", "work"], &bytes);
+            seed(
+                &["caches", "grants", "refusals", "texts", "values", "work"],
+                &bytes,
+            );
         }
     }
     for pattern in patterns {
@@ -74,7 +80,7 @@ fn main() {
     }
 }
 
-/// Named after its content, so that the same seed is there once.
+/// Named after its content, so that equal seeds have one file.
 fn write(folder: &Path, bytes: &[u8]) {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);

@@ -2,6 +2,7 @@
 
 use crate::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use crate::http::request::{Headers, HeadersMut, Request};
+use crate::policy::Mode;
 use crate::policy::answer::{add_vary, preflight_refusal, refusal_reply, remove_grant};
 use crate::policy::judge::reason;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
@@ -10,7 +11,7 @@ use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conflict {
     pub refusal: Refusal,
-    pub is_shadow: bool,
+    pub mode: Mode,
     pub rejects_requests: bool,
     pub distrusts_authority: bool,
 }

@@ -21,6 +21,7 @@ pub struct Judgement {
     selection: Selection,
     /// `None` where nothing is judged: no policy, or one whose `mode` is `off`.
     verdict: Option<Verdict>,
+    mode: Mode,
     debug: bool,
 }
 
@@ -29,16 +30,18 @@ impl Plugin {
     pub fn judge(&self, request: &impl Stream) -> Judgement {
         let debug = self.settings.debug;
         let selection = self.select(request);
-        let verdict = match &selection.governing {
-            Governing::Conflict(conflict) => Some(conflict.judge(request)),
-            Governing::Policy(policy) if policy.fields.mode != Mode::Off => {
-                Some(policy.judge(request, debug))
-            }
-            Governing::Nothing | Governing::Policy(_) => None,
+        let (mode, verdict) = match &selection.governing {
+            Governing::Conflict(conflict) => (conflict.mode, Some(conflict.judge(request))),
+            Governing::Nothing => (Mode::Off, None),
+            Governing::Policy(policy) => match policy.fields.mode {
+                Mode::Off => (Mode::Off, None),
+                mode => (mode, Some(policy.judge(request, debug))),
+            },
         };
         Judgement {
             selection,
             verdict,
+            mode,
             debug,
         }
     }
@@ -124,11 +127,8 @@ impl Judgement {
         self.verdict.as_ref().map_or([None, None], Counter::of)
     }
 
-    /// Writes what access logs show of a refusal. `false` if there is none.
-    pub fn write_label(&self, text: &mut String) -> bool {
-        let Some(refusal) = self.refusal() else {
-            return false;
-        };
+    /// Writes what access logs show of a refusal.
+    pub fn write_label(&self, refusal: Refusal, text: &mut String) {
         text.clear();
         if self.is_shadow() {
             text.push_str("shadow ");
@@ -136,7 +136,6 @@ impl Judgement {
         text.push_str(refusal.word());
         text.push(' ');
         text.push_str(self.selection.source.words());
-        true
     }
 
     /// Why the request is refused.
@@ -154,7 +153,7 @@ impl Judgement {
 
     /// Whether the policy only judges.
     pub fn is_shadow(&self) -> bool {
-        self.mode() == Mode::Shadow
+        self.mode == Mode::Shadow
     }
 
     /// Whether the judgement is to be logged: under `debug` each is, and under `shadow` each refusal.
@@ -190,20 +189,12 @@ impl Judgement {
         self.selection.notice.as_ref()
     }
 
-    fn mode(&self) -> Mode {
-        match &self.selection.governing {
-            Governing::Conflict(conflict) if conflict.is_shadow => Mode::Shadow,
-            Governing::Conflict(_) => Mode::Enforce,
-            Governing::Nothing => Mode::Off,
-            Governing::Policy(policy) => policy.fields.mode,
-        }
-    }
-
     /// The verdict, if it is carried out.
+    #[inline]
     fn enforced(&self) -> Option<&Verdict> {
         self.verdict
             .as_ref()
-            .filter(|_| self.mode() == Mode::Enforce)
+            .filter(|_| self.mode == Mode::Enforce)
     }
 }
 

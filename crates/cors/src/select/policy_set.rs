@@ -159,12 +159,14 @@ impl Plugin {
             };
             let conflict = conflict.get_or_insert(Conflict {
                 refusal: Refusal::Path,
-                is_shadow: true,
+                mode: Mode::Shadow,
                 rejects_requests: false,
                 distrusts_authority: false,
             });
             let fields = &policy.fields;
-            conflict.is_shadow &= fields.mode == Mode::Shadow;
+            if fields.mode == Mode::Enforce {
+                conflict.mode = Mode::Enforce;
+            }
             conflict.rejects_requests |= fields.unmatched_requests == UnmatchedRequests::Reject;
             conflict.distrusts_authority |= fields.distrusts_authority;
             if conflict.refusal == Refusal::Path && !policy.knows_host(headers) {

@@ -1,0 +1,420 @@
+//! `corsctl check`: everything that is wrong with a configuration, before it is deployed.
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+
+use cors::config::fields::{POLICY_FIELDS, find};
+use cors::config::json::Node;
+use cors::diagnostic::{cut, join};
+use cors::escape::Shown;
+use serde::Serialize;
+
+use crate::discover::advice::{self, Facts, Metadata, metadata_of};
+use crate::discover::locate::{
+    Configuration, Content, Found, HIGRESS, NOT_CHECKED, each_policy, read,
+};
+
+use crate::discover::public_suffix::public_suffix_under_wildcard;
+use crate::discover::regexes::{self, Work};
+use crate::discover::slashes;
+use crate::input::cursor::Value;
+use crate::input::source::{InputError, Source, without_position};
+use crate::output::{
+    BAD_INPUT, Output, REFUSED, Remark, Severity, at, color, print, print_error, print_json,
+};
+
+/// What to check, and how strictly.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Plugin JSON or YAML, or what contains it: an Envoy bootstrap, listeners or routes, a
+    /// WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap; - is the
+    /// standard input
+    #[arg(required = true)]
+    files: Vec<String>,
+
+    /// Count warnings as errors, and what is not checked as a warning
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct Outcome {
+    good: bool,
+    files: Vec<File>,
+}
+
+#[derive(Serialize)]
+struct File {
+    file: String,
+    configurations: Vec<Checked>,
+    /// About what stands around the configurations.
+    findings: Vec<Finding>,
+    /// Why there is nothing to check.
+    unreadable: Option<Remark>,
+}
+
+/// A configuration, and all there is to say about it.
+#[derive(Serialize)]
+struct Checked {
+    place: String,
+    line: Option<usize>,
+    good: bool,
+    /// The plugin's own words for what it holds, if it takes it.
+    summary: Option<String>,
+    remarks: Vec<Remark>,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    place: String,
+    #[serde(flatten)]
+    remark: Remark,
+}
+
+pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
+    let sources: Vec<_> = arguments
+        .files
+        .iter()
+        .map(|file| Source::read(file))
+        .collect();
+    let found: Vec<_> = sources
+        .iter()
+        .map(|source| source.as_ref().map(Found::within))
+        .collect();
+    let (metadata, facts) = metadata_of(&found);
+    let mut work = Work::default();
+    let mut result = Outcome {
+        good: true,
+        files: Vec::new(),
+    };
+    for (source, found) in sources.iter().zip(&found) {
+        result.files.push(match (source, found) {
+            (Ok(source), Ok(found)) => check(source, found, &metadata, &facts, &mut work),
+            (Err(error), _) => File::unreadable(error),
+            (_, Err(error)) => File::unreadable(error),
+        });
+    }
+    if result.files.iter().all(File::is_empty) {
+        for file in result
+            .files
+            .iter_mut()
+            .filter(|file| file.unreadable.is_none())
+        {
+            file.unreadable = Some(Remark::new(Severity::Error, None, NOTHING_FOUND));
+        }
+    }
+    if arguments.strict {
+        result.files.iter_mut().for_each(File::warn_of_unchecked);
+    }
+    let worst = result.files.iter().flat_map(File::severities).min();
+    let is_unreadable = result.files.iter().any(|file| file.unreadable.is_some());
+    let code = match worst {
+        _ if is_unreadable => BAD_INPUT,
+        Some(Severity::Error) => REFUSED,
+        Some(Severity::Warning) if arguments.strict => REFUSED,
+        _ => 0,
+    };
+    result.good = code == 0;
+    match output {
+        Output::Json => print_json(&result),
+        Output::Text => {
+            for file in &result.files {
+                if let Some(remark) = &file.unreadable {
+                    let findings = file.findings.iter();
+                    for Finding { place, remark } in
+                        findings.filter(|finding| finding.remark.text != HOLDS_NONE)
+                    {
+                        print(&format!("{}\n", remark.show(&file.file, place)));
+                    }
+                    print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
+                } else {
+                    print(&file.text());
+                }
+            }
+        }
+    }
+    ExitCode::from(code)
+}
+
+fn check(
+    source: &Source,
+    found: &Found,
+    metadata: &Metadata,
+    facts: &Facts,
+    work: &mut Work,
+) -> File {
+    let malformed = source.malformed.iter();
+    let malformed = malformed.map(|error| Finding {
+        place: String::new(),
+        remark: Remark::new(Severity::Error, error.line, &error.text),
+    });
+    let findings = advice::findings(found, metadata, facts).into_iter();
+    let findings = findings.map(|(place, remark)| Finding { place, remark });
+    let configurations = found.configurations.iter();
+    let mut file = File {
+        file: source.name.clone(),
+        configurations: configurations
+            .map(|configuration| check_one(configuration, work))
+            .collect(),
+        findings: malformed.chain(findings).collect(),
+        unreadable: None,
+    };
+    if file.is_empty() {
+        let remark = Remark::new(Severity::Note, None, HOLDS_NONE);
+        let place = String::new();
+        file.findings.push(Finding { place, remark });
+    }
+    file
+}
+
+fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
+    let (plugin, report) = read(configuration);
+    let embedded = match &configuration.content {
+        Content::Text(value) => value.embedded(),
+        _ => None,
+    };
+    let line = |path: &str| match (&embedded, &configuration.content) {
+        (Some(document), _) => document.line(path),
+        (None, Content::Absent(value) | Content::Text(value)) => value.line_of(""),
+        (None, Content::Tree(value)) => value.line_of(path),
+    };
+    let mut remarks = Remark::all(&report, line);
+    if let Content::Text(value) = &configuration.content {
+        for remark in remarks.iter_mut().filter(|remark| remark.path.is_empty()) {
+            move_to_its_line(remark, value);
+        }
+    }
+    if let Some(key) = configuration.wrapper {
+        let text = "is not a field of the plugin; write what it holds at the top level";
+        let mut remark = Remark::new(Severity::Error, line(""), text);
+        remark.path = key.to_owned();
+        remarks.push(remark);
+    }
+    let root = match (&embedded, &configuration.content) {
+        (Some(document), _) => Some(Value::of(document)),
+        (None, Content::Tree(value)) => Some(value.clone()),
+        _ => None,
+    };
+    if let Some(root) = root {
+        let warnings = remarks.iter();
+        let warnings = warnings.filter(|remark| remark.severity == Severity::Warning);
+        let mut own = Own {
+            warned: warnings.map(|remark| remark.path.clone()).collect(),
+            ..Own::default()
+        };
+        each_policy(root.node, "", &mut |path, policy| {
+            own.find_public_suffixes(path, policy);
+            own.judge_regexes(path, policy, work);
+        });
+        let escapes = plugin
+            .iter()
+            .flat_map(|plugin| slashes::escapes(plugin, &root));
+        own.remarks.extend(escapes.map(|escape| Remark {
+            path: escape.path,
+            value: escape.value,
+            ..Remark::new(Severity::Warning, None, escape.text)
+        }));
+        // What the plugin says of an expression by its looks is said here with a proof.
+        remarks.retain(|remark| {
+            remark.severity != Severity::Warning || !own.judged.contains(&remark.path)
+        });
+        remarks.extend(own.take().into_iter().map(|remark| Remark {
+            line: line(&remark.path),
+            ..remark
+        }));
+    }
+    remarks.sort_by_key(|remark| remark.severity);
+    let is_good = plugin.is_some() && configuration.wrapper.is_none();
+    Checked {
+        place: configuration.place.clone(),
+        line: configuration.line(),
+        good: is_good,
+        summary: plugin.filter(|_| is_good).map(|plugin| plugin.summary()),
+        remarks,
+    }
+}
+
+/// A text that is not JSON names a line of its own; that of the file is known if the text is in literal
+/// style.
+fn move_to_its_line(remark: &mut Remark, text: &Value) {
+    let Some((words, line)) = without_position(&remark.text) else {
+        return;
+    };
+    if let Some(line) = text.lines.of_literal(line) {
+        remark.line = Some(line);
+        remark.text = words;
+    }
+}
+
+/// What the command finds beside what the plugin says itself.
+#[derive(Default)]
+struct Own {
+    remarks: Vec<Remark>,
+    /// The paths about which the plugin warns.
+    warned: HashSet<String>,
+    /// The paths of regular expressions about which there is a remark.
+    judged: HashSet<String>,
+}
+
+impl Own {
+    /// Finds wildcards over a [public suffix](https://publicsuffix.org/): strangers have names below it.
+    /// The list is too large for the module.
+    fn find_public_suffixes(&mut self, path: &str, policy: &Value) {
+        for (path, item) in items_of(path, policy, "allowOrigins") {
+            if let Some(suffix) = public_suffix_under_wildcard(item.node) {
+                let text = format!(
+                    "lets strangers in: under the public suffix {suffix} anybody can have a name; list the names that are yours"
+                );
+                self.warn(path, &item, text);
+            }
+        }
+    }
+
+    fn judge_regexes(&mut self, path: &str, policy: &Value, work: &mut Work) {
+        let credentials = policy.get("allowCredentials");
+        let credentials = credentials.is_some_and(|value| *value.node == Node::Bool(true));
+        for (path, item) in items_of(path, policy, "allowOriginRegexes") {
+            let findings = item
+                .text()
+                .and_then(|source| regexes::judge(source, credentials, work));
+            for finding in findings.unwrap_or_default() {
+                // The plugin may know what was meant.
+                if finding == regexes::Finding::MatchesNothing && self.warned.contains(&path) {
+                    continue;
+                }
+                let text = finding.text();
+                if finding == regexes::Finding::Undecided {
+                    let mut remark = Remark::new(Severity::Note, None, text);
+                    remark.path.clone_from(&path);
+                    self.remarks.push(remark);
+                } else {
+                    self.judged.insert(path.clone());
+                    self.warn(path.clone(), &item, text);
+                }
+            }
+        }
+    }
+
+    fn warn(&mut self, path: String, item: &Value, text: String) {
+        self.remarks.push(Remark {
+            path,
+            value: cut(&item.node.to_string()),
+            ..Remark::new(Severity::Warning, None, text)
+        });
+    }
+
+    /// The remarks, up to as many of a severity as a report of the plugin has.
+    fn take(self) -> Vec<Remark> {
+        let mut taken = Vec::new();
+        for severity in [Severity::Warning, Severity::Note] {
+            let of_kind = || {
+                let remarks = self.remarks.iter();
+                remarks.filter(move |remark| remark.severity == severity)
+            };
+            taken.extend(of_kind().take(MAX_OWN).cloned());
+            let more = of_kind().count().saturating_sub(MAX_OWN);
+            if more > 0 {
+                taken.push(Remark::new(
+                    severity,
+                    None,
+                    format!("and {more} more of these"),
+                ));
+            }
+        }
+        taken
+    }
+}
+
+/// The items of a list of a policy, each with its path.
+fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Value<'v>)> {
+    let entries = policy.entries().into_iter();
+    let lists =
+        entries.filter(|(key, _)| find(POLICY_FIELDS, key).is_some_and(|field| field.name == name));
+    lists
+        .flat_map(|(key, list)| {
+            let items = list.items().into_iter().enumerate();
+            items.map(move |(index, item)| (format!("{}[{index}]", join(path, key)), item))
+        })
+        .collect()
+}
+
+impl File {
+    /// A file that cannot be read, or whose text is an error like any other.
+    fn unreadable(error: &InputError) -> Self {
+        let remark = Remark::new(Severity::Error, error.line, &error.text);
+        let (findings, unreadable) = if error.is_malformed {
+            let place = String::new();
+            (vec![Finding { place, remark }], None)
+        } else {
+            (Vec::new(), Some(remark))
+        };
+        Self {
+            file: error.file.clone(),
+            configurations: Vec::new(),
+            findings,
+            unreadable,
+        }
+    }
+
+    /// Whether there is no configuration of the plugin in it, nor a policy in a route.
+    fn is_empty(&self) -> bool {
+        let is_note = |finding: &Finding| finding.remark.severity == Severity::Note;
+        self.configurations.is_empty() && self.findings.iter().all(is_note)
+    }
+
+    /// What is not checked is not known to be good.
+    fn warn_of_unchecked(&mut self) {
+        for Finding { remark, .. } in &mut self.findings {
+            if [HIGRESS, HOLDS_NONE, NOT_CHECKED].contains(&remark.text.as_str()) {
+                remark.severity = Severity::Warning;
+            }
+        }
+    }
+
+    fn severities(&self) -> impl Iterator<Item = Severity> {
+        let findings = self.findings.iter().map(|finding| &finding.remark);
+        let remarks = self
+            .configurations
+            .iter()
+            .flat_map(|checked| &checked.remarks);
+        remarks.chain(findings).map(|remark| remark.severity)
+    }
+
+    /// The lines for the standard output.
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for checked in &self.configurations {
+            let (place, remarks) = (&checked.place, &checked.remarks);
+            lines.extend(remarks.iter().map(|remark| remark.show(&self.file, place)));
+            if let Some(summary) = &checked.summary {
+                let colon = if place.is_empty() { "" } else { ": " };
+                let at = at(&self.file, checked.line);
+                lines.push(format!(
+                    "{at}{} {}{colon}{summary}",
+                    color("good:", 32),
+                    Shown(place)
+                ));
+            }
+        }
+        let findings = self.findings.iter();
+        lines.extend(findings.map(|finding| finding.remark.show(&self.file, &finding.place)));
+        lines.into_iter().map(|line| line + "\n").collect()
+    }
+}
+
+/// As many as a report shows of its own.
+const MAX_OWN: usize = 20;
+const HOLDS_NONE: &str = "holds no configuration of the plugin";
+const NOTHING_FOUND: &str =
+    "holds no configuration of the plugin; to read another gateway's there is corsctl import";
+
+const EXAMPLES: &str = "\
+Examples:
+  corsctl check cors.json
+  corsctl check --strict envoy.yaml rds.yaml
+  kubectl get wasmplugin cors -o yaml | corsctl check -
+
+Exit codes: 0 good, 1 refused, not JSON or not YAML (or warnings under --strict), 2 bad usage or
+nothing to check";

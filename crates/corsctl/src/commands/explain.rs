@@ -1,0 +1,396 @@
+//! `corsctl explain`: what the plugin and then the browser make of one call of `fetch`, and why.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use cors::config::json::Node;
+use cors::escape::Shown;
+use cors::http::header::{METHOD, ORIGIN};
+use cors::http::token::is_token;
+use cors::origin::pattern::OriginPattern;
+use cors::policy::verdict::{Reason, Refusal};
+use cors::select::policy_set::Plugin;
+use cors::select::selection::MetadataRemark;
+use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
+use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
+use serde::Serialize;
+
+use crate::discover::select::{self, Selection};
+use crate::output::{BAD_INPUT, Output, REFUSED, print, print_error, print_json};
+
+/// A call of `fetch`, and the configuration to explain it by.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// The origin of the page whose script asks, as in https://app.example.com, or null
+    #[arg(long)]
+    origin: String,
+
+    /// The method of the request
+    #[arg(long, default_value = "GET")]
+    method: String,
+
+    /// The names of the headers that the script sets, as in content-type,authorization; content-type
+    /// is taken for that of JSON, which needs a preflight
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    request_headers: Vec<String>,
+
+    /// The URL that is asked for; rules look at its host and path
+    #[arg(long, default_value = "https://api.example.com/")]
+    url: String,
+
+    /// The script includes credentials: cookies, a client certificate
+    #[arg(long)]
+    credentials: bool,
+
+    /// The name of Envoy's route, for rules with routeNames
+    #[arg(long, value_name = "NAME")]
+    route_name: Option<String>,
+
+    /// The policy in the metadata of Envoy's route, for routeMetadataNamespace: a name or JSON
+    #[arg(long, value_name = "POLICY")]
+    route_policy: Option<String>,
+}
+
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct Explanation {
+    /// Whether the script may read the response.
+    readable: bool,
+    /// Where the browser stops: at the `call`, the `preflight` or the `actual` request.
+    blocked_at: Option<&'static str>,
+    because: Option<String>,
+    remedy: Option<String>,
+    /// The response headers that the script may read besides the safelisted ones.
+    exposed: Vec<String>,
+    exchanges: Vec<Told>,
+}
+
+/// A request and its answer.
+#[derive(Serialize)]
+struct Told {
+    request: &'static str,
+    method: String,
+    request_headers: Vec<(String, String)>,
+    /// The verdict with rule and pattern, in the words of the plugin's log.
+    verdict: String,
+    /// The pattern that allowed the origin.
+    pattern: Option<String>,
+    /// The policy that decided; none if none governs.
+    policy: Option<String>,
+    answered_by: &'static str,
+    status: u16,
+    headers: Vec<(String, String)>,
+    #[serde(skip)]
+    refusal: Option<Refusal>,
+    #[serde(skip)]
+    is_shadow: bool,
+    #[serde(skip)]
+    has_bad_metadata: bool,
+}
+
+pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
+    let explanation = select::plugin(&arguments.selection)
+        .and_then(|plugin| Ok((plugin, arguments.fetch()?)))
+        .map(|(plugin, fetch)| (explain(&plugin, &fetch, arguments), fetch));
+    let (explanation, fetch) = match explanation {
+        Ok(explained) => explained,
+        Err(text) => {
+            print_error(&text);
+            return ExitCode::from(BAD_INPUT);
+        }
+    };
+    match output {
+        Output::Json => print_json(&explanation),
+        Output::Text => print(&explanation.text(&fetch)),
+    }
+    ExitCode::from(if explanation.readable { 0 } else { REFUSED })
+}
+
+impl Arguments {
+    fn fetch(&self) -> Result<Fetch, String> {
+        let url = Url::parse(&self.url).ok_or_else(|| {
+            format!(
+                "--url {}: is no URL of http or https, as in https://api.example.com/items",
+                Shown(&self.url)
+            )
+        })?;
+        if !is_token(self.method.as_bytes()) {
+            return Err(format!("--method {}: is not a method", Shown(&self.method)));
+        }
+        let headers: Vec<String> = self
+            .request_headers
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        if let Some(name) = headers.iter().find(|name| !is_token(name.as_bytes())) {
+            return Err(format!("--request-headers: {name:?} is no header name"));
+        }
+        Ok(Fetch {
+            origin: self.origin.clone(),
+            url,
+            method: self.method.clone(),
+            headers,
+            credentials: self.credentials,
+        })
+    }
+}
+
+fn explain(plugin: &Plugin, fetch: &Fetch, arguments: &Arguments) -> Explanation {
+    let mut exchanges = Vec::new();
+    let outcome = fetch.run(|headers| {
+        let request = Incoming {
+            headers: headers.clone(),
+            route_name: arguments.route_name.clone(),
+            route_policy: arguments.route_policy.clone(),
+        };
+        // An upstream that says nothing of CORS, as it should behind this plugin.
+        let upstream = Response {
+            status: 200,
+            headers: Lines::default(),
+        };
+        let is_preflight = fetch.needs_preflight() && exchanges.is_empty();
+        let exchange = exchange(plugin, request, upstream);
+        exchanges.push(Told::new(is_preflight, &headers, &exchange));
+        exchange.response
+    });
+    let (blocked_at, because, exposed) = match outcome {
+        Outcome::Blocked { at, because } => (Some(word(at)), Some(because), Vec::new()),
+        Outcome::Readable { exposed } => (None, None, exposed),
+    };
+    Explanation {
+        readable: because.is_none(),
+        blocked_at,
+        remedy: because
+            .as_ref()
+            .and_then(|because| remedy(because, exchanges.last(), fetch)),
+        because: because.map(|because| because.to_string()),
+        exposed,
+        exchanges,
+    }
+}
+
+fn word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Actual => "actual",
+        Stage::Call => "call",
+        Stage::Preflight => "preflight",
+    }
+}
+
+/// What to change in the configuration, or in the script.
+fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<String> {
+    if told.is_some_and(|told| told.has_bad_metadata) {
+        return Some("fix the policy in the metadata of the route".to_owned());
+    }
+    let policy = told.and_then(|told| told.policy.as_deref());
+    let of_policy = policy
+        .filter(|policy| *policy != "top-level policy")
+        .map_or_else(String::new, |policy| format!(" of {policy}"));
+    if told.is_some_and(|told| told.is_shadow) {
+        let in_policy = of_policy.replacen(" of", " in", 1);
+        let enforce = format!("set mode to \"enforce\"{in_policy}");
+        let also = remedy_of_policy(because, told, fetch, &of_policy);
+        return Some(match also {
+            Some(also) => format!("{enforce}, and {also}"),
+            None => enforce,
+        });
+    }
+    remedy_of_policy(because, told, fetch, &of_policy)
+}
+
+fn remedy_of_policy(
+    because: &Blocked,
+    told: Option<&Told>,
+    fetch: &Fetch,
+    of_policy: &str,
+) -> Option<String> {
+    Some(match (because, told.and_then(|told| told.refusal)) {
+        (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
+            return remedy_for_origin(&fetch.origin, of_policy);
+        }
+        (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
+        (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
+        (Blocked::MethodNotListed(method), _) if method == "patch" => {
+            "write PATCH in upper case in the script".to_owned()
+        }
+        (Blocked::MethodNotListed(method), _) => {
+            format!("add \"{method}\" to allowMethods{of_policy}")
+        }
+        (Blocked::HeaderNotListed(name), _) => {
+            format!("add \"{name}\" to allowHeaders{of_policy}")
+        }
+        (Blocked::AllowCredentialsNotTrue, _) => {
+            format!(
+                "set allowCredentials to true{}",
+                of_policy.replacen(" of", " in", 1)
+            )
+        }
+        (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
+            "serve the page from an origin of its own".to_owned()
+        }
+        (Blocked::AllowOriginWildcard, _) => format!(
+            "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
+            fetch.origin
+        ),
+        _ => return None,
+    })
+}
+
+/// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
+fn remedy_for_origin(origin: &str, of_policy: &str) -> Option<String> {
+    let entry = Node::String(origin.to_owned());
+    if allows(origin, origin, true) {
+        return Some(format!("add {entry} to allowOrigins{of_policy}"));
+    }
+    if allows(origin, origin, false) {
+        return Some(format!(
+            "add {entry} to allowOrigins{of_policy}, which must not have allowCredentials"
+        ));
+    }
+    let (pattern, _) = OriginPattern::parse(origin).ok()?;
+    let (plain, any_port) = (pattern.to_string(), format!("{pattern}:*"));
+    let ask = format!("ask as {}, as a browser does", Node::String(plain));
+    Some(if allows(&any_port, origin, true) {
+        let entry = Node::String(any_port);
+        format!(
+            "{ask}; for a client that writes the default port, add {entry} to allowOrigins{of_policy}"
+        )
+    } else {
+        ask
+    })
+}
+
+/// Whether the plugin takes the entry, in a policy with or without credentials, and by it the origin.
+fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
+    let text = |text: &str| Node::String(text.to_owned());
+    let policy = Node::Object(vec![
+        ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
+        ("allowCredentials".to_owned(), Node::Bool(credentials)),
+    ]);
+    let (plugin, _) = Plugin::from_json(&policy);
+    let headers = [(METHOD, "GET"), (ORIGIN, origin)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let request = Incoming {
+        headers: headers.into_iter().collect(),
+        ..Incoming::default()
+    };
+    plugin.is_some_and(|plugin| {
+        let judgement = plugin.judge(&request);
+        judgement
+            .verdict()
+            .is_some_and(|verdict| verdict.reason == Reason::Allowed)
+    })
+}
+
+impl Told {
+    fn new(is_preflight: bool, request: &Lines, exchange: &Exchange) -> Self {
+        let texts = |lines: &Lines| -> Vec<(String, String)> {
+            lines
+                .iter()
+                .filter(|(name, _)| !name.starts_with(':'))
+                .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+                .collect()
+        };
+        let method = request.get(METHOD).unwrap_or_default();
+        let judgement = &exchange.judgement;
+        let mut verdict = judgement.to_string();
+        if let Some(MetadataRemark::Invalid(Some(log)) | MetadataRemark::Warned(log)) =
+            judgement.notice()
+        {
+            let _ = write!(verdict, "; {log}");
+        }
+        let is_shadow = judgement.is_shadow();
+        if is_shadow {
+            verdict.push_str("; mode shadow: nothing is changed");
+        }
+        Self {
+            request: if is_preflight { "preflight" } else { "actual" },
+            method: String::from_utf8_lossy(method).into_owned(),
+            request_headers: texts(request),
+            verdict,
+            pattern: judgement.matched_pattern(),
+            policy: judgement
+                .is_governed()
+                .then(|| judgement.source().to_string()),
+            answered_by: if exchange.forwarded.is_some() {
+                "upstream"
+            } else {
+                "filter"
+            },
+            status: exchange.response.status,
+            headers: texts(&exchange.response.headers),
+            refusal: judgement.refusal(),
+            is_shadow,
+            has_bad_metadata: matches!(judgement.notice(), Some(MetadataRemark::Invalid(_))),
+        }
+    }
+}
+
+impl Explanation {
+    fn text(&self, fetch: &Fetch) -> String {
+        let mut text = String::new();
+        for told in &self.exchanges {
+            let _ = writeln!(text, "{} {}", told.method, Shown(&fetch.url.to_string()));
+            for (name, value) in &told.request_headers {
+                let _ = writeln!(text, "  {name}: {}", Shown(value));
+            }
+            let _ = writeln!(text, "{}", Shown(&told.verdict));
+            let by = match told.answered_by {
+                "upstream" => " from the upstream, with",
+                _ => " from the filter, with",
+            };
+            let by = if told.headers.is_empty() {
+                by.trim_end_matches(", with")
+            } else {
+                by
+            };
+            let _ = writeln!(text, "{}{by}", told.status);
+            for (name, value) in &told.headers {
+                let _ = writeln!(text, "  {name}: {}", Shown(value));
+            }
+            text.push('\n');
+        }
+        match (&self.because, self.blocked_at) {
+            (Some(because), Some("actual")) => {
+                let _ = writeln!(
+                    text,
+                    "the browser keeps the response from the script: {}",
+                    Shown(because)
+                );
+            }
+            (Some(because), _) => {
+                let _ = writeln!(text, "the browser blocks it: {}", Shown(because));
+            }
+            (None, _) if fetch.is_same_origin() => {
+                text.push_str("the script reads the response: page and URL are of one origin\n");
+            }
+            (None, _) if self.exposed.is_empty() => {
+                text.push_str("the script reads the response\n");
+            }
+            (None, _) => {
+                let _ = writeln!(
+                    text,
+                    "the script reads the response and its headers {}",
+                    self.exposed.join(", ")
+                );
+            }
+        }
+        if let Some(remedy) = &self.remedy {
+            let _ = writeln!(text, "to allow it: {}", Shown(remedy));
+        }
+        text
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  corsctl explain cors.json --origin https://app.example.com
+  corsctl explain envoy.yaml --origin https://app.example.com --method PUT \\
+    --request-headers content-type,authorization --credentials --url https://api.example.com/items
+
+Exit codes: 0 the script may read the response, 1 it may not, 2 bad usage or input";

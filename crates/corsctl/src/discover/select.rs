@@ -1,0 +1,71 @@
+//! One configuration of a file, for the commands that work by one.
+
+use cors::escape::Shown;
+use cors::select::policy_set::Plugin;
+
+use crate::discover::locate::{Found, read};
+use crate::input::source::Source;
+use crate::output::at;
+
+#[derive(clap::Args)]
+pub struct Selection {
+    /// The plugin's configuration, or a file that contains it; - is the standard input
+    file: String,
+
+    /// Where it stands, or a part of that, if the file contains several: corsctl check names the places
+    #[arg(long, value_name = "PLACE")]
+    at: Option<String>,
+}
+
+/// Reads the selected configuration; the error is for the user.
+pub fn plugin(selection: &Selection) -> Result<Plugin, String> {
+    let source = Source::read(&selection.file).map_err(|error| error.to_string())?;
+    let found = Found::within(&source);
+    let wanted = selection.at.as_deref().unwrap_or_default();
+    let file = at(&source.name, None);
+    let configurations = found.configurations.iter();
+    let mut chosen: Vec<_> = configurations
+        .filter(|configuration| configuration.place.contains(wanted))
+        .collect();
+    // A whole place is meant before a part of one: "document 1" is not "document 10".
+    if let Some(whole) = chosen.iter().find(|chosen| chosen.place == wanted) {
+        chosen = vec![whole];
+    }
+    let configuration = match chosen.as_slice() {
+        [configuration] => configuration,
+        [] => {
+            let place = if wanted.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", Shown(wanted))
+            };
+            return Err(format!("{file}holds no configuration of the plugin{place}"));
+        }
+        several => {
+            let places = several.iter();
+            let places = places.map(|place| format!("\n  {}", Shown(&place.place)));
+            return Err(format!(
+                "{file}holds several configurations; choose one with --at:{}",
+                places.collect::<String>()
+            ));
+        }
+    };
+    if let Some(key) = configuration.wrapper {
+        return Err(format!(
+            "{file}{key}: is not a field of the plugin; write what it holds at the top level"
+        ));
+    }
+    let (plugin, report) = read(configuration);
+    plugin.ok_or_else(|| {
+        let errors: Vec<String> = report
+            .errors
+            .shown
+            .iter()
+            .map(|error| format!("\n  {error}"))
+            .collect();
+        format!(
+            "{file}the plugin refuses this configuration:{}",
+            errors.concat()
+        )
+    })
+}

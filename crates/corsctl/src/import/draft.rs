@@ -1,0 +1,232 @@
+//! A policy in the terms of this plugin, as import writes it.
+
+use cors::config::json::Node;
+use cors::select::policy_set::Plugin;
+
+use crate::import::changes::{Level, Notes};
+use crate::input::cursor::Place;
+
+/// A policy to write: what the source leaves to its defaults is written out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Where the source has it.
+    pub place: Place,
+    pub origins: Vec<String>,
+    pub regexes: Vec<String>,
+    pub methods: Vec<String>,
+    pub headers: Vec<String>,
+    pub expose: Vec<String>,
+    pub credentials: bool,
+    /// Seconds, or a text with units.
+    pub max_age: Node,
+    pub private_network: bool,
+    pub preflight_status: u16,
+    pub unmatched_preflights: &'static str,
+    pub rejects_requests: bool,
+    pub keeps_upstream: bool,
+    pub hides_from_upstream: bool,
+    pub auto_options: bool,
+    pub mode: &'static str,
+}
+
+impl Policy {
+    /// Allows nothing, and answers with this status.
+    pub fn new(place: Place, preflight_status: u16) -> Self {
+        Self {
+            place,
+            origins: Vec::new(),
+            regexes: Vec::new(),
+            methods: Vec::new(),
+            headers: Vec::new(),
+            expose: Vec::new(),
+            credentials: false,
+            max_age: Node::Number(5.0),
+            private_network: false,
+            preflight_status,
+            unmatched_preflights: "reject",
+            rejects_requests: false,
+            keeps_upstream: false,
+            hides_from_upstream: false,
+            auto_options: false,
+            mode: "enforce",
+        }
+    }
+
+    pub fn is_any_origin(&self) -> bool {
+        self.origins.iter().any(|origin| origin == "*")
+    }
+
+    /// Lists the methods, or what browsers allow where none is listed.
+    pub fn set_methods(&mut self, methods: Vec<String>, place: &Place, notes: &mut Notes) {
+        self.methods = methods;
+        if self.methods.is_empty() {
+            notes.push(
+                Level::Default,
+                place,
+                "no methods are listed: allowMethods is GET, HEAD, POST, which browsers allow anyway",
+            );
+            self.methods = ["GET", "HEAD", "POST"].map(str::to_owned).to_vec();
+        }
+    }
+
+    /// Says what a `*` that the source sends as it stands means here, where it is echoed.
+    pub fn tell_literal_wildcards(&self, place: &Place, notes: &mut Notes) {
+        self.tell_wildcards(|names| names.iter().any(|name| name == "*"), place, notes);
+    }
+
+    /// The same for a source that sends a `*` as it stands only if there are other names beside it.
+    /// Of methods a list with `*` becomes what browsers make of it.
+    pub fn read_wildcards_among_others(&mut self, place: &Place, notes: &mut Notes) {
+        if self.methods.len() > 1 && self.methods.iter().any(|name| name == "*") {
+            let told = if self.credentials {
+                self.methods.retain(|name| name != "*");
+                "\"*\" among other methods is sent as it stands, which browsers take for a name when credentials are included: it is left out"
+            } else {
+                self.methods = vec!["*".to_owned()];
+                "\"*\" among other methods allows any method: allowMethods is [\"*\"]"
+            };
+            notes.push(Level::Changed, place, told);
+        }
+        let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
+        self.tell_wildcards(is_literal, place, notes);
+    }
+
+    fn tell_wildcards(
+        &self,
+        is_literal: impl Fn(&[String]) -> bool,
+        place: &Place,
+        notes: &mut Notes,
+    ) {
+        if self.credentials {
+            for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
+                if is_literal(names) {
+                    notes.push(Level::Wider, place, format!("\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"));
+                }
+            }
+        } else if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
+            notes.push(Level::Wider, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
+        }
+    }
+
+    /// Says what holds wherever names to expose are joined into a header.
+    pub fn tell_expose(&self, place: &Place, notes: &mut Notes) {
+        if self.credentials && self.expose.iter().any(|name| name == "*") {
+            notes.push(Level::Wider, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
+        }
+    }
+
+    /// Drops credentials that never worked: browsers refuse a literal `*` when they are included.
+    pub fn drop_credentials_of_any(&mut self, place: &Place, notes: &mut Notes) {
+        if self.credentials && self.is_any_origin() {
+            self.credentials = false;
+            notes.push(Level::Changed, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
+        }
+    }
+
+    /// Says that any origin with credentials does not hold for opaque ones.
+    pub fn tell_null(&self, notes: &mut Notes) {
+        if self.credentials && self.is_any_origin() {
+            notes.push(Level::Narrower, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+        }
+    }
+
+    /// Checks the policy with the code that the module reads it with.
+    pub fn check(&self, notes: &mut Notes) {
+        let (_, report) = Plugin::from_json(&self.to_node());
+        for problem in &report.errors.shown {
+            notes.error(&self.place, problem);
+        }
+    }
+
+    pub fn to_node(&self) -> Node {
+        let mut pairs = Vec::new();
+        let mut set = |name: &str, node: Node| pairs.push((name.to_owned(), node));
+        if self.mode != "enforce" {
+            set("mode", text(self.mode));
+        }
+        if self.mode == "off" {
+            return Node::Object(pairs);
+        }
+        if !self.origins.is_empty() || self.regexes.is_empty() {
+            set("allowOrigins", texts(&self.origins));
+        }
+        if !self.regexes.is_empty() {
+            set("allowOriginRegexes", texts(&self.regexes));
+        }
+        set("allowMethods", texts(&self.methods));
+        if !self.headers.is_empty() {
+            set("allowHeaders", texts(&self.headers));
+        }
+        if !self.expose.is_empty() {
+            set("exposeHeaders", texts(&self.expose));
+        }
+        set("allowCredentials", Node::Bool(self.credentials));
+        set("maxAge", self.max_age.clone());
+        if self.private_network {
+            set("allowPrivateNetwork", Node::Bool(true));
+        }
+        set(
+            "preflightStatus",
+            Node::Number(self.preflight_status.into()),
+        );
+        set("unmatchedPreflights", text(self.unmatched_preflights));
+        if self.rejects_requests {
+            set("unmatchedRequests", text("reject"));
+        }
+        if self.keeps_upstream {
+            set("upstreamCors", text("keep"));
+        }
+        if self.hides_from_upstream {
+            set("hideCorsFromUpstream", Node::Bool(true));
+        }
+        if self.auto_options {
+            set("autoOptions", Node::Bool(true));
+        }
+        Node::Object(pairs)
+    }
+}
+
+/// A meaning that changes for every policy of a system, and for which policies it does.
+pub type Change = (When, &'static str);
+
+/// Which policies a change concerns.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub enum When {
+    Always,
+    /// Any origin without credentials: the same response for everybody.
+    AnyOrigin,
+    /// Headers to expose.
+    Exposes,
+    /// Headers that only allowed origins get.
+    ForAllowed,
+    /// The response depends on the origin.
+    PerOrigin,
+    /// Some origins are not allowed, and their preflights are rejected.
+    Rejects,
+}
+
+impl When {
+    pub fn concerns(self, policy: &Policy) -> bool {
+        let lists = !policy.is_any_origin();
+        match self {
+            Self::Always => true,
+            Self::AnyOrigin => !lists && !policy.credentials,
+            Self::Exposes => !policy.expose.is_empty(),
+            Self::ForAllowed => lists && (policy.credentials || !policy.expose.is_empty()),
+            Self::PerOrigin => lists || policy.credentials,
+            Self::Rejects => lists && policy.unmatched_preflights == "reject",
+        }
+    }
+}
+
+pub fn text(text: &str) -> Node {
+    Node::String(text.to_owned())
+}
+
+pub fn texts(texts: &[String]) -> Node {
+    Node::List(texts.iter().map(|item| text(item)).collect())
+}
+
+fn has_name(names: &[String], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,204 @@
+//! What every command prints, as text or as JSON: remarks, results, why there is none.
+
+use std::fmt;
+use std::io::{IsTerminal, Write};
+
+use clap::ValueEnum;
+use cors::config::json::Node;
+use cors::diagnostic::{Problem, Problems, Report};
+use cors::escape::{Shown, is_unsafe};
+use serde::Serialize;
+
+/// How to print results.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+    Note,
+}
+
+/// One remark. As text it is one line: file, line, severity, place, path, value, text.
+#[derive(Clone, Debug, Serialize)]
+pub struct Remark {
+    pub severity: Severity,
+    pub line: Option<usize>,
+    /// The path into the plugin's configuration; empty for the whole.
+    pub path: String,
+    /// The value as written, in JSON; empty where it would not help.
+    pub value: String,
+    /// What is wrong and the remedy.
+    pub text: String,
+}
+
+impl Remark {
+    pub fn new(severity: Severity, line: Option<usize>, text: impl fmt::Display) -> Self {
+        Self {
+            severity,
+            line,
+            path: String::new(),
+            value: String::new(),
+            text: Shown(&text.to_string()).to_string(),
+        }
+    }
+
+    /// All that a report says; `line` finds the line of a path.
+    pub fn all(report: &Report, line: impl Fn(&str) -> Option<usize>) -> Vec<Self> {
+        let kinds = [
+            (Severity::Error, &report.errors),
+            (Severity::Warning, &report.warnings),
+            (Severity::Note, &report.notes),
+        ];
+        kinds
+            .into_iter()
+            .flat_map(|(severity, problems)| Self::of_kind(severity, problems, &line))
+            .collect()
+    }
+
+    fn of_kind(
+        severity: Severity,
+        problems: &Problems,
+        line: impl Fn(&str) -> Option<usize>,
+    ) -> Vec<Self> {
+        let remark = |problem: &Problem| Self {
+            severity,
+            line: line(&problem.path),
+            path: problem.path.clone(),
+            value: problem.value.clone(),
+            text: problem.text.clone(),
+        };
+        let mut remarks: Vec<Self> = problems.shown.iter().map(remark).collect();
+        if problems.more > 0 {
+            let text = format!("and {} more of these", problems.more);
+            remarks.push(Self::new(severity, line(""), text));
+        }
+        remarks
+    }
+
+    /// The remark as a line of text.
+    pub fn show(&self, file: &str, place: &str) -> String {
+        let mut text = format!("{}{} ", at(file, self.line), paint(self.severity));
+        for part in [place, &self.path] {
+            if !part.is_empty() {
+                text.push_str(&format!("{}: ", Shown(part)));
+            }
+        }
+        if !self.value.is_empty() {
+            text.push_str(&format!("{} ", Shown(&self.value)));
+        }
+        text + &Shown(&self.text).to_string()
+    }
+}
+
+/// JSON with objects on lines of their own and lists of texts on one.
+pub struct Pretty<'n>(pub &'n Node, pub usize);
+
+impl fmt::Display for Pretty<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(node, depth) = self;
+        let inner = "  ".repeat(depth + 1);
+        let outer = "  ".repeat(*depth);
+        match node {
+            Node::Object(pairs) if !pairs.is_empty() => {
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    let before = if index == 0 { "{" } else { "," };
+                    let key = Node::String((*key).clone());
+                    write!(f, "{before}\n{inner}{key}: {}", Pretty(value, depth + 1))?;
+                }
+                write!(f, "\n{outer}}}")
+            }
+            Node::List(items) if matches!(items.first(), Some(Node::Object(_))) => {
+                for (index, item) in items.iter().enumerate() {
+                    let before = if index == 0 { "[" } else { "," };
+                    write!(f, "{before}\n{inner}{}", Pretty(item, depth + 1))?;
+                }
+                write!(f, "\n{outer}]")
+            }
+            node => node.fmt(f),
+        }
+    }
+}
+
+pub fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(json) => print(&format!("{json}\n")),
+        Err(error) => print_error(&error.to_string()),
+    }
+}
+
+/// Writes to the standard output; whoever reads it may stop before the end, as `head` does.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(guard(text).as_bytes());
+}
+
+/// Writes why there is no result to the standard error.
+pub fn print_error(text: &str) {
+    eprintln!("corsctl: {}", guard(text));
+}
+
+/// What is about to be printed, without anything that a terminal or a runner of GitHub's actions obeys:
+/// whatever a caller let through. In JSON it stays the same value.
+pub fn guard(text: &str) -> String {
+    let has_color = wants_color();
+    let mut guarded = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let start = line.trim_start();
+        let (indent, mut rest) = line.split_at(line.len() - start.len());
+        guarded.push_str(indent);
+        // A command is `::name::` at the start of a line, or `##[name]` anywhere.
+        if let Some(command) = rest.strip_prefix("::") {
+            guarded.push_str("\\u003a:");
+            rest = command;
+        }
+        for char in rest.replace("##[", "#\\u0023[").chars() {
+            let is_ours = char == '\n' || char == '\u{1b}' && has_color;
+            if is_unsafe(char) && !is_ours {
+                guarded.push_str(&Shown(char.encode_utf8(&mut [0; 4])).to_string());
+            } else {
+                guarded.push(char);
+            }
+        }
+    }
+    guarded
+}
+
+/// `file:12: `
+pub fn at(file: &str, line: Option<usize>) -> String {
+    let file = Shown(file);
+    match line {
+        Some(line) => format!("{file}:{line}: "),
+        None => format!("{file}: "),
+    }
+}
+
+/// The text in a colour, on a terminal whose user has not asked for none.
+pub fn color(text: &str, code: u8) -> String {
+    if wants_color() {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn paint(severity: Severity) -> String {
+    match severity {
+        Severity::Error => color("error:", 31),
+        Severity::Warning => color("warning:", 33),
+        Severity::Note => color("note:", 36),
+    }
+}
+
+fn wants_color() -> bool {
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+pub const REFUSED: u8 = 1;
+pub const BAD_INPUT: u8 = 2;

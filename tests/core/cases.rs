@@ -1,0 +1,127 @@
+//! Every case of the table, the core alone: no host, no module. Natively, and in Node under
+//! wasm32-unknown-unknown.
+
+use cors::policy::verdict::{Reason, Verdict};
+use cors::select::policy_set::Plugin;
+use cors::simulate::exchange::{Incoming, Response, exchange};
+use support::http::Lines;
+use support::table::{self, Case, From};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+#[wasm_bindgen_test(unsupported = test)]
+fn every_case() {
+    let mut wrong = Vec::new();
+    for group in table::groups() {
+        let (plugin, report) = Plugin::from_bytes(group.config.to_string().as_bytes());
+        let Some(plugin) = plugin else {
+            wrong.push(format!("{}: {:?}", group.name, report.errors));
+            continue;
+        };
+        for case in &group.cases {
+            for difference in differences(&plugin, case) {
+                wrong.push(format!("{} / {}: {difference}", group.name, case.name));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} differences:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn every_configuration_is_read_the_same_in_snake_case() {
+    for group in table::groups() {
+        let text = group.config.to_string();
+        let snake = snake_case_keys(&group.config).to_string();
+        let read =
+            |text: &str| format!("{:?}", Plugin::from_bytes(text.as_bytes()).0.expect("good"));
+        assert_eq!(read(&text), read(&snake), "{}", group.name);
+    }
+}
+
+fn snake_case_keys(value: &serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Array(items) => items.iter().map(snake_case_keys).collect(),
+        serde_json::Value::Object(fields) => {
+            let snake = |key: &str| {
+                key.chars()
+                    .flat_map(|char| {
+                        char.is_uppercase()
+                            .then_some('_')
+                            .into_iter()
+                            .chain(char.to_lowercase())
+                    })
+                    .collect::<String>()
+            };
+            fields
+                .iter()
+                .map(|(key, value)| (snake(key), snake_case_keys(value)))
+                .collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Sends a case through the core and returns the differences of the answer.
+fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
+    let mut request = lines(&case.request.headers);
+    request.push((
+        ":method".to_owned(),
+        case.request.method.clone().into_bytes(),
+    ));
+    request.push((
+        ":authority".to_owned(),
+        case.request.authority().as_bytes().to_vec(),
+    ));
+    request.push((":path".to_owned(), case.request.path().as_bytes().to_vec()));
+    let request = Incoming {
+        headers: request.into_iter().collect(),
+        ..Incoming::default()
+    };
+    let upstream = Response {
+        status: case.upstream.status,
+        headers: lines(&case.upstream.headers).into_iter().collect(),
+    };
+    let exchange = exchange(plugin, request, upstream);
+    let verdict = exchange.judgement.verdict();
+    let verdict = verdict.map_or("ungoverned".into(), describe);
+    let from = match exchange.forwarded {
+        Some(_) => From::Upstream,
+        None => From::Filter,
+    };
+    let mut headers = Lines::default();
+    for (name, value) in exchange.response.headers.iter() {
+        headers.push(name, value.to_vec());
+    }
+    let status = exchange.response.status;
+    let seen = exchange.forwarded.unwrap_or_default();
+    let is_seen = |name: &&String| seen.get(name).is_some();
+    let mut wrong = case.answer.differences(from, status, &headers);
+    if verdict != case.verdict {
+        wrong.push(format!("verdict {verdict}, not {}", case.verdict));
+    }
+    let absent = case.receives.absent.iter().filter(is_seen);
+    wrong.extend(absent.map(|name| format!("the upstream saw {name}")));
+    let present = case.receives.present.iter().filter(|name| !is_seen(name));
+    wrong.extend(present.map(|name| format!("the upstream did not see {name}")));
+    wrong
+}
+
+/// The verdict as the table writes it.
+fn describe(verdict: &Verdict) -> String {
+    match verdict.reason {
+        Reason::Allowed => "allowed".into(),
+        Reason::NotCors => "not-cors".into(),
+        Reason::Refused(refusal) => format!("refused: {}", refusal.word()),
+        Reason::SameOrigin(_) => "same-origin".into(),
+    }
+}
+
+/// Header lines of the table as bytes.
+fn lines(lines: &[(String, String)]) -> Vec<(String, Vec<u8>)> {
+    let bytes = |(name, value): &(String, String)| (name.clone(), table::bytes(value));
+    lines.iter().map(bytes).collect()
+}
