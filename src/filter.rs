@@ -78,9 +78,7 @@ impl HttpContext for Http {
         #[cfg(panic_switch)]
         assert!(headers.value("x-panic-switch").is_none(), "told to");
         self.shared.plugin.restore_hidden(&mut headers);
-        let judgement = self
-            .judgement
-            .insert(self.shared.plugin.judge(&headers));
+        let judgement = self.judgement.insert(self.shared.plugin.judge(&headers));
         self.shared.record(judgement);
         if let Some(reply) = judgement.reply() {
             host::send(&reply);

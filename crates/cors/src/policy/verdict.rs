@@ -24,12 +24,8 @@ impl Verdict {
         self.answer.as_ref()?.blocked.as_ref()
     }
 
-    /// Drops what no response needs.
-    pub(crate) fn trim(&mut self, keeps_origin: bool) {
-        self.answer = None;
-        if keeps_origin {
-            return;
-        }
+    /// Drops the values of the request, which no response to it needs.
+    pub(crate) fn trim(&mut self) {
         match &mut self.request {
             Request::NotCors => {}
             Request::Actual { origin } => *origin = Box::default(),

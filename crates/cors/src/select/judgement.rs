@@ -30,17 +30,19 @@ impl Plugin {
     pub fn judge(&self, request: &impl Stream) -> Judgement {
         let debug = self.settings.debug;
         let selection = self.select(request);
-        let (mode, verdict) = match &selection.governing {
-            Governing::Conflict(conflict) => (conflict.mode, Some(conflict.judge(request))),
-            Governing::Nothing => (Mode::Off, None),
-            Governing::Policy(policy) => match policy.fields.mode {
-                Mode::Off => (Mode::Off, None),
-                mode => (mode, Some(policy.judge(request, debug))),
-            },
+        let mode = match &selection.governing {
+            Governing::Conflict(conflict) => conflict.mode,
+            Governing::Nothing => Mode::Off,
+            Governing::Policy(policy) => policy.fields.mode,
         };
         Judgement {
+            verdict: match &selection.governing {
+                _ if mode == Mode::Off => None,
+                Governing::Conflict(conflict) => Some(conflict.judge(request)),
+                Governing::Nothing => None,
+                Governing::Policy(policy) => Some(policy.judge(request, debug)),
+            },
             selection,
-            verdict,
             mode,
             debug,
         }
@@ -99,18 +101,18 @@ impl Judgement {
     /// headers: a redirect that Envoy follows itself starts a new chain of filters on the request as this
     /// one leaves it, and another policy may govern it there.
     pub fn hidden(&self, headers: &impl Headers) -> Option<Vec<u8>> {
-        let verdict = self.enforced()?;
         let Governing::Policy(policy) = &self.selection.governing else {
             return None;
         };
-        let origin = verdict.request.origin().filter(|_| policy.hides(verdict))?;
+        let verdict = self.enforced().filter(|verdict| policy.hides(verdict))?;
+        let origin = verdict.request.origin()?;
         let site = headers.value(SEC_FETCH_SITE).unwrap_or_default();
         Some([origin, &site].join(&b'\n'))
     }
 
     /// Drops what no response needs: a refused `Origin` can have 60 KB, and a stream can last for hours.
     pub fn trim(&mut self) {
-        if self.enforced().is_none() {
+        if self.is_shadow() {
             self.verdict = None;
         }
         if let Some(verdict) = &mut self.verdict {
@@ -118,7 +120,10 @@ impl Judgement {
                 Governing::Policy(policy) => policy.echoes(verdict),
                 _ => false,
             };
-            verdict.trim(is_echoed);
+            if !is_echoed {
+                verdict.trim();
+            }
+            verdict.answer = None;
         }
     }
 
@@ -186,15 +191,13 @@ impl Judgement {
 
     /// What there is to say about the metadata of the route.
     pub fn notice(&self) -> Option<&MetadataRemark> {
-        self.selection.notice.as_ref()
+        self.selection.notice.as_deref()
     }
 
     /// The verdict, if it is carried out.
     #[inline]
     fn enforced(&self) -> Option<&Verdict> {
-        self.verdict
-            .as_ref()
-            .filter(|_| self.mode == Mode::Enforce)
+        self.verdict.as_ref().filter(|_| self.mode != Mode::Shadow)
     }
 }
 

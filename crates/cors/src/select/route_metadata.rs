@@ -82,7 +82,7 @@ impl RouteMetadata {
         Some(Selection {
             governing: Governing::Policy(policy),
             source,
-            notice,
+            notice: notice.map(Box::new),
         })
     }
 }

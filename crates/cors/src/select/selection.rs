@@ -11,7 +11,8 @@ use crate::policy::conflict::Conflict;
 pub(crate) struct Selection {
     pub governing: Governing,
     pub source: Source,
-    pub notice: Option<MetadataRemark>,
+    /// Behind a pointer: few have one, and all are moved about.
+    pub notice: Option<Box<MetadataRemark>>,
 }
 
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) enum Governing {
 }
 
 impl Selection {
+    #[inline(always)]
     pub fn by(policy: &Rc<Policy>, source: Source) -> Self {
         Self {
             governing: Governing::Policy(Rc::clone(policy)),
