@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use cors::diagnostic::{Problems, Report};
-use cors::http::request::Stream;
+use cors::http::request::RequestContext;
 use cors::policy::counter::Counter;
 use cors::select::judgement::{HIDDEN, Judgement};
 use cors::select::policy_set::Plugin;
@@ -102,7 +102,7 @@ impl HttpContext for Http {
     }
 }
 
-impl Stream for HeaderMap {
+impl RequestContext for HeaderMap {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         host::property(path)
     }

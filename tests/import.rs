@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use cors::http::request::{Headers, Stream};
+use cors::http::request::{Headers, RequestContext};
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::Plugin;
 use regex_lite::Regex;
@@ -694,7 +694,7 @@ impl Headers for Request<'_> {
     }
 }
 
-impl Stream for Request<'_> {
+impl RequestContext for Request<'_> {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }

@@ -1,7 +1,7 @@
 //! Benches of the core alone, without a host: the table of cases, then requests and configurations that
 //! are made to be slow. Run with `cargo bench` in this folder.
 
-use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::select::policy_set::Plugin;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
@@ -188,7 +188,7 @@ impl HeadersMut for Message {
     fn replace(&mut self, _: &str, _: &[u8]) {}
 }
 
-impl Stream for Message {
+impl RequestContext for Message {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }

@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::select::policy_set::Plugin;
 
 /// Kind of request, allocations beyond the values that the host returns.
@@ -90,7 +90,7 @@ impl HeadersMut for Lent<'_> {
     fn replace(&mut self, _: &str, _: &[u8]) {}
 }
 
-impl Stream for Lent<'_> {
+impl RequestContext for Lent<'_> {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }

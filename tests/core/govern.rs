@@ -1,6 +1,6 @@
 //! Parts of a judgement that the table cannot show: policies in route metadata, explanations, counters.
 
-use cors::http::request::{Headers, Stream};
+use cors::http::request::{Headers, RequestContext};
 use cors::policy::counter::Counter;
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::Plugin;
@@ -235,7 +235,7 @@ impl Headers for Request {
     }
 }
 
-impl Stream for Request {
+impl RequestContext for Request {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         (path == ["xds", "route_metadata", "filter_metadata", "cors", "policy"])
             .then(|| self.metadata.clone())

@@ -3,7 +3,7 @@
 
 use cors::config::fields::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
 use cors::config::json::Node;
-use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::origin::pattern::OriginPattern;
 use cors::select::policy_set::Plugin;
 use cors::select::selection::Source;
@@ -128,7 +128,7 @@ impl HeadersMut for Message {
     }
 }
 
-impl Stream for Message {
+impl RequestContext for Message {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         self.value(&path.join("."))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::escape::Shown;
 use crate::http::header::{ORIGIN, SEC_FETCH_SITE};
-use crate::http::request::{Headers, HeadersMut, Stream};
+use crate::http::request::{Headers, HeadersMut, RequestContext};
 use crate::policy::Mode;
 use crate::policy::counter::Counter;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
@@ -27,7 +27,7 @@ pub struct Judgement {
 
 impl Plugin {
     /// Judges a request. The host is asked only for what the configuration needs.
-    pub fn judge(&self, request: &impl Stream) -> Judgement {
+    pub fn judge(&self, request: &impl RequestContext) -> Judgement {
         let debug = self.settings.debug;
         let selection = self.select(request);
         let mode = match &selection.governing {
@@ -49,7 +49,7 @@ impl Plugin {
     }
 
     /// Puts back what an earlier pass of the request hid from its upstream: see [`Judgement::hidden`].
-    pub fn restore_hidden(&self, request: &mut (impl Stream + HeadersMut)) {
+    pub fn restore_hidden(&self, request: &mut (impl RequestContext + HeadersMut)) {
         if !self.hides() {
             return;
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::byte_map::ByText;
 use crate::escape::Quoted;
 use crate::http::header::{AUTHORITY, PATH};
-use crate::http::request::{Headers, Stream};
+use crate::http::request::{Headers, RequestContext};
 use crate::policy::conflict::Conflict;
 use crate::policy::verdict::Refusal;
 use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
@@ -77,7 +77,7 @@ impl Plugin {
 
     /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
     /// the top-level one. The host is asked only for what the configuration looks at.
-    pub(crate) fn select(&self, stream: &impl Stream) -> Selection {
+    pub(crate) fn select(&self, stream: &impl RequestContext) -> Selection {
         if let Some(metadata) = &self.route_metadata
             && let Some(selection) = metadata.select(stream, &self.named, &self.settings)
         {

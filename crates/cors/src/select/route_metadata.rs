@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::byte_map::ByText;
 use crate::diagnostic::Problems;
-use crate::http::request::Stream;
+use crate::http::request::RequestContext;
 use crate::origin::regex::MAX_REGEX_SIZE;
 use crate::policy::Policy;
 use crate::policy::read::read_policy;
@@ -61,7 +61,7 @@ impl RouteMetadata {
 
     pub(crate) fn select(
         &self,
-        stream: &impl Stream,
+        stream: &impl RequestContext,
         named: &ByText<Rc<Policy>>,
         settings: &Settings,
     ) -> Option<Selection> {

@@ -3,7 +3,7 @@
 //! none of it.
 
 use crate::http::header_block::HeaderBlock;
-use crate::http::request::{Headers, HeadersMut, Stream};
+use crate::http::request::{Headers, HeadersMut, RequestContext};
 use crate::select::judgement::Judgement;
 use crate::select::policy_set::Plugin;
 
@@ -90,7 +90,7 @@ impl Headers for Incoming {
     }
 }
 
-impl Stream for Incoming {
+impl RequestContext for Incoming {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         let text = match path {
             ["xds", "route_name"] => &self.route_name,
