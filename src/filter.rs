@@ -7,7 +7,7 @@ use cors::diagnostic::{Problems, Report};
 use cors::http::request::RequestContext;
 use cors::policy::counter::Counter;
 use cors::select::judgement::{HIDDEN, Judgement};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use log::{Level, LevelFilter};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -37,7 +37,7 @@ impl RootContext for Root {
             log::error!("the host did not hand over the configuration");
             return false;
         };
-        let (plugin, report) = Plugin::from_bytes(&bytes);
+        let (plugin, report) = PolicySet::from_bytes(&bytes);
         log_report(&report);
         let Some(plugin) = plugin else {
             return false;
@@ -114,7 +114,7 @@ impl RequestContext for HeaderMap {
 
 /// What the streams of one configuration share.
 struct Shared {
-    plugin: Plugin,
+    plugin: PolicySet,
     counters: Counters,
     shadow_counters: Option<Counters>,
     /// The second of the last log lines, and how many there were in it.
@@ -124,7 +124,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(plugin: Plugin) -> Self {
+    fn new(plugin: PolicySet) -> Self {
         let prefix = plugin.settings.stat_prefix.as_str();
         let shadow_prefix = format!("{prefix}.shadow");
         Self {
@@ -196,7 +196,7 @@ impl Default for Shared {
     /// Governs nothing; before the configuration there is no stream.
     fn default() -> Self {
         Self {
-            plugin: Plugin::default(),
+            plugin: PolicySet::default(),
             counters: Counters::default(),
             shadow_counters: None,
             lines: Cell::default(),

@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use cors::http::request::{Headers, HeadersMut, RequestContext};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 
 /// Kind of request, allocations beyond the values that the host returns.
 ///
@@ -50,7 +50,7 @@ fn allocations_of_each_kind_of_request() {
     ];
     let mut table = String::new();
     for (name, configuration, headers) in kinds {
-        let plugin = Plugin::from_bytes(configuration.as_bytes())
+        let plugin = PolicySet::from_bytes(configuration.as_bytes())
             .0
             .expect("good");
         let mut stream = Lent(headers, Cell::new(0));

@@ -3,7 +3,7 @@
 use cors::http::request::{Headers, RequestContext};
 use cors::policy::counter::Counter;
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::exchange::{Incoming, Response, exchange};
 
@@ -186,8 +186,8 @@ fn a_verdict_counts_its_outcome_and_the_detail() {
     }
 }
 
-fn plugin(configuration: &str) -> Plugin {
-    Plugin::from_bytes(configuration.as_bytes())
+fn plugin(configuration: &str) -> PolicySet {
+    PolicySet::from_bytes(configuration.as_bytes())
         .0
         .expect("no errors")
 }
@@ -199,7 +199,7 @@ fn policy_text(route: u64, update: u64, regexes: usize) -> String {
     )
 }
 
-fn explain(plugin: &Plugin, metadata: &str) -> String {
+fn explain(plugin: &PolicySet, metadata: &str) -> String {
     let request = Request::new(metadata);
     let judgement = plugin.judge(&request);
     judgement.to_string()

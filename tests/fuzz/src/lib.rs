@@ -5,7 +5,7 @@ use cors::config::fields::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, fin
 use cors::config::json::Node;
 use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::origin::pattern::OriginPattern;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use regex::Regex;
 use url::Url;
@@ -42,12 +42,12 @@ impl<'a> Exchange<'a> {
 
     /// `None` if the configuration is rejected, or nothing is enforced.
     pub fn run(self) -> Option<Outcome> {
-        let plugin = Plugin::from_bytes(self.configuration).0?;
+        let plugin = PolicySet::from_bytes(self.configuration).0?;
         self.run_under(&plugin)
     }
 
     /// The same with a configuration that was already read.
-    pub fn run_under(mut self, plugin: &Plugin) -> Option<Outcome> {
+    pub fn run_under(mut self, plugin: &PolicySet) -> Option<Outcome> {
         let judgement = plugin.judge(&self.request);
         if !judgement.is_enforced() {
             return None;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use cors::policy::read::read_policy;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::settings::Settings;
 use cors_fuzz::Exchange;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let reports = [
-        Plugin::from_bytes(data).1,
+        PolicySet::from_bytes(data).1,
         read_policy(data, &Settings::default()).1,
     ];
     for report in &reports {
@@ -23,7 +23,7 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let exchange = Exchange::parse(data);
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
     check(&plugin.summary());

@@ -8,7 +8,7 @@ use crate::http::request::{Headers, HeadersMut, RequestContext};
 use crate::policy::Mode;
 use crate::policy::counter::Counter;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
-use crate::select::policy_set::Plugin;
+use crate::select::policy_set::PolicySet;
 use crate::select::selection::{Governing, MetadataRemark, Selection, Source};
 
 /// The decision about one request, made once, in the request phase, and carried out in both: a later
@@ -25,7 +25,7 @@ pub struct Judgement {
     debug: bool,
 }
 
-impl Plugin {
+impl PolicySet {
     /// Judges a request. The host is asked only for what the configuration needs.
     pub fn judge(&self, request: &impl RequestContext) -> Judgement {
         let debug = self.settings.debug;

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 
 /// A validated configuration. The default governs nothing.
 #[derive(Debug, Default)]
-pub struct Plugin {
+pub struct PolicySet {
     pub settings: Settings,
     top_level: Option<Rc<Policy>>,
     rules: RuleSet,
@@ -29,7 +29,7 @@ pub struct Plugin {
     hides: Cell<bool>,
 }
 
-impl Plugin {
+impl PolicySet {
     pub(crate) fn new(
         settings: Settings,
         top_level: Option<Rc<Policy>>,

@@ -10,17 +10,17 @@ use crate::diagnostic::{Report, join};
 use crate::origin::holds;
 use crate::policy::Policy;
 use crate::policy::read_names::MAX_NAME;
-use crate::select::policy_set::Plugin;
+use crate::select::policy_set::PolicySet;
 use crate::select::read_rules::MAX_RULES;
 use crate::select::route_metadata::RouteMetadata;
 use crate::settings::Settings;
 
-impl Plugin {
+impl PolicySet {
     /// Reads the bytes of a plugin configuration: JSON, a serialized `google.protobuf.Struct`, or
     /// nothing.
     ///
     /// Returns no plugin if, and only if, the report holds an error.
-    pub fn from_bytes(bytes: &[u8]) -> (Option<Plugin>, Report) {
+    pub fn from_bytes(bytes: &[u8]) -> (Option<PolicySet>, Report) {
         if bytes.is_empty() {
             return Self::from_json(&Node::Object(Vec::new()));
         }
@@ -44,7 +44,7 @@ impl Plugin {
     }
 
     /// Reads a configuration that is parsed already.
-    pub fn from_json(node: &Node) -> (Option<Plugin>, Report) {
+    pub fn from_json(node: &Node) -> (Option<PolicySet>, Report) {
         let mut reader = Reader::default();
         let plugin = reader.read_plugin(node);
         let report = reader.report;
@@ -53,9 +53,9 @@ impl Plugin {
 }
 
 impl Reader {
-    pub(crate) fn read_plugin(&mut self, node: &Node) -> Plugin {
+    pub(crate) fn read_plugin(&mut self, node: &Node) -> PolicySet {
         let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
-            return Plugin::default();
+            return PolicySet::default();
         };
         let is_absent = matches!(node, Node::Object(pairs) if pairs.is_empty());
         let settings = Settings {
@@ -78,7 +78,7 @@ impl Reader {
             .filter(|name| self.is_namespace(&object, name))
             .map(RouteMetadata::new);
         let rules = self.read_rules(&object, &policies);
-        let plugin = Plugin::new(settings, top_level, rules, policies, route_metadata);
+        let plugin = PolicySet::new(settings, top_level, rules, policies, route_metadata);
         if !is_absent && self.report.errors.is_empty() && plugin.governs_nothing() {
             self.report.warn(
                 "",
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn errors(configuration: &str) -> Vec<String> {
-        let (_, report) = Plugin::from_bytes(configuration.as_bytes());
+        let (_, report) = PolicySet::from_bytes(configuration.as_bytes());
         report
             .errors
             .shown

@@ -5,7 +5,7 @@
 use crate::http::header_block::HeaderBlock;
 use crate::http::request::{Headers, HeadersMut, RequestContext};
 use crate::select::judgement::Judgement;
-use crate::select::policy_set::Plugin;
+use crate::select::policy_set::PolicySet;
 
 /// Header lines by lower-case name. A second line of a name is joined to the first with a comma, as
 /// Envoy does with the headers of CORS.
@@ -126,7 +126,7 @@ fn lines_of(headers: &HeaderBlock) -> Lines {
 }
 
 /// Sends a request through the plugin to an upstream that gives this response.
-pub fn exchange(plugin: &Plugin, request: Incoming, upstream: Response) -> Exchange {
+pub fn exchange(plugin: &PolicySet, request: Incoming, upstream: Response) -> Exchange {
     let judgement = plugin.judge(&request);
     if let Some(reply) = judgement.reply() {
         return Exchange {

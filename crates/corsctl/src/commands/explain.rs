@@ -9,7 +9,7 @@ use cors::http::header::{METHOD, ORIGIN};
 use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
@@ -140,7 +140,7 @@ impl Arguments {
     }
 }
 
-fn explain(plugin: &Plugin, fetch: &Fetch, arguments: &Arguments) -> Explanation {
+fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanation {
     let mut exchanges = Vec::new();
     let outcome = fetch.run(|headers| {
         let request = Incoming {
@@ -272,7 +272,7 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
         ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
         ("allowCredentials".to_owned(), Node::Bool(credentials)),
     ]);
-    let (plugin, _) = Plugin::from_json(&policy);
+    let (plugin, _) = PolicySet::from_json(&policy);
     let headers = [(METHOD, "GET"), (ORIGIN, origin)];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let request = Incoming {

@@ -3,7 +3,7 @@
 
 use cors::config::json::Node;
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 
 use crate::discover::locate::each_policy;
@@ -18,7 +18,7 @@ pub struct Escape {
 }
 
 /// Finds the exact paths whose rule is stricter than what governs them with a slash.
-pub fn escapes(plugin: &Plugin, root: &Value) -> Vec<Escape> {
+pub fn escapes(plugin: &PolicySet, root: &Value) -> Vec<Escape> {
     let origins = origins(root.node);
     let mut escapes = Vec::new();
     let mut tried = 0;
@@ -69,7 +69,7 @@ fn is_stricter(exact: &Exchange, other: &Exchange) -> bool {
 }
 
 fn ask(
-    plugin: &Plugin,
+    plugin: &PolicySet,
     route_name: Option<&str>,
     host: &str,
     path: &str,
