@@ -12,7 +12,6 @@ use crate::escape::Quoted;
 #[derive(Default)]
 pub(crate) struct Reader {
     pub(crate) report: Report,
-    pub(crate) debug: bool,
     pub(crate) regexes: usize,
     /// What they take in memory.
     pub(crate) regex_size: usize,

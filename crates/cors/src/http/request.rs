@@ -72,7 +72,7 @@ pub fn is_options(headers: &impl Headers) -> bool {
 }
 
 /// A request as the host lends it: its headers, and what the host knows of its route.
-pub trait Stream: Headers {
+pub trait RequestContext: Headers {
     /// The value at a path of attributes, such as `["xds", "route_name"]`.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
 
