@@ -328,6 +328,9 @@ mod tests {
         assert!(work(r"https://[a-z]+\.example\.com") < 3 * everywhere);
         assert!(work(r"https://[a-z.]+\.example\.com") > 3 * everywhere);
         assert!(work(r"https://[a-z]+\.?example\.com") > 3 * everywhere);
+        // Behind a row of literals there are few places, unless it can overlap itself.
+        assert!(work(r".*brand-1000\.[a-z]{9}") < work(r".*b[a-z]{9}") / 2);
+        assert!(work(r".*aaaaaaaaaaa[a-z]{9}") > work(r".*brand-1000\.[a-z]{9}"));
         for (one, more) in [
             ("(?:[^x]?[^y]?){5}!", "(?:[^x]?[^y]?){50}!"),
             (".*", ".*.*"),
