@@ -1,4 +1,4 @@
-//! What the table cannot show of a judgement: policies in route metadata, explanations, counters.
+//! Parts of a judgement that the table cannot show: policies in route metadata, explanations, counters.
 
 use cors::http::request::{Headers, Stream};
 use cors::policy::Mode;
@@ -36,7 +36,7 @@ fn a_policy_in_route_metadata_is_found_by_name_or_read() {
 }
 
 #[test]
-fn bad_metadata_allows_no_origin_and_is_told_once() {
+fn invalid_metadata_allows_no_origin_and_is_reported_once() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let log = |text: &str| {
         let governed = plugin.govern(&Request::new(text));
@@ -61,14 +61,14 @@ fn bad_metadata_allows_no_origin_and_is_told_once() {
     assert_eq!(log(&padded(16 * 1024 + 1)), Some(None));
 }
 
-/// As a control plane sends them: the texts of all routes change with each update, for years.
+/// Updates as from a control plane: the texts of all routes change with each update, for years.
 #[test]
-fn texts_of_updates_long_gone_close_no_live_route() {
+fn texts_of_old_updates_close_no_live_route() {
     for (routes, updates) in [(1, 3_000), (50, 100), (700, 10), (1_024, 5)] {
         let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
         for update in 0..updates {
             for route in 0..routes {
-                // Some are wrong, and some have regular expressions: those are forgotten, too.
+                // Some are invalid, and some have regular expressions: these are forgotten, too.
                 let (text, is_good) = match route % 7 {
                     3 => (format!(r#"{{"maxAge": {route}, "_": {update}}}"#), false),
                     5 if route < 700 => (policy_text(route, update, 3), true),
@@ -91,9 +91,9 @@ fn texts_of_updates_long_gone_close_no_live_route() {
     }
 }
 
-/// More texts in use than are kept: the others stay, and what the rest costs is bounded.
+/// More texts in use than are kept: the kept ones stay, and the cost of the others is bounded.
 #[test]
-fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
+fn texts_beyond_the_limit_do_not_replace_each_other_forever() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let mut logs = 0;
     for minute in 0..3 {
@@ -120,7 +120,7 @@ fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
                 }
             }
         }
-        // Those that were there first are read beside the ration.
+        // The first texts are read in addition to the ration.
         let first = if minute == 0 { 1_024 } else { 0 };
         assert_eq!(read, first + 1_024, "minute {minute}");
         assert!(closed > 10 * 76, "{closed}");
@@ -251,7 +251,7 @@ impl Stream for Request {
 }
 
 #[test]
-fn dubious_metadata_is_told_once_and_governs() {
+fn dubious_metadata_is_reported_once_and_governs() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let text = r#"{"allowOrigins": ["*"], "allowCredentials": true}"#;
     let remark = || plugin.govern(&Request::new(text)).remark;
@@ -283,7 +283,7 @@ fn debug_holds_for_metadata_too() {
 }
 
 #[test]
-fn counters_of_the_shadow_are_for_who_may_need_them() {
+fn shadow_counters_are_defined_only_if_needed() {
     for (configuration, may_shadow) in [
         (r#"{"allowOrigins": ["*"]}"#, false),
         (r#"{"allowOrigins": ["*"], "mode": "shadow"}"#, true),
