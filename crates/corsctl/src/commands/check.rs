@@ -171,17 +171,13 @@ fn check(
 
 fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
     let (plugin, report) = read(configuration);
-    let embedded = match &configuration.content {
-        Content::Text(value) => value.embedded(),
-        _ => None,
-    };
-    let line = |path: &str| match (&embedded, &configuration.content) {
-        (Some(document), _) => document.line(path),
-        (None, Content::Absent(value) | Content::Text(value)) => value.line_of(""),
-        (None, Content::Tree(value)) => value.line_of(path),
+    let root = configuration.root();
+    let line = |path: &str| match &root {
+        Some(root) => root.line_of(path),
+        None => configuration.line(),
     };
     let mut remarks = Remark::all(&report, line);
-    if let Content::Text(value) = &configuration.content {
+    if let Content::Text { value, .. } = &configuration.content {
         // The plugin names a line of the text; that of the file is known if the text is in literal style.
         let wrong = value.text().and_then(Malformed::of_json);
         let line = wrong
@@ -198,12 +194,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         remark.path = key.to_owned();
         remarks.push(remark);
     }
-    let root = match (&embedded, &configuration.content) {
-        (Some(document), _) => Some(Value::of(document)),
-        (None, Content::Tree(value)) => Some(value.clone()),
-        _ => None,
-    };
-    if let Some(root) = root {
+    if let Some(root) = &root {
         let warnings = remarks.iter();
         let warnings = warnings.filter(|remark| remark.severity == Severity::Warning);
         let mut own = Own {
@@ -216,7 +207,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         });
         let escapes = plugin
             .iter()
-            .flat_map(|plugin| slashes::escapes(plugin, &root));
+            .flat_map(|plugin| slashes::escapes(plugin, root));
         own.remarks.extend(escapes.map(|escape| Remark {
             path: escape.path,
             value: escape.value,

@@ -57,16 +57,18 @@ pub fn is_plugin_filter(entry: &Value) -> bool {
 /// Whether a wasm filter is this plugin: its names or its code say cors, or its configuration is one,
 /// or was meant to be.
 pub fn is_plugin(filter: &Value) -> bool {
-    let configuration = wasm_configuration(filter);
-    let has_fields = configuration.is_some_and(|any| {
-        let value = any.get("value").unwrap_or(any);
-        match (value.text(), value.embedded()) {
-            (_, Some(document)) => has_policy_fields(&Value::of(&document)),
-            (Some(broken), None) => mentions_policy_field(broken),
-            (None, None) => has_policy_fields(&value),
-        }
-    });
-    has_fields || mentions_cors(filter, &["configuration"])
+    let has_fields = || {
+        let configuration = wasm_configuration(filter);
+        configuration.is_some_and(|any| {
+            let value = any.get("value").unwrap_or(any);
+            match (value.text(), value.embedded()) {
+                (_, Some(document)) => has_policy_fields(&Value::of(&document)),
+                (Some(broken), None) => mentions_policy_field(broken),
+                (None, None) => has_policy_fields(&value),
+            }
+        })
+    };
+    mentions_cors(filter, &["configuration"]) || has_fields()
 }
 
 /// Whether a wasm filter or plugin is Higress's own for CORS, whose fields are other ones.
