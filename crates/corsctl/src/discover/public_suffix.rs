@@ -14,3 +14,28 @@ pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     let suffix = psl::suffix(domain.as_bytes())?;
     (suffix.is_known() && suffix.as_bytes() == domain.as_bytes()).then(|| domain.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_wildcard_right_below_a_public_suffix_is_found() {
+        for (origin, suffix) in [
+            ("https://*.co.uk", Some("co.uk")),
+            ("https://*.github.io:*", Some("github.io")),
+            ("https://*.com", Some("com")),
+            ("https://*.example.co.uk", None),
+            ("https://*.me.github.io", None),
+            ("https://co.uk", None),
+            // Of a private network: no list knows it.
+            ("https://*.internal.corp-example", None),
+            ("*", None),
+            ("not an origin", None),
+        ] {
+            let found = public_suffix_under_wildcard(&Node::String(origin.to_owned()));
+            assert_eq!(found.as_deref(), suffix, "{origin}");
+        }
+        assert_eq!(public_suffix_under_wildcard(&Node::Null), None);
+    }
+}
