@@ -12,7 +12,7 @@ pub(crate) struct Selection {
     pub governing: Governing,
     pub source: Source,
     /// Behind a pointer: few have one, and all are moved about.
-    pub notice: Option<Box<MetadataRemark>>,
+    pub notice: Option<Box<Notice>>,
 }
 
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl fmt::Display for Source {
 
 /// What there is to say about the metadata of a route, and to log the first time that a text is seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum MetadataRemark {
+pub enum Notice {
     /// It names no policy and is none.
     Invalid(Option<String>),
     /// It is a policy that does what few people want.
