@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::byte_map::ByText;
+use crate::byte_map::Indexed;
 use crate::diagnostic::Problems;
 use crate::http::request::RequestContext;
 use crate::origin::regex::MAX_REGEX_SIZE;
@@ -24,7 +24,7 @@ pub(crate) struct RouteMetadata {
 /// The texts that were looked up last, and what each of them says.
 #[derive(Debug, Default)]
 struct Cache {
-    kept: ByText<Kept>,
+    kept: Indexed<Kept>,
     /// The size of their regular expressions, which cost more memory than their texts.
     regex_size: usize,
     lookups: u64,
@@ -62,7 +62,7 @@ impl RouteMetadata {
     pub(crate) fn select(
         &self,
         stream: &impl RequestContext,
-        named: &ByText<Rc<Policy>>,
+        named: &Indexed<Rc<Policy>>,
         settings: &Settings,
     ) -> Option<Selection> {
         let text = |level: &str| {
