@@ -138,9 +138,9 @@ impl Judgement {
         if self.is_shadow() {
             text.push_str("shadow ");
         }
-        text.push_str(refusal.word());
+        text.push_str(refusal.code());
         text.push(' ');
-        text.push_str(self.selection.source.words());
+        text.push_str(self.selection.source.label());
     }
 
     /// Why the request is refused.

@@ -50,7 +50,7 @@ pub enum Source {
 
 impl Source {
     /// The source in words.
-    pub fn words(&self) -> &str {
+    pub fn label(&self) -> &str {
         match self {
             Self::Ambiguous => "conflicting rules",
             Self::RouteMetadata => "route metadata",
@@ -63,7 +63,7 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())
+        f.write_str(self.label())
     }
 }
 
