@@ -76,7 +76,10 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
-        assert!(headers.value("x-panic-switch").is_none(), "told to");
+        assert!(
+            headers.value("x-panic-switch").is_none(),
+            "the panic switch is set"
+        );
         self.shared.plugin.restore_hidden(&mut headers);
         let judgement = self.judgement.insert(self.shared.plugin.judge(&headers));
         self.shared.record(judgement);

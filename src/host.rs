@@ -99,7 +99,7 @@ impl Log for Logger {
 }
 
 /// What is left to do at a panic: tools/wasm-link lets those of the shipped module end here, not in the
-/// standard library's printer. No message, which would have to be allocated: the place tells enough.
+/// standard library's printer. No message, which would have to be allocated: the location is enough.
 #[cfg(target_os = "wasi")]
 #[unsafe(no_mangle)]
 fn cors_panicked(place: &std::panic::Location<'_>) {

@@ -77,7 +77,7 @@ fn check(file: &Path, text: &str) -> (bool, String) {
 }
 
 #[test]
-fn every_transcript_of_corsctl_comes_out_as_it_stands() {
+fn every_transcript_of_corsctl_is_its_output() {
     let mut readme = read_readme();
     let (mut count, mut wrong) = (0, Vec::new());
     for block in blocks() {

@@ -35,7 +35,7 @@ fn a_policy_in_route_metadata_is_found_by_name_or_read() {
 }
 
 #[test]
-fn bad_metadata_allows_no_origin_and_is_told_once() {
+fn invalid_metadata_allows_no_origin_and_is_reported_once() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let log = |text: &str| {
         let judgement = plugin.judge(&Request::new(text));
@@ -62,7 +62,7 @@ fn bad_metadata_allows_no_origin_and_is_told_once() {
 
 /// Updates as from a control plane: the texts of all routes change with each update, for years.
 #[test]
-fn texts_of_updates_long_gone_close_no_live_route() {
+fn texts_of_old_updates_close_no_live_route() {
     for (routes, updates) in [(1, 3_000), (50, 100), (700, 10), (1_024, 5)] {
         let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
         for update in 0..updates {
@@ -92,7 +92,7 @@ fn texts_of_updates_long_gone_close_no_live_route() {
 
 /// More texts in use than are kept: the kept ones stay, and the cost of the others is bounded.
 #[test]
-fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
+fn texts_beyond_the_limit_do_not_replace_each_other_forever() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let mut logs = 0;
     for minute in 0..3 {
@@ -248,7 +248,7 @@ impl RequestContext for Request {
 }
 
 #[test]
-fn dubious_metadata_is_told_once_and_governs() {
+fn dubious_metadata_is_reported_once_and_governs() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let text = r#"{"allowOrigins": ["*"], "allowCredentials": true}"#;
     let remark = || plugin.judge(&Request::new(text)).notice().cloned();
@@ -280,7 +280,7 @@ fn debug_holds_for_metadata_too() {
 }
 
 #[test]
-fn counters_of_the_shadow_are_for_who_may_need_them() {
+fn shadow_counters_are_defined_only_if_needed() {
     for (configuration, may_shadow) in [
         (r#"{"allowOrigins": ["*"]}"#, false),
         (r#"{"allowOrigins": ["*"], "mode": "shadow"}"#, true),

@@ -26,7 +26,7 @@ fn every_message_is_the_golden_one() {
 }
 
 #[test]
-fn limits_are_told() {
+fn limits_are_reported() {
     let names = |count: usize| -> Vec<String> { (0..count).map(|n| format!("a{n}")).collect() };
     let origins = |count| -> Vec<String> {
         let names = names(count);
@@ -233,7 +233,7 @@ fn remedies_are_accepted() {
                 };
                 for origin in probes(value) {
                     let is_new = allows(&is, &origin) && !allows(&was, &origin);
-                    assert!(!is_new, "{problem}: lets {origin} in");
+                    assert!(!is_new, "{problem}: allows {origin}");
                 }
             }
         }

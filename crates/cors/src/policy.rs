@@ -45,7 +45,7 @@ pub struct PolicyFields {
     pub(crate) preflight_status: PreflightStatus,
     pub(crate) unmatched_preflights: UnmatchedPreflights,
     pub(crate) unmatched_requests: UnmatchedRequests,
-    /// `:authority` does not tell the service's own origin: DNS rebinding brings any name.
+    /// `:authority` does not prove the service's own origin: with DNS rebinding it can be any name.
     pub(crate) distrusts_authority: bool,
     pub(crate) upstream_cors: UpstreamCors,
     pub(crate) hide_cors_from_upstream: bool,

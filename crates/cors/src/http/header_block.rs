@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-/// A name and a value; a line with an empty value is left out.
+/// A name and a value; lines with an empty value are skipped.
 pub type Line<'a> = (&'static str, &'a [u8]);
 
 /// The header lines of a message. Values are bytes as they came.
@@ -33,7 +33,7 @@ impl HeaderBlock {
     }
 }
 
-/// Header lines but for the value of the first.
+/// Header lines, except the value of the first.
 #[derive(Debug)]
 pub struct HeaderTemplate {
     before: Vec<u8>,

@@ -82,7 +82,7 @@ impl Policy {
         }
     }
 
-    /// Changes the response of whoever made it, once the request went on.
+    /// Changes the response of the upstream or of another filter to a request that was passed on.
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
         if self.fields.varies() {
             add_vary(headers);
@@ -272,7 +272,7 @@ fn flag_value(is: bool) -> &'static [u8] {
     if is { b"true" } else { b"" }
 }
 
-/// `Vary: Origin` beside what is there. A host that does not join lines shows only the first: a
+/// `Vary: Origin` in addition to the existing tokens. A host that does not join lines shows only the first: a
 /// second `Origin` is then possible, and harmless.
 pub(crate) fn add_vary(headers: &mut impl HeadersMut) {
     let varies = headers

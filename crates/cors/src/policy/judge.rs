@@ -177,7 +177,7 @@ pub(crate) fn reason(
 }
 
 /// Whether the request comes from the very site it goes to, as the browser says, or, where it does
-/// not say, as far as host and port tell: TLS may end before this proxy, so the origin's scheme is
+/// not say, as far as host and port show: TLS may end before this proxy, so the origin's scheme is
 /// not compared.
 fn is_same_origin(request: &Request, distrusts_authority: bool, headers: &impl Headers) -> bool {
     if let Some(site) = headers.value(SEC_FETCH_SITE) {

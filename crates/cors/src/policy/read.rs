@@ -12,7 +12,7 @@ use crate::policy::{
 use crate::routes::host::Hosts;
 use crate::settings::Settings;
 
-/// Reads a policy that stands alone, as in a route's metadata.
+/// Reads a single policy, as in a route's metadata.
 #[inline(never)] // Out of the code that every request runs.
 pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report) {
     let mut reader = Reader::default();

@@ -204,7 +204,7 @@ const ANY: &str = "is an ordinary name; did you mean \"*\"?";
 
 const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
-/// The methods that a browser sends as they are or normalises from lower case, and `PATCH`, which it
+/// The methods that a browser sends unchanged or normalizes from lower case, and `PATCH`, which it
 /// does not.
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 

@@ -12,7 +12,7 @@ use crate::origin::set::Mismatch;
 pub struct Verdict {
     pub request: Request,
     pub reason: Reason,
-    /// `OPTIONS` that is no preflight, under `autoOptions`.
+    /// `OPTIONS` that is not a preflight, under `autoOptions`.
     pub is_plain_options: bool,
     /// What some answered preflights have. Behind a pointer: all other verdicts are moved about.
     pub answer: Option<Box<PreflightAnswer>>,
@@ -82,7 +82,7 @@ impl Refusal {
         }
     }
 
-    /// Whether the preflight itself is no preflight that a browser can have sent.
+    /// Whether no browser can have sent the preflight.
     pub fn is_malformed_preflight(self) -> bool {
         matches!(self, Self::MalformedHeaders | Self::MalformedMethod)
     }

@@ -138,7 +138,7 @@ impl Reader {
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
             parse_path(text).map(prefix_key)
         });
-        // A list of prefixes beside one of paths: looked up, not compared each with each.
+        // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
         let mut below = ByteMap::default();
         for prefix in &prefixes {
             if let Key::Below(prefix) = prefix {
@@ -162,7 +162,7 @@ impl Reader {
         if self.report.errors.len() > errors {
             return None;
         }
-        // Whoever lists both means the exact ones, each of which lies under a prefix.
+        // A rule with both means the exact ones, each of which lies under a prefix.
         let paths = if exact.is_empty() { prefixes } else { exact };
         let or_any = |keys: Vec<Key>| {
             if keys.is_empty() {

@@ -42,7 +42,7 @@ struct Kept {
     used: Cell<u64>,
 }
 
-/// Why a text is no policy.
+/// Why a text is not a valid policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fault {
     Invalid,

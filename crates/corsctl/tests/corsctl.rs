@@ -58,7 +58,8 @@ fn the_table_passes() {
 
 #[test]
 fn the_schema_is_the_committed_one() {
-    let schema = std::fs::read_to_string("envoy/cors.schema.json").expect("the schema");
+    let schema = std::fs::read_to_string(support::root().join("envoy/cors.schema.json"))
+        .expect("the schema");
     let (_, said) = corsctl(&["schema"]);
     assert!(schema == said, "corsctl schema > envoy/cors.schema.json");
 }
@@ -385,7 +386,7 @@ fn many_entries_take_no_longer_each() {
 
 /// The output is larger than a pipe's buffer, so that writing it fails.
 #[test]
-fn a_reader_that_stops_early_is_no_failure() {
+fn a_reader_that_stops_early_is_not_a_failure() {
     let rules: Vec<_> = (0..3_000)
         .map(|n| json!({"kind": "WasmPlugin", "apiVersion": "x", "metadata": {"name": format!("cors-{n}")}, "spec": {"pluginConfig": {"allowOrigins": ["https://a.example"]}}}))
         .collect();
@@ -436,10 +437,8 @@ fn no_text_from_a_file_is_obeyed() {
         let cases = scratch("obeyed-cases.json", &text);
         is_not_obeyed(&["test", "tests/corsctl/shop.json", &cases]);
     }
-    // A line end closes the comment of verbose mode.
-    let comment = HOSTILE
-        .replace('\n', "\n#")
-        .replace("FORGED", "\nFORGED?\n#");
+    // A line end closes the comment of verbose mode. All of HOSTILE would cost too much.
+    let comment = "\u{1b}[31m\u{202e}##[e]\nFORGED?\n#";
     let regex = format!("(?x)\nhttps://a\\.example #{comment}");
     let allowed = json!({
         "rules": [{
@@ -626,8 +625,10 @@ fn corsctl(arguments: &[&str]) -> (i32, String) {
     )
 }
 
+/// Reads a file of the repository.
 fn read_json<T: serde::de::DeserializeOwned>(file: &str) -> T {
-    serde_json::from_str(&std::fs::read_to_string(file).expect(file)).expect(file)
+    let text = std::fs::read_to_string(support::root().join(file)).expect(file);
+    serde_json::from_str(&text).expect(file)
 }
 
 /// Writes a file that only this test reads; each test of this program uses its own names.
