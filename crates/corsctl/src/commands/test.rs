@@ -304,7 +304,7 @@ fn word(exchange: &Exchange) -> String {
         None => "ungoverned".to_owned(),
         Some(Reason::Allowed) => "allowed".to_owned(),
         Some(Reason::NotCors) => "not-cors".to_owned(),
-        Some(Reason::Refused(refusal)) => format!("refused: {}", refusal.word()),
+        Some(Reason::Refused(refusal)) => format!("refused: {}", refusal.code()),
         Some(Reason::SameOrigin(_)) => "same-origin".to_owned(),
     }
 }
