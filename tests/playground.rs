@@ -708,7 +708,7 @@ fn the_live_pages_frame_serves_no_other_site() {
 }
 
 #[test]
-#[ignore = "writes playground/screenshot*.png anew"]
+#[ignore = "writes playground/screenshot*.png again"]
 fn screenshots() {
     let page = Page::open();
     for (name, width, height, scheme, example) in [

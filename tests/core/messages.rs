@@ -5,7 +5,7 @@
 
 use cors::diagnostic::{Problem, Problems, Report};
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::exchange::Incoming;
 use serde_json::{Map, Value, json};
@@ -108,24 +108,24 @@ fn limits_are_reported() {
             "policies.b.allowOriginRegexes[1]: is over the limit of 1000 regular expressions",
         ),
     ] {
-        let report = |value: &Value| Plugin::from_bytes(value.to_string().as_bytes()).1;
+        let report = |value: &Value| PolicySet::from_bytes(value.to_string().as_bytes()).1;
         assert_eq!(texts(&report(&good).errors), [""; 0], "before {error}");
         assert_eq!(texts(&report(&bad).errors), [error]);
     }
 
     let mut spaces = vec![b' '; 16 * 1024 * 1024];
     spaces[..2].copy_from_slice(b"{}");
-    assert!(Plugin::from_bytes(&spaces).0.is_some());
+    assert!(PolicySet::from_bytes(&spaces).0.is_some());
     spaces.push(b' ');
     assert_eq!(
-        texts(&Plugin::from_bytes(&spaces).1.errors),
+        texts(&PolicySet::from_bytes(&spaces).1.errors),
         ["the configuration has more than 16777216 bytes"]
     );
 }
 
 #[test]
 fn twenty_errors_are_shown_and_all_are_counted() {
-    let report = Plugin::from_bytes(
+    let report = PolicySet::from_bytes(
         json!({"allowOrigins": vec!["*.a"; 25]})
             .to_string()
             .as_bytes(),
@@ -178,16 +178,15 @@ fn texts_from_outside_are_shown() {
                     .filter(|text| !text.is_null())
                     .map(Value::to_string),
             };
-            let governed = plugin.govern(&request);
-            texts.push(governed.source.words().to_owned());
+            let judgement = plugin.judge(&request);
+            texts.push(judgement.source().words().to_owned());
             if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-                &governed.remark
+                judgement.notice()
             {
                 texts.push(text.clone());
             }
-            let (policy, verdict) = governed.judge(&request.headers).expect("a verdict");
-            texts.push(governed.explain(&verdict));
-            let body = policy.reply(&verdict).map(|reply| reply.body);
+            texts.push(judgement.to_string());
+            let body = judgement.reply().map(|reply| reply.body);
             texts.push(body.unwrap_or_default().trim_end_matches('\n').to_owned());
         }
     }
@@ -205,7 +204,7 @@ fn remedies_are_accepted() {
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut pasted = 0;
     for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
-        let (_, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
+        let (_, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
         for problem in report.errors.shown.iter().chain(&report.warnings.shown) {
             let Some(values) = values_to_paste(&problem.text) else {
                 continue;
@@ -213,7 +212,7 @@ fn remedies_are_accepted() {
             pasted += 1;
             let mut edited = configuration.clone();
             paste(&mut edited, &problem.path, &values);
-            let (_, after) = Plugin::from_bytes(edited.to_string().as_bytes());
+            let (_, after) = PolicySet::from_bytes(edited.to_string().as_bytes());
             // An error that is hidden behind twenty others cannot be found again.
             for error in &after.errors.shown {
                 assert_ne!(error.path, problem.path, "{problem}: {error}");
@@ -236,7 +235,7 @@ fn remedies_are_accepted() {
                 };
                 for origin in probes(value) {
                     let is_new = allows(&is, &origin) && !allows(&was, &origin);
-                    assert!(!is_new, "{problem}: lets {origin} in");
+                    assert!(!is_new, "{problem}: allows {origin}");
                 }
             }
         }
@@ -288,7 +287,7 @@ fn say(entry: &Value) -> Value {
         Some(text) => text.as_str().expect("a text").to_owned(),
         None => entry["config"].to_string(),
     };
-    let (plugin, report) = Plugin::from_bytes(bytes.as_bytes());
+    let (plugin, report) = PolicySet::from_bytes(bytes.as_bytes());
     assert_eq!(plugin.is_some(), report.errors.is_empty());
     let mut said = entry.clone();
     if let Some(fields) = said.as_object_mut() {
@@ -343,7 +342,7 @@ impl Meant<'_> {
 /// Whether the text is rejected with a remedy that allows exactly what is meant.
 fn check_origin(text: &str, meant: &Meant) -> bool {
     let configuration = json!({"allowOrigins": [text]});
-    let (plugin, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
+    let (plugin, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
     let origins = match report.errors.shown.first() {
         None => vec![json!(text)],
         Some(error) => values_to_paste(&error.text).unwrap_or_else(|| panic!("no remedy: {error}")),
@@ -445,19 +444,20 @@ fn written_origin(problem: &Problem) -> (&'static str, String) {
     (name, value)
 }
 
-fn plugin_of(configuration: &Value) -> Option<Plugin> {
-    Plugin::from_bytes(configuration.to_string().as_bytes()).0
+fn plugin_of(configuration: &Value) -> Option<PolicySet> {
+    PolicySet::from_bytes(configuration.to_string().as_bytes()).0
 }
 
-fn allows(plugin: &Plugin, origin: &str) -> bool {
+fn allows(plugin: &PolicySet, origin: &str) -> bool {
     let request = Incoming {
         headers: [("origin", origin)].into_iter().collect(),
         route_name: None,
         route_policy: None,
     };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request.headers);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// Origins that a pattern or an expression like this may allow, and some that it must not.

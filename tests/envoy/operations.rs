@@ -68,7 +68,7 @@ fn prometheus_names() {
         let used: Vec<_> = metrics(&plain).collect();
         assert!(used.len() > 3);
         for name in used {
-            assert!(names.contains(&name), "{name} is no metric: {names:?}");
+            assert!(names.contains(&name), "{name} is not a metric: {names:?}");
         }
         let patterns: Vec<_> = pattern.captures_iter(text).collect();
         assert!(patterns.len() > 1);

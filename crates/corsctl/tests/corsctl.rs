@@ -77,7 +77,7 @@ fn the_schema_takes_what_the_plugin_takes() {
     let (mut taken, mut refused) = (0, 0);
     for config in configs {
         let (plugin, report) =
-            cors::select::policy_set::Plugin::from_bytes(config.to_string().as_bytes());
+            cors::select::policy_set::PolicySet::from_bytes(config.to_string().as_bytes());
         let problem = validator
             .iter_errors(config)
             .next()

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use cors::http::request::{Headers, Stream};
+use cors::http::request::{Headers, RequestContext};
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use regex_lite::Regex;
 
 #[test]
@@ -35,7 +35,7 @@ fn what_is_written_passes_the_check() {
             text(&output.stdout)
         );
         assert!(
-            Plugin::from_bytes(&written).0.is_some(),
+            PolicySet::from_bytes(&written).0.is_some(),
             "{}",
             file.display()
         );
@@ -95,7 +95,7 @@ fn a_policy_of_many_hosts_becomes_rules_that_are_short_enough() {
     );
     let output = import_text(file.as_bytes(), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let (plugin, _) = Plugin::from_bytes(&output.stdout);
+    let (plugin, _) = PolicySet::from_bytes(&output.stdout);
     let plugin = plugin.expect("a configuration");
     for host in &hosts {
         assert!(
@@ -203,13 +203,13 @@ fn no_matcher_becomes_wider_in_silence() {
                 continue;
             }
             imported += 1;
-            let (plugin, _) = Plugin::from_bytes(&output.stdout);
+            let (plugin, _) = PolicySet::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             for origin in ORIGINS {
                 let here = is_allowed(&plugin, origin);
                 let there = is_matched(kind, matcher, origin);
                 if here && !there && !said(&output).contains("wider: ") {
-                    failures.push(format!("{kind} {matcher:?} lets {origin} in"));
+                    failures.push(format!("{kind} {matcher:?} allows {origin}"));
                 }
             }
         }
@@ -272,7 +272,7 @@ fn a_matcher_that_allows_look_alikes_is_narrowed_and_reported() {
             "{kind}: {}",
             said(&output)
         );
-        let (plugin, _) = Plugin::from_bytes(&output.stdout);
+        let (plugin, _) = PolicySet::from_bytes(&output.stdout);
         let plugin = plugin.expect("a configuration");
         assert!(!is_allowed(&plugin, stranger), "{kind} {matcher}");
         assert!(is_allowed(&plugin, friend), "{kind} {matcher}");
@@ -303,7 +303,7 @@ fn rules_govern_like_the_routes() {
                 continue;
             }
             written += 1;
-            let (plugin, _) = Plugin::from_bytes(&output.stdout);
+            let (plugin, _) = PolicySet::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             let mut routes = if file.contains("matchRules") {
                 routes.iter().map(Route::as_higress_has_it).collect()
@@ -658,15 +658,16 @@ fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
     }
 }
 
-fn is_allowed(plugin: &Plugin, origin: &str) -> bool {
+fn is_allowed(plugin: &PolicySet, origin: &str) -> bool {
     is_allowed_at(plugin, origin, "api.example", "/")
 }
 
-fn is_allowed_at(plugin: &Plugin, origin: &str, host: &str, path: &str) -> bool {
+fn is_allowed_at(plugin: &PolicySet, origin: &str, host: &str, path: &str) -> bool {
     let request = Request { origin, host, path };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// A GET from an origin.
@@ -693,7 +694,7 @@ impl Headers for Request<'_> {
     }
 }
 
-impl Stream for Request<'_> {
+impl RequestContext for Request<'_> {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use cors::config::json::Node;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use libfuzzer_sys::fuzz_target;
 
 /// Errors without a path, because they are about the whole configuration.
@@ -15,7 +15,7 @@ const OF_THE_WHOLE: [&str; 4] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
-    let (plugin, report) = Plugin::from_bytes(data);
+    let (plugin, report) = PolicySet::from_bytes(data);
     assert_eq!(plugin.is_none(), !report.errors.is_empty());
     for error in &report.errors.shown {
         assert!(!error.text.is_empty() && error.value.chars().count() <= 101);
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
         [] => String::new(),
         data => Node::parse(data).expect("what was accepted").to_string(),
     };
-    let (again, _) = Plugin::from_bytes(text.as_bytes());
+    let (again, _) = PolicySet::from_bytes(text.as_bytes());
     let again = again.expect("what was accepted, printed");
     assert_eq!(format!("{plugin:?}"), format!("{again:?}"));
 });
