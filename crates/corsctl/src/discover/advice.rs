@@ -82,6 +82,7 @@ pub struct Metadata {
     pub is_strict: bool,
 }
 
+/// What all configurations of the files say of route metadata, and what matters around them.
 pub fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
     let mut metadata = Metadata::default();
     let mut facts = Facts::default();

@@ -3,6 +3,7 @@
 use cors::config::json::Node;
 use cors::origin::pattern::OriginPattern;
 
+/// The public suffix below which an origin with a wildcard allows any name.
 pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     let Node::String(text) = item else {
         return None;

@@ -91,6 +91,7 @@ pub fn has_policy_fields(value: &Value) -> bool {
     keys.any(|key| find(POLICY_FIELDS, key).is_some() || is_misspelt(key))
 }
 
+/// Whether a key is a misspelt field of a policy: a long name that begins as it should.
 pub fn is_misspelt(key: &str) -> bool {
     let start = |name: &str| name.get(..2).map(str::to_ascii_lowercase);
     let names = POLICY_FIELDS.iter().map(|field| field.name);

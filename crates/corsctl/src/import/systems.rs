@@ -170,6 +170,7 @@ pub fn detect(objects: &[Object], notes: &mut Notes) -> Vec<System> {
     Vec::new()
 }
 
+/// The systems in words.
 pub fn names_of(systems: &[System]) -> String {
     let names: Vec<_> = systems.iter().map(System::to_string).collect();
     names.join(" and ")

@@ -468,14 +468,15 @@ mod tests {
 
     #[test]
     fn an_alias_has_a_line_of_its_own_and_its_values_those_of_the_anchor() {
-        let documents = parse("a: &x\n  b: 1\nc: *x\n");
+        let documents = parse("a: &x\n  b: 1\nc: *x\nd:\n  - *x\n");
         let document = &documents[0];
         assert_eq!(
             document.node.to_string(),
-            r#"{"a": {"b": 1}, "c": {"b": 1}}"#
+            r#"{"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}]}"#
         );
-        assert_eq!(document.line("c"), Some(3));
-        assert_eq!(document.line("c.b"), Some(2));
+        for (path, line) in [("c", 3), ("c.b", 2), ("d[0]", 5), ("d[0].b", 2)] {
+            assert_eq!(document.line(path), Some(line), "{path}");
+        }
     }
 
     #[test]

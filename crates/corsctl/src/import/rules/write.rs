@@ -123,7 +123,10 @@ mod tests {
                 texts(rule, &["match", "hostnames"]),
                 texts(rule, &["match", "exactPaths"]),
                 texts(rule, &["match", "pathPrefixes"]),
-                rule.text_of("policyRef").unwrap_or("own")
+                match rule.at(&["policy", "mode"]) {
+                    Some(mode) => mode.text().unwrap_or_default(),
+                    None => rule.text_of("policyRef").unwrap_or("own"),
+                }
             )
         }));
         Ok(rules)
@@ -163,6 +166,17 @@ mod tests {
                 "a.example /x a".to_owned(),
             ])
         );
+    }
+
+    #[test]
+    fn a_key_is_kept_if_a_rule_that_it_meets_is_between_it_and_the_one_above() {
+        let routes = [
+            route("*", "*", "a"),
+            route("*.example", "/x*", "b"),
+            route("a.example", "*", "a"),
+        ];
+        let rules = written(&routes).unwrap();
+        assert!(rules.contains(&"a.example  a".to_owned()), "{rules:?}");
     }
 
     #[test]
@@ -255,7 +269,7 @@ mod tests {
     fn a_route_without_cors_below_one_with_it_is_off() {
         let routes = [route("*", "*", "a"), route("a.example", "/x*", "off")];
         let rules = written(&routes).unwrap();
-        assert_eq!(rules, ["top https://a", "a.example /x own"]);
+        assert_eq!(rules, ["top https://a", "a.example /x off"]);
     }
 
     #[test]
