@@ -139,8 +139,8 @@ fn configurations(criterion: &mut Criterion) {
 }
 
 fn plugin(configuration: &Value) -> Plugin {
-    let (plugin, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
-    plugin.unwrap_or_else(|| panic!("{:?}", report.errors))
+    let (plugin, diagnostics) = Plugin::from_bytes(configuration.to_string().as_bytes());
+    plugin.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
 /// All that the core does for one request; what it would change is dropped.

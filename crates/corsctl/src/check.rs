@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cors::config::fields::{POLICY_FIELDS, find};
 use cors::config::json::Node;
-use cors::diagnostic::{Report, cut, join};
+use cors::diagnostic::{Diagnostics, cut, join};
 use cors::escape::Shown;
 use cors::origin::pattern::OriginPattern;
 use cors::select::policy_set::Plugin;
@@ -166,7 +166,7 @@ fn check(
 }
 
 fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
-    let (plugin, report) = read(configuration);
+    let (plugin, diagnostics) = read(configuration);
     let embedded = match &configuration.content {
         Content::Text(value) => value.embedded(),
         _ => None,
@@ -176,7 +176,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         (None, Content::Absent(value) | Content::Text(value)) => value.line_of(""),
         (None, Content::Tree(value)) => value.line_of(path),
     };
-    let mut remarks = Remark::all(&report, line);
+    let mut remarks = Remark::all(&diagnostics, line);
     if let Content::Text(value) = &configuration.content {
         for remark in remarks.iter_mut().filter(|remark| remark.path.is_empty()) {
             move_to_its_line(remark, value);
@@ -359,7 +359,7 @@ pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)
 }
 
 /// Reads a configuration as the plugin will.
-pub fn read(configuration: &Configuration) -> (Option<Plugin>, Report) {
+pub fn read(configuration: &Configuration) -> (Option<Plugin>, Diagnostics) {
     match &configuration.content {
         Content::Absent(_) => Plugin::from_bytes(b""),
         Content::Text(value) => Plugin::from_bytes(value.text().unwrap_or_default().as_bytes()),

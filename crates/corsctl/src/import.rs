@@ -183,12 +183,12 @@ fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<No
             notes.push(Level::Changed, &Place::default(), text);
         }
     }
-    let (_, report) = Plugin::from_json(&configuration);
-    for problem in &report.errors.shown {
-        notes.error(&Place::default(), problem);
+    let (_, diagnostics) = Plugin::from_json(&configuration);
+    for error in diagnostics.errors() {
+        notes.error(&Place::default(), error);
     }
-    for problem in &report.warnings.shown {
-        notes.push(Level::Warning, &Place::default(), problem);
+    for warning in diagnostics.warnings() {
+        notes.push(Level::Warning, &Place::default(), warning);
     }
     Some(configuration)
 }

@@ -3,21 +3,15 @@
 use std::fmt;
 use std::io::IsTerminal;
 
-use cors::diagnostic::{Problem, Problems, Report};
+use cors::diagnostic::Diagnostics;
+pub use cors::diagnostic::Severity;
 use cors::escape::{Shown, is_unsafe};
-use serde::Serialize;
-
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Error,
-    Warning,
-    Note,
-}
+use serde::{Serialize, Serializer};
 
 /// One remark. As text it is one line: file, line, severity, place, path, value, text.
 #[derive(Clone, Debug, Serialize)]
 pub struct Remark {
+    #[serde(serialize_with = "serialize_severity")]
     pub severity: Severity,
     pub line: Option<usize>,
     /// The path into the plugin's configuration; empty for the whole.
@@ -39,35 +33,22 @@ impl Remark {
         }
     }
 
-    /// All that a report says; `line` finds the line of a path.
-    pub fn all(report: &Report, line: impl Fn(&str) -> Option<usize>) -> Vec<Self> {
-        let kinds = [
-            (Severity::Error, &report.errors),
-            (Severity::Warning, &report.warnings),
-            (Severity::Note, &report.notes),
-        ];
-        kinds
-            .into_iter()
-            .flat_map(|(severity, problems)| Self::of_kind(severity, problems, &line))
-            .collect()
-    }
-
-    fn of_kind(
-        severity: Severity,
-        problems: &Problems,
-        line: impl Fn(&str) -> Option<usize>,
-    ) -> Vec<Self> {
-        let remark = |problem: &Problem| Self {
-            severity,
-            line: line(&problem.path),
-            path: problem.path.clone(),
-            value: problem.value.clone(),
-            text: problem.text.clone(),
-        };
-        let mut remarks: Vec<Self> = problems.shown.iter().map(remark).collect();
-        if problems.more > 0 {
-            let text = format!("and {} more of these", problems.more);
-            remarks.push(Self::new(severity, line(""), text));
+    /// All diagnostics of a configuration; `line` finds the line of a path.
+    pub fn all(diagnostics: &Diagnostics, line: impl Fn(&str) -> Option<usize>) -> Vec<Self> {
+        let mut remarks = Vec::new();
+        for severity in Severity::ALL {
+            remarks.extend(diagnostics.of(severity).map(|diagnostic| Self {
+                severity,
+                line: line(&diagnostic.path),
+                path: diagnostic.path.clone(),
+                value: diagnostic.value.clone(),
+                text: diagnostic.message.clone(),
+            }));
+            let more = diagnostics.more(severity);
+            if more > 0 {
+                let text = format!("and {more} more of these");
+                remarks.push(Self::new(severity, line(""), text));
+            }
         }
         remarks
     }
@@ -85,6 +66,14 @@ impl Remark {
         }
         text + &Shown(&self.text).to_string()
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn serialize_severity<S: Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(severity.name())
 }
 
 /// `file:12: `

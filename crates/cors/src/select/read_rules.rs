@@ -6,6 +6,7 @@ use crate::byte_map::{ByText, TextMap};
 use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
+use crate::diagnostic::{Code, Severity};
 use crate::escape::Shown;
 use crate::policy::Policy;
 use crate::routes::key::Key;
@@ -32,7 +33,7 @@ impl Reader {
         };
         if nodes.len() > MAX_RULES {
             let text = format!("has {} rules; the limit is {MAX_RULES}", nodes.len());
-            self.report.error(&path, "", text);
+            self.diagnostics.error(Code::TooManyRules, &path, "", text);
             return;
         }
         let mut rules = Rules::default();
@@ -49,8 +50,12 @@ impl Reader {
             if let Some(other) = first.filter(|first| *first != place) {
                 let text =
                     format!("is the name of rules[{other}] too; explanations could mean either");
-                self.report
-                    .warn(rule.at("name"), &quote(name.unwrap_or_default()), text);
+                self.diagnostics.warn(
+                    Code::DuplicateRuleName,
+                    rule.at("name"),
+                    &quote(name.unwrap_or_default()),
+                    text,
+                );
             }
             let policy = self.read_rule_policy(&rule, policies);
             self.read_match(&rule, index, &mut rules, &mut matches);
@@ -79,7 +84,7 @@ impl Reader {
                     .texts()
                     .take(MAX_COMPARED)
                     .filter_map(|name| std::str::from_utf8(name).ok());
-                let is_shown = self.report.errors.more == 0;
+                let is_shown = self.diagnostics.more(Severity::Error) == 0;
                 let suggestion = is_shown
                     .then(|| suggest(known, name))
                     .flatten()
@@ -88,10 +93,16 @@ impl Reader {
                         |known| format!("did you mean `{}`?", Shown(known)),
                     );
                 let text = format!("names no policy; {suggestion}");
-                self.report.error(rule.at("policyRef"), &quote(name), text);
+                self.diagnostics.error(
+                    Code::UnknownPolicy,
+                    rule.at("policyRef"),
+                    &quote(name),
+                    text,
+                );
             }
             (Some(_), _) => {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::PolicyAndPolicyRef,
                     &rule.path,
                     "",
                     "has policy and policyRef; write one of them",
@@ -99,8 +110,12 @@ impl Reader {
             }
             (None, None) if rule.writes("policy") || rule.writes("policyRef") => {}
             (None, None) => {
-                self.report
-                    .error(&rule.path, "", "has no policy; write policy or policyRef");
+                self.diagnostics.error(
+                    Code::RuleWithoutPolicy,
+                    &rule.path,
+                    "",
+                    "has no policy; write policy or policyRef",
+                );
             }
         }
         Rc::default()
@@ -118,7 +133,8 @@ impl Reader {
             if rule.writes("match") {
                 return;
             }
-            self.report.error(
+            self.diagnostics.error(
+                Code::RuleWithoutMatch,
                 &path,
                 "",
                 "is missing; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
@@ -129,17 +145,20 @@ impl Reader {
             return;
         };
         if object.fields.is_empty() && object.unreadable.is_empty() {
-            self.report.error(
+            self.diagnostics.error(
+                Code::EmptyMatch,
                 &path,
                 "",
                 "is empty; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
             );
             return;
         }
-        let errors = self.report.errors.len();
+        let errors = self.diagnostics.count(Severity::Error);
         let hosts = self.read_host_names(&object, "hostnames");
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
-            parse_path(text).map(prefix_key)
+            parse_path(text)
+                .map(prefix_key)
+                .map_err(|error| (Code::PathInvalid, error))
         });
         // A list of prefixes beside one of paths: looked up, not compared each with each.
         let mut below = TextMap::default();
@@ -149,20 +168,21 @@ impl Reader {
             }
         }
         let exact = self.read_keys(&object, "exactPaths", |text| {
-            let path = parse_path(text)?;
+            let path = parse_path(text).map_err(|error| (Code::PathInvalid, error))?;
             if prefixes.is_empty() || is_under(path, &below) {
                 Ok(Key::Exact(path.to_owned()))
             } else {
-                Err(
+                Err((
+                    Code::PathOutsidePrefixes,
                     "lies under none of pathPrefixes, and both must match; write a rule of its own"
                         .to_owned(),
-                )
+                ))
             }
         });
         let routes = self.read_keys(&object, "routeNames", |text| {
-            parse_route_name(text).map_err(str::to_owned)
+            parse_route_name(text).map_err(|error| (Code::RouteNameInvalid, error.to_owned()))
         });
-        if self.report.errors.len() > errors {
+        if self.diagnostics.count(Severity::Error) > errors {
             return;
         }
         // Whoever lists both means the exact ones, each of which lies under a prefix.
@@ -185,14 +205,16 @@ impl Reader {
             let text = format!(
                 "brings the combinations of host, path and route name over {MAX_MATCHES}; split the rules by what they need"
             );
-            self.report.error(&path, "", text);
+            self.diagnostics
+                .error(Code::TooManyMatches, &path, "", text);
             return;
         }
         if let Err(other) = rules.insert(index, &routes, &hosts, &paths) {
             let text = format!(
                 "matches what rules[{other}] matches; make one of them more specific or merge them"
             );
-            self.report.error(&path, "", text);
+            self.diagnostics
+                .error(Code::ConflictingRules, &path, "", text);
         }
     }
 }
