@@ -1,4 +1,4 @@
-// The page: what is typed, what the module and the browser's rules make of it, and what is shown.
+// The page: connects the input fields, the module, the browser's rules and the output.
 
 import { isToken, readOrigin, readUrl } from "./browser.js";
 import { Editor } from "./editor.js";
@@ -16,8 +16,8 @@ const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
 let judge;
-let configured; // the text of the policy that the module has been offered last, and what it said
-let message; // of a browser's console, if it was pasted and the request is still its own
+let configured; // the text of the policy that was last given to the module, and its diagnostics
+let message; // from a browser's console, if one was pasted and the request is still the one it is about
 let timer;
 let clearing;
 
@@ -25,7 +25,7 @@ fillExamples();
 write(fromHash(location.hash, DEFAULTS));
 listen();
 await startModule();
-// Where it cannot be, the page works with a network only.
+// If registration fails, the page needs a network.
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
 
 async function startModule() {
@@ -45,7 +45,7 @@ async function startModule() {
   update();
 }
 
-/** Says that the module is of no use now; what was typed stays. */
+/** Reports that the module cannot be used now; the input stays. */
 function fail(what, error) {
   judge = undefined;
   const retry = Object.assign(document.createElement("button"), { type: "button", textContent: "Try again" });
@@ -54,7 +54,7 @@ function fail(what, error) {
   $("broken").hidden = false;
 }
 
-/** Everything that follows from the state of the page. */
+/** Updates everything that depends on the state of the page. */
 function update() {
   const state = read();
   remember(state);
@@ -94,18 +94,18 @@ function judged(state) {
 function refused(problems) {
   const errors = problems.filter(({ level }) => level === "error").length;
   const what = errors === 1 ? "It has an error" : `It has ${errors} errors`;
-  const text = `${what}. Envoy would not start with it, or keep the configuration it has.`;
-  return { verdict: { good: false, title: "The module refuses this policy", text }, steps: [], fixes: [] };
+  const text = `${what}. Envoy would not start with it, or would keep its current configuration.`;
+  return { verdict: { good: false, title: "The module rejects this policy", text }, steps: [], fixes: [] };
 }
 
-/** Header lines, of which each must be one. Values are bytes; a character above U+00FF is none. */
+/** Header lines, each of which must be valid. Values are bytes; a character above U+00FF is not a byte. */
 function readLines(text) {
   for (const line of text.split("\n").filter((line) => line.trim())) {
     const [name, ...value] = line.split(":");
     if (!isToken(name.trim()) || !value.length)
       throw new Error(`${JSON.stringify(line)} is not a header; write name: value`);
     if (/[^\x00-\xff…]/.test(line))
-      throw new Error(`${JSON.stringify(line)} has a character that no header can carry.`);
+      throw new Error(`${JSON.stringify(line)} has a character that no header can contain.`);
   }
   return readHeaders(text.replaceAll("…", "..."));
 }
@@ -115,7 +115,7 @@ function checkStatus(text) {
     throw new Error(`${JSON.stringify(text)} is not the status of an answer; write 200 to 599`);
 }
 
-/** What a field holds, read; where it cannot be, the field is marked. */
+/** The value of a field, parsed; if parsing fails, the field is marked. */
 function field(id, reading) {
   try {
     return reading($(id).value);
@@ -140,12 +140,12 @@ function showHealth({ ok, problems }) {
   const counts = [...count("error"), ...count("warning"), ...count("note")].join(", ");
   $("health").className = `health ${!ok ? "bad" : counts.includes("warning") ? "warn" : "good"}`;
   $("health").textContent = !ok
-    ? `✕ Refused: ${counts}`
+    ? `✕ Rejected: ${counts}`
     : `✓ Accepted by the module${counts ? `, with ${counts}` : ""}`;
   $("policy").setAttribute("aria-invalid", String(!ok));
 }
 
-/** Changes the policy as a fix says, keeping the rest of the text as it is. */
+/** Applies the edits of a fix to the policy, and keeps the rest of the text. */
 function applyFix(edits) {
   editor.text = edits.reduce((text, edit) => edited(text, edit), editor.text);
   update();
@@ -201,7 +201,7 @@ async function copy(text, done) {
     await navigator.clipboard.writeText(text);
     say(done);
   } catch {
-    say("The browser did not let it be copied; it is in the address bar or on the page.");
+    say("The browser did not permit copying; copy it from the address bar or the page.");
   }
 }
 
@@ -237,7 +237,7 @@ function listen() {
   });
   $("share").addEventListener("click", share);
   $("skip").addEventListener("click", (event) => {
-    event.preventDefault(); // what is behind the # is the state
+    event.preventDefault(); // the part after the # is the state
     $("verdict").focus();
   });
   $("copy").addEventListener("click", () => copy($("manifest").textContent, "Copied"));
@@ -285,7 +285,7 @@ function showManifest() {
   try {
     text = configured?.ok === false ? undefined : manifests(editor.text)[tab];
   } catch {
-    // Without the module, a text may turn out to be no JSON only here.
+    // Without the module, only this step detects a text that is not JSON.
   }
   $("copy").hidden = text === undefined;
   $("manifest").textContent = text ?? "The policy has errors: see the tab JSON.";
@@ -310,7 +310,7 @@ function takePaste() {
     message = read;
     showMessage(message);
     update();
-    // What was read, what it means and the verdict come into view together, as far as there is room.
+    // Scrolls so that the notes, the message's meaning and the verdict are visible together, if there is room.
     said.parentElement.scrollIntoView({ block: "start" });
   } catch (error) {
     said.className = "bad";
@@ -318,7 +318,7 @@ function takePaste() {
   }
 }
 
-/** The request is no longer that of the message that was pasted. */
+/** The request is no longer the one of the pasted message. */
 function forget() {
   message = undefined;
   showMessage(message);

@@ -1,5 +1,5 @@
 // What a browser does with a call of fetch() across origins: a small model of the Fetch standard,
-// https://fetch.spec.whatwg.org/. It knows nothing of policies; the words are those of `corsctl explain`.
+// https://fetch.spec.whatwg.org/. It does not know policies; its texts are those of `corsctl explain`.
 //
 //   const call = plan({ origin, url, method, headers, credentials });   // what it will send, and why
 //   run(call, send);                                                    // sends it, and says what the script gets
@@ -7,7 +7,7 @@
 // Header values are byte strings, as in host.js.
 
 /**
- * What the browser makes of a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed,
+ * How the browser handles a call of fetch(): `blocked` before anything is sent, or `preflight` (if one is needed,
  * with the reasons) and `request`. `headers` are [name, value] as the script sets them; `credentials` whether they are
  * included.
  */
@@ -29,7 +29,7 @@ export function plan({ origin, url, method, headers, credentials }) {
 
   const own = (method) => [
     ...(sameOrigin && /^(GET|HEAD)$/.test(method) ? [] : [["origin", origin]]),
-    // Only told to servers that are trustworthy.
+    // Only sent to trustworthy servers.
     ...(isTrustworthy(target)
       ? [
           ["sec-fetch-site", site(origin, target)],
@@ -50,7 +50,7 @@ export function plan({ origin, url, method, headers, credentials }) {
 }
 
 /**
- * Sends what was planned; `send` is given a request and returns {status, headers}. The result: the answers, where it
+ * Sends the planned requests; `send` takes a request and returns {status, headers}. The result: the answers, where it
  * ended (`blocked: {at: "call" | "preflight" | "actual", kind, because}`), and the `readable` and `hidden` header
  * names.
  */
@@ -68,7 +68,7 @@ export function run(call, send) {
   return { ...result, ...exposed(call, result.actual) };
 }
 
-/** The CORS check, https://fetch.spec.whatwg.org/#cors-check: what is wrong, or nothing. */
+/** The CORS check, https://fetch.spec.whatwg.org/#cors-check: the failure, or nothing. */
 export function checkCors({ origin, credentials }, { headers }) {
   const value = get(headers, "access-control-allow-origin");
   if (value === undefined) return { kind: "origin", because: "there is no Access-Control-Allow-Origin" };
@@ -105,7 +105,7 @@ export function checkPreflight(call, response) {
   const listed = new Set(names.map((name) => name.toLowerCase()));
   const missing = call.unsafe
     .map(({ name }) => name)
-    // `*` never stands for Authorization: https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+    // `*` never includes Authorization: https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
     .filter((name) => !listed.has(name) && (name === "authorization" || !star(names)));
   if (!missing.length) return undefined;
   const because = `${missing[0]} is not in Access-Control-Allow-Headers`;
@@ -134,7 +134,7 @@ export function readUrl(text) {
   return url;
 }
 
-/** The origin of a page as the browser serializes it: of what a person types or pastes for it. */
+/** The origin of a page as the browser serializes it, from what a person types or pastes. */
 export function readOrigin(text) {
   text = text.trim();
   if (text === "null" || /^file:/.test(text)) return "null";
@@ -206,13 +206,13 @@ const isSafelistedMethod = (method) => /^(GET|HEAD|POST)$/.test(method);
 const isForbiddenMethod = (method) => /^(CONNECT|TRACE|TRACK)$/i.test(method);
 export const isToken = (text) => /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text);
 
-/** https://fetch.spec.whatwg.org/#forbidden-request-header: the browser drops them without a word. */
+/** https://fetch.spec.whatwg.org/#forbidden-request-header: the browser drops them silently. */
 export function isForbiddenRequestHeaderName(name) {
   return /^(proxy-|sec-)/i.test(name) || FORBIDDEN_REQUEST.has(name.toLowerCase());
 }
 
 /**
- * https://fetch.spec.whatwg.org/#extract-header-list-values: the names of a header that lists them; none if it is no
+ * https://fetch.spec.whatwg.org/#extract-header-list-values: the names in a header; undefined if the value is not a
  * list.
  */
 function list(headers, name) {
@@ -233,7 +233,7 @@ const isTrustworthy = (url) => url.protocol === "https:" || isLoopback(url);
 const isMixedContent = (origin, url) => origin.startsWith("https:") && !isTrustworthy(url);
 
 /**
- * The site of the page, seen from the server. Which domains one can register is not known here: two labels are taken.
+ * The site of the page, seen from the server. The page does not know the public suffixes, so it compares two labels.
  */
 function site(origin, url) {
   if (origin === url.origin) return "same-origin";

@@ -1,7 +1,8 @@
-// Reads a curl command: as a shell has it, or as cmd.exe of Windows does.
+// Reads a curl command for a shell, or for cmd.exe of Windows.
 
 /**
- * The request of a curl command: {url, method, headers, credentials}. Throws an error for people where there is none.
+ * The request of a curl command: {url, method, headers, credentials}. Throws an error with a text for the reader if
+ * there is none.
  */
 export function readCurl(text) {
   const isWindows = /\^["\r\n]/.test(text);
@@ -16,7 +17,7 @@ export function readCurl(text) {
   let body = "";
   for (let i = 0; i < words.length; i++) {
     const take = () => words[++i] ?? "";
-    // -sXPUT and --header=… carry more than an option: what follows it becomes a word of its own.
+    // -sXPUT and --header=… contain more than an option: the rest becomes a separate word.
     const [, option, rest] =
       /^(--[\w-]+)=([\s\S]*)$/.exec(words[i]) ?? /^(-[A-Za-z#0-9])([\s\S]+)$/.exec(words[i]) ?? [];
     if (option) words.splice(i, 1, option, option.startsWith("--") || TAKES_VALUE.has(option) ? rest : `-${rest}`);
@@ -45,7 +46,7 @@ export function readCurl(text) {
     else if (!word.startsWith("-")) request.url ??= word;
   }
   if (!request.url) throw new Error("This curl command has no URL.");
-  // curl adds the scheme; here only to what looks like a host.
+  // curl adds the scheme; here it is added only to a text that looks like a host.
   if (/^(localhost|[^/?#]+[.:][^/?#]+)([/?#]|$)/i.test(request.url)) request.url = `http://${request.url}`;
   request.method ??= body ? "POST" : "GET";
   const has = (name) => request.headers.some(([own]) => own.toLowerCase() === name);
@@ -57,7 +58,7 @@ export function readCurl(text) {
   return request;
 }
 
-/** The words of a shell command: quotes, backslashes, lines that go on. */
+/** The words of a shell command: quotes, backslashes, continued lines. */
 function split(text) {
   const words = [];
   const pattern =
@@ -76,14 +77,14 @@ function split(text) {
   return word === undefined ? words : [...words, word];
 }
 
-/** What `$'…'` of a shell stands for. */
+/** The value of a shell's `$'…'`. */
 function fromAnsi(text) {
   return text
     .replace(/\\u([\da-fA-F]{1,4})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16)))
     .replace(/\\([\s\S])/g, (_, letter) => ({ n: "\n", r: "\r", t: "\t" })[letter] ?? letter);
 }
 
-/** The words of a command for cmd.exe: a caret stands before what is meant as it is, and only double quotes quote. */
+/** The words of a command for cmd.exe: a caret escapes the next character, and only double quotes quote. */
 function splitWindows(text) {
   const plain = text.replace(/\^(\r?\n|[\s\S])/g, (_, next) => (/\n/.test(next) ? " " : next));
   const words = plain.match(/(?:"(?:\\[\s\S]|""|[^"\\])*"|\\[\s\S]|[^\s"\\])+/g) ?? [];
@@ -95,7 +96,7 @@ function splitWindows(text) {
 
 const FORM = "application/x-www-form-urlencoded";
 
-// Options of curl whose value must not be taken for the URL.
+// Options of curl whose value must not be taken as the URL.
 const TAKES_VALUE = new Set(
   `
   -A -b -c -C -d -D -e -E -F -H -K -m -o -P -Q -r -t -T -u -U -w -x -X -y -Y -z --abstract-unix-socket --alt-svc

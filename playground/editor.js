@@ -1,5 +1,4 @@
-// The policy's editor: a textarea, with a painted copy of its text beneath that shows what the module says at its
-// place.
+// The policy's editor: a textarea, and below it a coloured copy of the text that marks the module's diagnostics.
 
 import { locate, offsetOf, positionOf } from "./json.js";
 
@@ -24,14 +23,14 @@ export class Editor {
     this.paint();
   }
 
-  /** Shows problems, {level, path, text, code}, in the text and as a list that leads there. */
+  /** Shows problems, {level, path, text, code}, in the text and as a list with links into the text. */
   show(problems) {
     this.#problems = place(this.text, problems).sort((a, b) => (a.start ?? -1) - (b.start ?? -1));
     this.paint();
     this.#list.replaceChildren(...this.#problems.map((problem) => this.#item(problem)));
   }
 
-  /** Paints the text as it is now. A long one stays plain, so that typing stays fast. */
+  /** Colours the current text. A long text stays plain, so that typing stays fast. */
   paint() {
     const { text } = this;
     const isPlain = text.length > MAX_PAINTED;
@@ -66,7 +65,7 @@ export class Editor {
     return line;
   }
 
-  /** A token, cut where a mark begins or ends. */
+  /** A token, split where a mark begins or ends. */
   #pieces(text, start, kind, marks) {
     const cuts = marks
       .flatMap((mark) => [mark.start - start, mark.end - start])
@@ -103,14 +102,14 @@ export class Editor {
   #reveal(start) {
     const { line, column } = positionOf(this.text, start);
     this.#paint.children[line - 1]?.scrollIntoView({ block: "center" });
-    // A plain text scrolls by itself; its lines are about equally high.
+    // A plain text scrolls itself; its lines have about the same height.
     const lines = this.text.split("\n");
     const share = (line - 1 + column / (lines[line - 1].length + 1)) / lines.length;
     this.#area.scrollTop = share * this.#area.scrollHeight - this.#area.clientHeight / 2;
   }
 }
 
-/** Gives each problem its place in the text, `start` and `end`, where it has one. */
+/** Adds the place in the text, `start` and `end`, to each problem that has one. */
 function place(text, problems) {
   const broken = problems.find(({ code }) => code === "not-json");
   const stop = / at line (\d+) column (\d+)(?:;|$)/.exec(broken?.text);

@@ -1,4 +1,4 @@
-// Policies to start from, each with a request that shows what it is about.
+// Policies to start from, each with a request that shows its effect.
 
 const json = (value) => {
   // Short lists stay on one line, as a person writes them.
@@ -45,7 +45,7 @@ export const EXAMPLES = [
     "missing",
     "Start here",
     "A header was forgotten",
-    "The most frequent CORS error there is, and its fix.",
+    "The most frequent CORS error, and its fix.",
     {
       allowOrigins: ["https://app.example.com"],
       allowMethods: ["GET", "POST", "PUT"],
@@ -81,7 +81,7 @@ export const EXAMPLES = [
     "rules",
     "One plugin, many routes",
     "Rules for hosts and paths",
-    "The admin area answers to its own page only.",
+    "The admin area allows only its own page.",
     {
       policies: { public: { allowOrigins: ["*"] } },
       rules: [
@@ -111,7 +111,7 @@ export const EXAMPLES = [
     "mcp",
     "Protocols",
     "An MCP server",
-    "Sessions and the way to log in are exposed; strangers get 403.",
+    "The session and the login hint are exposed; other origins get 403.",
     {
       allowOrigins: ["https://inspector.example.com"],
       presets: ["mcp"],
@@ -159,7 +159,7 @@ export const EXAMPLES = [
     "kgateway",
     "From other gateways",
     "kgateway, Gateway API",
-    "The CORS filter of an HTTPRoute. The slash behind the origin is read as kgateway reads it.",
+    "The CORS filter of an HTTPRoute. The slash after the origin is read as in kgateway.",
     {
       allowCredentials: true,
       allowHeaders: ["Origin"],
@@ -174,7 +174,7 @@ export const EXAMPLES = [
     "krakend",
     "From other gateways",
     "KrakenD",
-    "security/cors as it is written there: snake_case, durations and comments are understood.",
+    "security/cors as in KrakenD: snake_case, durations and comments are accepted.",
     {
       "@comment": "extra_config of KrakenD",
       allow_origins: ["*"],
@@ -219,7 +219,7 @@ export const EXAMPLES = [
     "envoy",
     "From other gateways",
     "Envoy's own filter",
-    "CorsPolicy: its lists of names were texts with commas, its origins were matchers.",
+    "CorsPolicy, where lists of names are comma-separated texts and origins are matchers.",
     {
       allowOriginRegexes: ["https://.*\\.example\\.com"],
       allowMethods: ["GET", "PUT", "POST"],
@@ -249,7 +249,7 @@ export const EXAMPLES = [
     "mistakes",
     "Mistakes, explained",
     "Everything wrong at once",
-    "Every error is told at once, at its place, with what to write instead.",
+    "Every error is reported at once, at its place, with what to write instead.",
     {
       allowOrigins: ["https://app.example.com/login", "https://example.*", "*"],
       allowMethod: ["GET"],

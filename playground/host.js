@@ -4,20 +4,20 @@
 //   plugin.configure('{"allowOrigins": ["https://app.example"]}');    // {ok, log}
 //   plugin.request({ method: "GET", url: "https://api.example/", headers: [["origin", "https://app.example"]] });
 //
-// Header values are byte strings: one character up to U+00FF is one byte, as in HTTP. Configuration and log lines are
-// text.
+// Header values are byte strings: one character up to U+00FF is one byte, as in HTTP. The configuration and log lines
+// are text.
 
 /**
- * Compiles and starts a module. Envoy hands over several lines of its "inline" headers joined with a comma;
- * `joined: false` is a host that shows the first line only. `log` is called with each log line as it comes; `now` is
- * the clock, in milliseconds.
+ * Compiles and starts a module. Envoy joins several lines of its "inline" headers with a comma; `joined: false` is a
+ * host that shows only the first line. `log` is called with each log line when it is written; `now` is the clock, in
+ * milliseconds.
  */
 export async function load(bytes, { log = () => {}, joined = true, now = Date.now } = {}) {
   const module = await WebAssembly.compile(bytes);
   const vm = new Vm(joined, log, now);
   const imports = { env: vm.proxyWasm(), wasi_snapshot_preview1: vm.wasi() };
   for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-    // A CORS filter calls no other service; what the SDK imports for that is there and does nothing.
+    // A CORS filter calls no other service; the SDK's imports for that exist but do nothing.
     if (from === "env" && name.startsWith("proxy_")) imports.env[name] ??= () => UNIMPLEMENTED;
     if (!imports[from]?.[name]) throw new Error(`the module needs ${from}.${name}, which this host does not have`);
   }
@@ -28,19 +28,19 @@ export async function load(bytes, { log = () => {}, joined = true, now = Date.no
 
 class Plugin {
   #vm;
-  #root; // the context that holds the configuration in force
+  #root; // the context of the active configuration
   #lastContext = 0;
 
   constructor(vm) {
     this.#vm = vm;
   }
 
-  /** Bytes of linear memory that the module holds. */
+  /** The size of the module's linear memory, in bytes. */
   get memory() {
     return this.#vm.exports.memory.buffer.byteLength;
   }
 
-  /** Offers a configuration: text (JSON) or bytes. A refused one leaves the old one in force. */
+  /** Applies a configuration: text (JSON) or bytes. If it is rejected, the old one stays active. */
   configure(configuration) {
     const bytes = typeof configuration === "string" ? new TextEncoder().encode(configuration) : configuration;
     const vm = this.#vm.begin({ configuration: bytes });
@@ -95,11 +95,11 @@ class Plugin {
   }
 }
 
-/** The module's instance, and what the host shows it and learns from it during one configuration or request. */
+/** The module's instance, and the data that it exchanges with the host during one configuration or request. */
 class Vm {
   #metrics = []; // names; a metric's id is its index, for the life of the VM
 
-  /** The module's exports, once it is there. @type {any} */
+  /** The module's exports, once it is instantiated. @type {any} */
   exports;
 
   constructor(joined, onLog, clock) {
@@ -121,13 +121,13 @@ class Vm {
     return this;
   }
 
-  /** Calls what the module exports; a module may leave out callbacks that it does not need. */
+  /** Calls an export of the module; a module may omit callbacks that it does not need. */
   enter(phase, callback, ...args) {
     this.phase = phase;
     return this.exports[callback]?.(...args);
   }
 
-  /** The imports in module `env`. Each returns a status and is noted in `calls`. */
+  /** The imports in module `env`. Each returns a status and is recorded in `calls`. */
   proxyWasm() {
     const note = (call, name, found) => this.calls.push({ phase: this.phase, call, name, found });
     const header =
@@ -137,7 +137,7 @@ class Vm {
         const name = this.string(key, keySize).toLowerCase();
         if (map) act(map, name, value.length ? this.string(...value) : undefined);
         note(call, name);
-        return map ? OK : BAD_ARGUMENT; // the other phase's headers are out of reach
+        return map ? OK : BAD_ARGUMENT; // the other phase's headers are not accessible
       };
     return {
       proxy_log: (level, text, size) => this.say(LEVELS[level] ?? "critical", this.text(text, size)),
@@ -194,7 +194,7 @@ class Vm {
     };
   }
 
-  /** What the Rust standard library asks of WASI in a module without files, arguments or environment. */
+  /** The WASI functions that Rust's standard library needs in a module without files, arguments or environment. */
   wasi() {
     return {
       environ_sizes_get: (count, size) => {
@@ -202,7 +202,7 @@ class Vm {
         return this.write(size, 0);
       },
       environ_get: () => 0,
-      // Seeds of hash tables: nothing here is a secret.
+      // Seeds of hash tables; they need not be secret.
       random_get: (out, size) => {
         const bytes = this.bytes(out, size);
         bytes.set(Array.from(bytes, () => Math.random() * 256));
@@ -233,7 +233,7 @@ class Vm {
     return OK;
   }
 
-  // Linear memory. Views are made anew each time: they die when the memory grows.
+  // Linear memory. Views are created each time, because they become invalid when the memory grows.
 
   view = () => new DataView(this.exports.memory.buffer);
   bytes = (at, size) => new Uint8Array(this.exports.memory.buffer, at, size);
@@ -246,7 +246,7 @@ class Vm {
     return OK;
   }
 
-  /** Hands bytes over in memory that the module allocates and then owns; no bytes need no memory. */
+  /** Copies bytes into memory that the module allocates and then owns; an empty value needs no memory. */
   hand(bytes, data, dataSize) {
     const at = bytes.length ? this.exports.proxy_on_memory_allocate(bytes.length) : 0;
     this.bytes(at, bytes.length).set(bytes);
@@ -303,7 +303,7 @@ class HeaderMap {
   #line = (name) => this.lines.find((line) => line[0] === name);
 }
 
-/** The pseudo-headers of a request. The URL is only cut, never normalised: the filter judges what was sent. */
+/** The pseudo-headers of a request. The URL is only split, never normalized: the filter judges the path as sent. */
 function pseudoHeaders(method, url) {
   const [, scheme, authority, path] = /^([a-z]+):\/\/([^/?#*]*)([\s\S]*)$/.exec(url) ?? [];
   if (authority === undefined) throw new Error(`not a URL: ${url}`);
@@ -316,7 +316,7 @@ function pseudoHeaders(method, url) {
   return method === "CONNECT" ? [all[0], all[2]] : all;
 }
 
-/** Envoy describes a body that the filter did not describe. */
+/** Envoy adds a content-type to a body if the filter set none. */
 function localReply(status, headers, body) {
   const described = headers.some(([name]) => name === "content-type");
   const more = body

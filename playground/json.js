@@ -1,9 +1,9 @@
-// Where things stand in a JSON text: so that what the module says about `rules[0].policy.maxAge` is shown there.
+// Places in a JSON text: a diagnostic about `rules[0].policy.maxAge` is shown at that place.
 
 /**
- * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that is
- * not there (a field that is missing) gives what is nearest above it. The text must be JSON; keys may be in snake_case.
- * `form` is how a key stands in a path.
+ * Finds the values at some paths, as the module writes them: {path: {start, end, key: {start, end}}}. A path that
+ * does not exist (a missing field) gives its nearest ancestor. The text must be JSON; keys may be in snake_case.
+ * `form` converts a key to the form that paths use.
  */
 export function locate(text, paths, form = shown) {
   const wanted = new Set(paths.flatMap(ancestors));
@@ -43,14 +43,14 @@ export function locate(text, paths, form = shown) {
       }
       at++;
     } else while (/[^\s,\]}]/.test(text[at] ?? " ")) at++;
-    // Of a key that stands twice, the second is the one to look at.
+    // If a key is repeated, the second one is shown.
     if (wanted.has(path)) found[path] = { start, end: at, key };
   };
   value("");
   return Object.fromEntries(paths.map((path) => [path, found[ancestors(path).find((above) => found[above])]]));
 }
 
-/** Where serde_json stopped: `line` and `column` are its, and it counts bytes. */
+/** The offset where serde_json stopped, from its `line` and `column`, which counts bytes. */
 export function offsetOf(text, line, column) {
   let start = 0;
   for (let i = 1; i < line; i++) start = text.indexOf("\n", start) + 1;
@@ -67,9 +67,9 @@ export function positionOf(text, offset) {
 }
 
 /**
- * The text with a list in one of its objects made longer, or with a field set; the rest of it stays as it is.
+ * The text with items added to a list in one of its objects, or with a field set; the rest does not change.
  * `edit` is {object, field, add: [...]}, or {object, field, value}; `object` is its path as a list, such as
- * ["policies", "a.b"]; `base` is what a list starts with if it is missing.
+ * ["policies", "a.b"]; `base` is the list to extend if the field is missing.
  */
 export function edited(text, { object, field, add, value, base = [] }) {
   if (!text.trim()) text = "{}";
@@ -89,7 +89,7 @@ export function edited(text, { object, field, add, value, base = [] }) {
     const { start, end } = place(field);
     const isOneLine = !text.slice(start, end).includes("\n");
     if (value !== undefined || isOneLine || !old.length) return text.slice(0, start) + written + text.slice(end);
-    // A list over several lines gets its new lines in the same way.
+    // If a list has one item per line, so do the new items.
     const last = place(field, old.length - 1);
     const indent = /\n[ \t]*$/.exec(text.slice(0, last.start))?.[0] ?? " ";
     const more = wanted.slice(old.length).map((item) => `,${indent}${JSON.stringify(item)}`);
@@ -107,12 +107,12 @@ export function edited(text, { object, field, add, value, base = [] }) {
 /** A key as the module writes it in a path: in quotes, unless it is plain. */
 function shown(key) {
   if (/^[\w$@#-]+$/.test(key)) return key;
-  // What a terminal would obey is escaped beyond what JSON needs.
+  // Characters that control a terminal are escaped too, although JSON does not require it.
   const unsafe = /[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
   return JSON.stringify(key).replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** A path given as a list, in words that cannot be mistaken: keys in quotes. */
+/** A path given as a list, as an unambiguous text: keys in quotes. */
 function exact(parts) {
   return parts
     .map((part) => (typeof part === "number" ? `[${part}]` : `.${JSON.stringify(part)}`))

@@ -1,4 +1,4 @@
-// Fires real cross-origin requests at the Envoy that scripts/demo runs, and holds each result against the playground's.
+// Sends real cross-origin requests to the Envoy of scripts/demo, and compares each result with the playground's.
 
 import { Judge } from "./judge.js";
 import { toHash } from "./link.js";
@@ -18,7 +18,7 @@ const REQUESTS = [
   ["A method that is not listed", { method: "PATCH" }],
   ["A header that is not listed", { method: "GET", headers: { "x-unlisted": "1" } }],
 ];
-// What envoy/envoy.yaml has as its application.
+// The answer of the upstream in envoy/envoy.yaml.
 const UPSTREAM = {
   status: 200,
   headers: [
@@ -44,7 +44,7 @@ try {
   live = await read("live.json", (answer) => answer.json());
   judge = await Judge.start(await read("cors.wasm", (answer) => answer.arrayBuffer()));
   const { ok } = judge.configure(live.policy);
-  if (!ok) throw new Error("the module refuses the policy of live.json");
+  if (!ok) throw new Error("the module rejects the policy of live.json");
   $("policy").textContent = live.policy;
   await openFrames();
   drawTable();
@@ -61,7 +61,7 @@ async function read(file, take) {
   return take(answer);
 }
 
-/** This page from a listed origin, the same from one that is not listed, and one without an origin. */
+/** This page from a listed origin, from an origin that is not listed, and from an opaque origin. */
 async function openFrames() {
   const page = `:${location.port}${location.pathname.replace(/[^/]*$/, "")}live-frame.html`;
   for (const [src, sandbox] of [
@@ -71,7 +71,7 @@ async function openFrames() {
   ]) {
     const element = document.createElement("iframe");
     if (sandbox) element.setAttribute("sandbox", sandbox);
-    // The origin of a sandbox has no name that a message could be addressed to.
+    // A sandbox has an opaque origin, to which no message can be addressed.
     frames.push({ element, target: sandbox ? "*" : new URL(src).origin, origin: "" });
     element.src = src;
   }
@@ -100,12 +100,12 @@ async function sendAll() {
       }),
     );
   }
-  $("sum").textContent = `${right} of ${all} results are as foretold.`;
+  $("sum").textContent = `${right} of ${all} results are as predicted.`;
   $("sum").classList.toggle("bad", right < all);
   $("send").disabled = false;
 }
 
-/** What a frame's `fetch` gives; without a URL, the frame's origin. */
+/** The result of a frame's `fetch`; without a URL, the frame's origin. */
 function ask({ element, target }, url, init) {
   const id = crypto.randomUUID();
   return new Promise((resolve) => {
@@ -161,5 +161,5 @@ function showResult(cell, { error, status, headers }, same, state) {
   why.textContent = "why";
   why.ariaLabel = `why: ${state.method} from ${state.origin}`;
   const says = error ? "" : id ? ", x-request-id read" : ", x-request-id not read";
-  cell.replaceChildren(text, `${says}${same ? "" : " – not as foretold!"} `, why);
+  cell.replaceChildren(text, `${says}${same ? "" : " – not as predicted!"} `, why);
 }

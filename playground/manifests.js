@@ -1,8 +1,7 @@
-// The policy as a proxy's own configuration, ready to copy.
+// The policy as the configuration of a proxy, ready to copy.
 
 /**
- * {envoy, istio, gateway}: the texts for a policy that is JSON. Their originals, with more of the reasons, are in
- * envoy/.
+ * {envoy, istio, gateway}: the texts for a policy that is JSON. The originals, with more reasons, are in envoy/.
  */
 export function manifests(policyText) {
   const policy = JSON.parse(policyText.trim() || "{}");
@@ -85,7 +84,7 @@ ${BEHIND.map((name) => `    - { name: envoy.filters.http.wasm, before: envoy.fil
 `;
 }
 
-/** JSON as block YAML. Every text is quoted: no value is then taken for a number or a word of YAML. */
+/** JSON as block YAML. Every text is quoted, so that no value is taken as a number or a keyword of YAML. */
 function yaml(value) {
   const isEmpty = typeof value !== "object" || !Object.keys(value).length;
   if (isEmpty) return JSON.stringify(value);
@@ -105,6 +104,6 @@ function yaml(value) {
 
 const indent = (text, width) => text.replace(/^(?=.)/gm, " ".repeat(width));
 
-// The filters that may stand in front, the first of them last; an entry whose filter is not in the chain does nothing.
+// The filters that may be in front, the first of them last; an entry whose filter is not in the chain has no effect.
 const BEHIND =
   "ext_proc lua buffer stateful_session jwt_authn oauth2 basic_auth api_key_auth ext_authz cors fault".split(" ");

@@ -1,8 +1,8 @@
 // What browsers print when CORS stops a script, what it means, and what to change: the README's table and this page
-// share it. Every `chromium`, `firefox` and `webkit` wording was printed by that engine in a test; `others` holds
+// share it. Every `chromium`, `firefox` and `webkit` wording was printed by that engine in a test; `others` has
 // wordings of other versions and libraries.
 //
-// In a wording, {name} stands for what differs from request to request.
+// In a wording, {name} is a placeholder for a part that differs between requests.
 
 /**
  * @typedef {object} Message
@@ -14,7 +14,7 @@
  * @property {string[]} [others]
  * @property {string} [kind] which check failed, in the words of browser.js
  * @property {boolean} [isVague] it does not say why: another line does
- * @property {boolean} [isHarmless] the request can have passed all the same
+ * @property {boolean} [isHarmless] the request may have succeeded nevertheless
  * @property {boolean} [includesCredentials]
  */
 
@@ -39,9 +39,9 @@ export const MESSAGES = /** @type {Message[]} */ ([
     chromium: [`Access to fetch at '{url}' from origin 'null' has been blocked by CORS policy: ${NONE}`],
     webkit: ["Origin null is not allowed by Access-Control-Allow-Origin."],
     remedy:
-      "The page is a file or in a sandbox: serve it from an origin of its own. Or the request was redirected from " +
-      'one other origin to a second one: ask the second address directly. `allowOrigins: ["*"]` without credentials, ' +
-      "or `null`, lets every such page of any site read",
+      "The page is a file or in a sandbox: serve it from its own origin. Or the request was redirected from " +
+      'one other origin to a second one: request the second address directly. `allowOrigins: ["*"]` without ' +
+      "credentials, or `null`, allows every such page of any site to read",
     kind: "origin",
   },
   {
@@ -51,8 +51,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
         `${NONE}`,
     ],
     remedy:
-      "Ask the second address directly, or redirect within one origin: after a redirect between two foreign origins " +
-      "the browser sends `Origin: null`",
+      "Request the second address directly, or redirect within one origin: after a redirect between two foreign " +
+      "origins the browser sends `Origin: null`",
     kind: "origin",
   },
   {
@@ -67,9 +67,7 @@ export const MESSAGES = /** @type {Message[]} */ ([
     cause: "The method is written in lower case",
     chromium: ["Method patch is not allowed by Access-Control-Allow-Methods in preflight response."],
     others: ["Method patch is not allowed by Access-Control-Allow-Methods."],
-    remedy:
-      "Write `PATCH` in the script: browsers put GET, HEAD, POST, PUT, DELETE and OPTIONS into upper case, and no " +
-      "other",
+    remedy: "Write `PATCH` in the script: browsers convert only GET, HEAD, POST, PUT, DELETE and OPTIONS to upper case",
     kind: "method",
   },
   {
@@ -123,7 +121,7 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "(Reason: Multiple CORS header ‘Access-Control-Allow-Origin’ not allowed)",
     ],
     remedy:
-      "Take the CORS headers out of the route's `response_headers_to_add`, and every other CORS filter out of the " +
+      "Remove the CORS headers from the route's `response_headers_to_add`, and every other CORS filter from the " +
       "chain",
   },
   {
@@ -134,9 +132,9 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}’)",
     ],
     remedy:
-      "The filter writes the origin of the request or `*`, and nothing else. Take the header out of the route or the " +
-      "filter before the plugin that writes it; with `upstreamCors: keep` it is the upstream's own. A cache that " +
-      "ignores `Vary: Origin` gives one origin the answer of another, too",
+      "The filter writes only the origin of the request or `*`. Remove the header from the route or the filter " +
+      "before the plugin that writes it; with `upstreamCors: keep` it is the upstream's own. A cache that ignores " +
+      "`Vary: Origin` also gives one origin the answer of another",
   },
   {
     cause: "The preflight is answered with an error",
@@ -149,8 +147,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "Preflight response is not successful",
     ],
     remedy:
-      "The upstream answers preflights (`unmatchedPreflights: forward`) and knows none: list the origin here. A " +
-      "filter before the plugin, such as one that checks tokens, answers them as well: put the plugin first",
+      "The upstream answers preflights (`unmatchedPreflights: forward`) but does not support them: list the origin " +
+      "here. Or a filter before the plugin, such as one that checks tokens, answers them: put the plugin first",
     kind: "status",
   },
   {
@@ -158,8 +156,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
     firefox: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ missing). Status code: 403."],
     webkit: ["Preflight response is not successful. Status code: 403"],
     remedy:
-      "The filter answers so where the origin is not allowed: list it in `allowOrigins`. If the access log has no " +
-      "reason, a filter before the plugin answers: put the plugin first",
+      "The filter sends this answer if the origin is not allowed: list it in `allowOrigins`. If the access log has " +
+      "no reason, a filter before the plugin answers: put the plugin first",
     kind: "origin",
   },
   {
@@ -169,14 +167,14 @@ export const MESSAGES = /** @type {Message[]} */ ([
     webkit: ["Preflight response is not successful. Status code: {redirect}"],
     others: ["(Reason: CORS request external redirect not allowed)"],
     remedy:
-      "No policy governs this host or path, so that the route's redirect answers the preflight: add a rule; or use " +
+      "No policy governs this host or path, so the route's redirect answers the preflight: add a rule, or use " +
       "the address after the redirect",
     kind: "status",
   },
   {
     cause: "A response header is not exposed",
     chromium: ['Refused to get unsafe header "{exposed}"'],
-    remedy: "Add the header to `exposeHeaders`. `fetch` says nothing: it gives `null`",
+    remedy: "Add the header to `exposeHeaders`. `fetch` prints nothing and returns `null`",
     isHarmless: true,
   },
   {
@@ -194,7 +192,7 @@ export const MESSAGES = /** @type {Message[]} */ ([
     cause: "The local network is closed to this page",
     chromium: ["Permission was denied for this request to access the `{space}` address space."],
     firefox: ["Local Network Access permission required:"],
-    remedy: "Nothing at the gateway: the browser's user or administrator said no",
+    remedy: "Nothing at the gateway: the browser's user or administrator denied access",
     isHarmless: true,
   },
   {
@@ -206,17 +204,17 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "(Reason: invalid token ‘{value}’ in CORS header ‘Access-Control-Allow-Headers’)",
     ],
     remedy:
-      "The filter writes lists of names, always. Find the layer that answers this preflight: a filter before the " +
+      "The filter always writes lists of names. Find the layer that answers this preflight: a filter before the " +
       "plugin, or the upstream under `unmatchedPreflights: forward`",
   },
   {
-    cause: "The address cannot be asked with CORS",
+    cause: "The address cannot be fetched with CORS",
     others: [
       "(Reason: CORS request not HTTP)",
       "Cross origin requests are only supported for protocol schemes:",
       "Cross origin requests are only supported for HTTP.",
     ],
-    remedy: "Only `http` and `https` are. Serve the page and the file from a server instead of opening them as files",
+    remedy: "Only `http` and `https` can. Serve the page and the file from a server instead of opening them as files",
     isHarmless: true,
   },
   {
@@ -224,8 +222,8 @@ export const MESSAGES = /** @type {Message[]} */ ([
     firefox: ["(Reason: CORS request did not succeed). Status code: (null)."],
     others: ["(Reason: CORS request did not succeed)"],
     remedy:
-      "Firefox prints it after a refused preflight: paste the line before it, which has another reason. If it stands " +
-      "alone, there was no answer: the address, its certificate or the server itself",
+      "Firefox prints it after a refused preflight: paste the line before it, which has another reason. If it is " +
+      "alone, there was no answer: check the address, its certificate and the server",
     isVague: true,
   },
   {
@@ -259,7 +257,7 @@ export const MESSAGES = /** @type {Message[]} */ ([
   },
 ]);
 
-/** The message that a pasted text holds, with what its wording names: the most specific one, if any. */
+/** The message in a pasted text, with the values in its placeholders: the most specific one, if any. */
 export function findMessage(text) {
   const plain = straight(text);
   let best;
@@ -278,7 +276,7 @@ export function wordings({ chromium = [], firefox = [], webkit = [], others = []
   return [...chromium, ...firefox, ...webkit, ...others];
 }
 
-/** A wording with `values` in its places, or else with the examples of the README. */
+/** A wording with `values` in its placeholders, by default the examples of the README. */
 export function fill(wording, values = {}) {
   return wording.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? PLACES[name].example);
 }
@@ -293,14 +291,14 @@ function weigh({ isVague = false }, wording) {
 }
 
 function pattern(wording) {
-  // Who copies a line often leaves its last dot; a URL has dots too, so the one behind it counts.
+  // People often copy a line without its last dot; a URL has dots too, so the dot after it counts.
   const isUrlLast = wording.endsWith("{url}.");
   const parts = straight(isUrlLast ? wording : wording.replace(/\.$/, "")).split(/\{(\w+)\}/);
   const source = parts.map((part, index) => (index % 2 ? `(?<${part}>${PLACES[part].pattern})` : literal(part)));
   return new RegExp(source.join("") + (isUrlLast ? "(?!\\S)" : ""));
 }
 
-/** Text as a pattern; what Chromium adds about the preflight, and what asks, may be anything. */
+/** Text as a pattern. Chromium's part about the preflight is optional, and any kind of resource may be named. */
 function literal(text) {
   return text
     .replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")

@@ -1,8 +1,8 @@
-// Reads what developers have at hand: a curl command, "Copy as fetch" or a handwritten call, a PowerShell command, a
-// request as it is sent, or the error on a browser's console.
+// Reads what developers can copy: a curl command, "Copy as fetch" or a handwritten call, a PowerShell command, a
+// request as it is sent, or the error in a browser's console.
 //
-// CORS looks at the names of headers and at few values. All other values, and those of the URL's query, are left out
-// here, so that no secret comes into the page and the link to it.
+// CORS uses the names of headers and only a few values. All other values, and those of the URL's query, are removed
+// here, so that no secret gets into the page or its link.
 
 import { isForbiddenRequestHeaderName, isToken } from "./browser.js";
 import { readCurl } from "./curl.js";
@@ -15,13 +15,13 @@ import { findMessage, straight } from "./messages.js";
  * @property {string} [method]
  * @property {[string, string][]} headers
  * @property {boolean} [credentials]
- * @property {boolean} [isCopy] it bears the mark of a browser
+ * @property {boolean} [isCopy] a browser wrote it
  */
 
 /**
  * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes, message}.
- * Only what the text says is in `found`; `message` is a message of messages.js. Throws an error for people where it
- * says nothing.
+ * `found` has only what the text contains; `message` is a message of messages.js. Throws an error with a text for the
+ * reader if the text says nothing.
  */
 export function readPaste(text) {
   text = text.trim();
@@ -32,7 +32,7 @@ export function readPaste(text) {
   const command = text.replace(/^(\$|>|PS [^>\n]*>) +/, "");
   if (/^curl(\.exe)?(\s|$)/.test(command)) {
     const { isFirst, ...request } = readCurl(command);
-    return asScript("curl command", request, isFirst ? ["There are several commands: the first is read."] : []);
+    return asScript("curl command", request, isFirst ? ["There are several commands: only the first was read."] : []);
   }
   if (/^(const \w+ = |return )?(await )?(window\.)?fetch\s*\(/.test(command)) return readFetch(command);
   if (/\b(Invoke-(WebRequest|RestMethod)|iwr|irm)\b/i.test(command)) return readPowerShell(command);
@@ -41,7 +41,7 @@ export function readPaste(text) {
   const error = readConsole(text);
   if (error) return error;
   if (/\baxios\b|\bXMLHttpRequest\b|\.open\(|\$\.ajax|\bky\b|\bgot\(/.test(text)) {
-    throw new Error(`This call is not read. Send it once in the browser, then paste its copy: ${COPY}.`);
+    throw new Error(`This call cannot be read. Send it once in the browser, then paste its copy: ${COPY}.`);
   }
   throw new Error(
     "This is not a curl command, a fetch(…) call, a request, or a CORS error of Chromium, Firefox or Safari in " +
@@ -50,7 +50,7 @@ export function readPaste(text) {
   );
 }
 
-/** "Copy as fetch" of the browsers, or a call as a person writes it: of that, what is literal. */
+/** "Copy as fetch" of the browsers, or the literal parts of a handwritten call. */
 function readFetch(text) {
   const [url, options] = readArguments(text.slice(text.indexOf("(")));
   const isText = (value) => typeof value === "string";
@@ -66,7 +66,7 @@ function readFetch(text) {
   }
   const isNothing = (value) => !value || value.code === "null" || value.code === "undefined";
   const isKnown = options && (!options.code || isNothing(options));
-  if (options && !isKnown) notes.push(`What ${options.code.slice(0, 40)} holds is not in the call: enter it.`);
+  if (options && !isKnown) notes.push(`The value of ${options.code.slice(0, 40)} is not in the call: enter it.`);
   const { method, headers, credentials, referrer, mode, referrerPolicy } = isKnown ? options : {};
   if (method?.code) notes.push("The method is not in the call: enter it.");
   if (headers?.code && !isNothing(headers)) notes.push("The names of the headers are not in the call: enter them.");
@@ -76,10 +76,11 @@ function readFetch(text) {
     method: isText(method) ? method : "GET",
     headers: entries.filter((entry) => isText(entry[0])).map(([name, value]) => [name, isText(value) ? value : "…"]),
     credentials: credentials === "include",
-    // Scripts rarely write these, and browsers' copies always.
+    // Scripts rarely set these, but browsers' copies always have them.
     isCopy: Boolean(mode && (referrer || referrerPolicy)),
   };
-  if (mode === "no-cors") notes.push("With mode no-cors the script never reads the answer; it is judged without.");
+  if (mode === "no-cors")
+    notes.push("With mode no-cors the script never reads the answer; the request is judged without this mode.");
   const hasOrigin = request.headers.some(([name]) => name.toLowerCase() === "origin");
   if (isText(referrer) && !hasOrigin && URL.canParse(referrer)) {
     request.headers.push(["origin", new URL(referrer).origin]);
@@ -87,7 +88,7 @@ function readFetch(text) {
   return asScript("fetch call", request, notes);
 }
 
-/** "Copy as PowerShell" of Chromium, or a call as a person writes it. */
+/** "Copy as PowerShell" of Chromium, or a handwritten command. */
 function readPowerShell(text) {
   const string = `(?:"((?:\`[\\s\\S]|""|[^"\`])*)"|'((?:''|[^'])*)')`;
   const value = (match) => match && (match[1]?.replace(/`([\s\S])|""/g, (_, kept) => kept ?? '"') ?? match[2]);
@@ -116,7 +117,7 @@ function readPowerShell(text) {
   });
 }
 
-/** A request as it is sent: its first line and its headers, or headers alone that say where a request comes from. */
+/** A request as it is sent: its first line and its headers, or only headers, if they identify a request. */
 function readRaw(text) {
   const [first, ...rest] = text.split(/\r?\n/);
   const [, method, target] = /^([A-Z]+)\s+(\S+)\s+HTTP\/[\d.]+$/.exec(first.trim()) ?? [];
@@ -141,7 +142,7 @@ function readRaw(text) {
   };
 }
 
-/** A request as it is on the wire, turned into what the script asked for. */
+/** Converts a request as it is on the wire into the call that the script made. */
 function asScript(kind, { url, method, headers, credentials = false, isCopy = false }, notes = []) {
   if (url !== undefined && !/^[a-z][a-z\d+.-]*:\/\/[^/?#]/i.test(url)) {
     throw new Error(
@@ -155,14 +156,14 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
     notes.push(...(notes.some((note) => /URL/.test(note)) ? [] : ["It has no host: enter the URL."]));
   else found.url = withoutSecrets(url);
   if (take("origin")) found.origin = take("origin").slice(0, MAX_ORIGIN);
-  else notes.push("It has no origin: enter the page that the script runs on.");
+  else notes.push("It has no origin: enter the origin of the page.");
   if (take("cookie")) found.credentials = true;
   const asked = take("access-control-request-method");
   if (method === "OPTIONS" && asked) {
     found.method = asked;
     const names = (take("access-control-request-headers") ?? "").split(",").map((name) => name.trim());
     found.headers = names.filter(Boolean).map((name) => [name, standIn(name)]);
-    notes.push(`It is a preflight: read as the ${asked} that it asks for.`);
+    notes.push(`It is a preflight: read as the ${asked} request that it announces.`);
     return { kind, found, notes };
   }
   const isMarked = isCopy || headers.some(([name, value]) => isMark(name, value));
@@ -178,16 +179,16 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   const perhaps = headers.filter(([name]) => isPerhaps(name));
   if (perhaps.length) {
     const it = perhaps.length > 1 ? "them" : "it";
-    notes.push(`Browsers add ${names(perhaps)} too: left out. If your script sets ${it}, add ${it} back.`);
+    notes.push(`Removed ${names(perhaps)}, which browsers also add. If your script sets ${it}, add ${it} again.`);
   }
-  if (dropped.length) notes.push(`Left out what the browser sets itself: ${names(dropped)}.`);
+  if (dropped.length) notes.push(`Removed headers that the browser sets itself: ${names(dropped)}.`);
   if (found.url !== url || own.some(([name]) => !LOOKED_AT.has(name.toLowerCase()))) {
-    notes.push("Values that CORS does not look at are left out.");
+    notes.push("Values that CORS does not use are removed.");
   }
   return { kind, found, notes };
 }
 
-/** The words of Chromium, Firefox and Safari. */
+/** The messages of Chromium, Firefox and Safari. */
 function readConsole(text) {
   const plain = straight(text);
   const known = findMessage(text);
@@ -195,7 +196,7 @@ function readConsole(text) {
   const chromium = CHROMIUM.exec(plain);
   const firefox = take(/Cross-Origin Request Blocked: [^\n]{0,120}? at '?(\S+?)'?\.? \(Reason: /);
   const failed = /\b([A-Z]+) (https?:\/\/\S+) net::ERR_FAILED/.exec(plain);
-  // A line out of the middle of a message says something, too.
+  // A line from the middle of a message is useful, too.
   const isPart = /Access-Control-(Allow|Request)-[A-Z]/.test(plain);
   if (!known && !chromium && !firefox && !isPart) return undefined;
 
@@ -208,9 +209,9 @@ function readConsole(text) {
   const isNull = message?.cause === "The origin is null";
   if (origin || isNull) found.origin = isNull ? "null" : origin.slice(0, MAX_ORIGIN);
   if (url) found.url = withoutSecrets(url);
-  // Who has nothing but a line that says nothing keeps what is in the form.
+  // If the line has no information, the form keeps its content.
   if (message?.isVague && !failed) return { kind: "console error", found: undefined, notes, message };
-  if (!found.origin) notes.push("The message does not have the origin: enter the page that the script runs on.");
+  if (!found.origin) notes.push("The message does not have the origin: enter the origin of the page.");
   if (!url) notes.push("The message does not have the URL.");
   const method = names.method ?? failed?.[1];
   const header = names.header;
@@ -218,27 +219,27 @@ function readConsole(text) {
   else if (message?.kind === "method") {
     const isLower = message.cause.includes("lower case");
     found.method = isLower ? "patch" : "PUT";
-    if (!isLower) notes.push("Firefox does not say which method; PUT stands for it.");
+    if (!isLower) notes.push("Firefox does not name the method; PUT is an example.");
   }
   if (header) found.headers = [[header, standIn(header)]];
   if (message?.includesCredentials) found.credentials = true;
   if (/preflight|HTTP ok status/i.test(`${plain} ${message?.cause}`) && !found.method && !header) {
     found.headers = [["content-type", "application/json"]];
-    notes.push("There was a preflight, the message does not say why; a JSON body stands for the reason.");
+    notes.push("There was a preflight, but the message does not say why; a JSON body is an example of a reason.");
   }
   if (/^A WebSocket/.test(message?.cause)) {
     notes.push(
-      "Browsers check no CORS on a WebSocket: the handshake is judged like this GET, and " +
+      "Browsers do not check CORS on a WebSocket: the handshake is judged like this GET, and " +
         '"unmatchedRequests": "reject" alone refuses it.',
     );
   }
   if (/redirected from/.test(plain)) {
-    notes.push("The answer that was blocked came after a redirect; this is the URL it led to.");
+    notes.push("The blocked answer came after a redirect; this is the URL that the redirect led to.");
   }
   return { kind: "console error", found, notes, message };
 }
 
-/** A URL without what only its server knows: user, values of the query and of path parameters, fragment. */
+/** A URL without the parts that only its server uses: user, values of the query and of path parameters, fragment. */
 function withoutSecrets(url) {
   const [, start, path, query] = /^([a-z][a-z\d+.-]*:\/\/[^/?#]*)([^?#]*)(\?[^#]*)?/i.exec(url) ?? [];
   if (start === undefined) return url;
@@ -249,27 +250,27 @@ function withoutSecrets(url) {
   return `${host}${parameters}${query ? `?${kept.join("&")}` : ""}`;
 }
 
-/** Whether only a browser writes this header, or writes it so. */
+/** Whether only a browser writes this header, or this value of it. */
 function isMark(name, value) {
   return /^(sec-(fetch|ch|gpc)|priority$)/i.test(name) || (/^user-agent$/i.test(name) && /^Mozilla\/5\.0/.test(value));
 }
 
-/** A value that CORS looks at. What is not plainly of its kind may be anything; quotes make it as unsafe as it was. */
+/** A value that CORS uses. A value of another form could be a secret; a quoted placeholder is as unsafe for CORS. */
 const plain = (value) => (/^[\w*+./;=, "-]{0,256}$/.test(value) || value === "…" ? value : '"…"');
 
-/** A value for a header whose name alone is known: JSON is what makes a browser ask for this name. */
+/** A value for a header of which only the name is known. For JSON, browsers name this header in a preflight. */
 const standIn = (name) => (name.toLowerCase() === "content-type" ? "application/json" : "…");
 
-/** What browsers add by themselves, though scripts could. */
+/** Headers that browsers add themselves, although scripts could. */
 const ALWAYS_BROWSERS = new Set(["user-agent", "priority", "upgrade-insecure-requests"]);
-/** What they add at times: without their cache, when they ask whether a copy is good, of HTTP/2, as hints. */
+/** Headers that they add sometimes: without their cache, to revalidate a copy, for HTTP/2, as hints. */
 const PERHAPS_BROWSERS = new Set(
   `cache-control pragma if-none-match if-modified-since if-range authority method path scheme save-data
   device-memory dpr viewport-width width downlink ect rtt purpose x-client-data`.split(/\s+/),
 );
 /** The headers whose value counts: https://fetch.spec.whatwg.org/#cors-safelisted-request-header */
 const LOOKED_AT = new Set(["accept", "accept-language", "content-language", "content-type", "range"]);
-/** What most messages of Chromium begin with. */
+/** The beginning of most messages of Chromium. */
 const CHROMIUM =
   /Access to [\w ]{1,30} at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS/;
 const MAX_ORIGIN = 400;

@@ -1,11 +1,11 @@
-// Tells what happens to a call of fetch(): steps with their reasons, what the script gets in the end, and what to
+// Describes what happens to a call of fetch(): steps with their reasons, the result for the script, and what to
 // change.
 
 import { plan, run } from "./browser.js";
 
 /**
- * Runs the call through the browser's rules and the filter. `judge.send` is asked; `policy` is the configuration as an
- * object. The result: {verdict: {good, title, text}, steps: [...], fixes: [{text, edits}]}.
+ * Runs the call through the browser's rules and the filter. `judge.send` sends the requests; `policy` is the
+ * configuration as an object. The result: {verdict: {good, title, text}, steps: [...], fixes: [{text, edits}]}.
  */
 export function tell(judge, policy, { origin, url, method, headers, credentials, upstream }) {
   const call = plan({ origin, url, method, headers, credentials });
@@ -18,12 +18,12 @@ export function tell(judge, policy, { origin, url, method, headers, credentials,
   };
 }
 
-/** The verdict beside a message of a browser's console, of messages.js: whether this policy can be what it is about. */
+/** The verdict for a message of messages.js from a browser's console: whether this policy can be its cause. */
 export function besideMessage({ isHarmless, isVague, kind }, verdict) {
   if (isHarmless || isVague || verdict.good === undefined) return verdict;
   if (verdict.good) {
     const text =
-      "Under this policy the request passes. So the answer in the message came from elsewhere: another filter, " +
+      "Under this policy the request passes. The answer in the message must come from elsewhere: another filter, " +
       "another host, or an old cache.";
     return { ...verdict, title: "This policy is not the cause", text, good: undefined };
   }
@@ -59,20 +59,20 @@ function verdict(call, { blocked, actual, readable }) {
 function planStep(call) {
   const reasons = [];
   const at = "Browser";
-  for (const name of call.dropped) reasons.push(info(`${name} is the browser's own: what the script sets is dropped`));
+  for (const name of call.dropped) reasons.push(info(`${name} is set by the browser: the script's value is dropped`));
   if (call.blocked)
     return { at, state: "bad", title: "The browser does not send it", points: [bad(call.blocked), ...reasons] };
   if (call.sameOrigin) {
-    reasons.unshift(info(`The page and the URL are both of ${call.origin}`));
-    return { at, state: "good", title: "No preflight: it is the same origin", points: reasons };
+    reasons.unshift(info(`The page and the URL have the same origin, ${call.origin}`));
+    return { at, state: "good", title: "No preflight: the request is same-origin", points: reasons };
   }
   if (!call.preflight) {
-    const safe = `${call.method} with nothing but safelisted headers: a form could send this too`;
+    const safe = `${call.method} with only safelisted headers: a form could send this too`;
     return { at, state: "good", title: "No preflight is needed", points: [good(safe), ...reasons] };
   }
   if (!/^(GET|HEAD|POST)$/.test(call.method)) reasons.push(info(`${call.method} is not GET, HEAD or POST`));
   for (const { name, why } of call.unsafe) reasons.push(info(`${name}: ${why}`));
-  return { at, state: "info", title: "The browser asks first: a preflight", points: reasons };
+  return { at, state: "info", title: "The browser sends a preflight first", points: reasons };
 }
 
 function preflightStep(call, { blocked, preflight }) {
@@ -120,12 +120,12 @@ function actualStep(call, { blocked, actual }) {
   points.push(...untouched(actual));
   const location = value(actual, "location");
   if (/^30[12378]$/.test(actual.status) && location && !failed) {
-    points.push(info(`The browser follows the redirect to ${location}, and all of this begins anew there`));
+    points.push(info(`The browser follows the redirect to ${location}, and all steps start again there`));
   }
   const title =
     actual.from === "filter"
       ? `The filter itself answers the request with ${actual.status}`
-      : `The request goes on; the answer is ${actual.status}`;
+      : `The request reaches the upstream; the answer is ${actual.status}`;
   return {
     at: actual.from === "filter" ? "Filter" : "Upstream",
     state: failed || (actual.from === "filter" && actual.status === 403) ? "bad" : "good",
@@ -138,24 +138,26 @@ function actualStep(call, { blocked, actual }) {
 }
 
 function untouched({ source, mode }) {
-  if (!source) return [info("No policy governs this request: it passes untouched")];
-  return mode === "off" ? [info(`${governor(source)} is off: the request passes untouched`)] : [];
+  if (!source) return [info("No policy governs this request: it passes unchanged")];
+  return mode === "off" ? [info(`${governor(source)} is off: the request passes unchanged`)] : [];
 }
 
 function scriptStep({ blocked, actual, readable, hidden }) {
   if (blocked) {
     const points = [
-      info('fetch() rejects with "TypeError: Failed to fetch"; the reason is on the console, not for the script'),
+      info(
+        'fetch() rejects with "TypeError: Failed to fetch"; the reason is in the console, but hidden from the script',
+      ),
     ];
     return { at: "Script", state: "bad", title: "The script gets an error", points };
   }
   const points = [good(`Status ${actual.status} and the body`)];
   if (readable.length) points.push(good(`Headers: ${names(readable)}`));
-  if (hidden.length) points.push(info(`Not for scripts: ${names(hidden)}`));
+  if (hidden.length) points.push(info(`Hidden from scripts: ${names(hidden)}`));
   return { at: "Script", state: "good", title: "What the script may read", points };
 }
 
-/** What to change so that it works. `edits` are for `edited` of json.js. */
+/** The changes that make the request work. `edits` are for `edited` of json.js. */
 function fixes(call, { blocked, preflight, actual, hidden }) {
   if (!blocked) return exposeFix(hidden, actual);
   if (blocked.kind === "call") {
@@ -171,7 +173,7 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
   const edits = (...fields) => object && fields.map((field) => ({ object, ...field }));
   if (!decided.source) {
     const text =
-      "No policy governs this request, so the upstream alone decides. Add a rule for this host and path, or allow " +
+      "No policy governs this request, so only the upstream decides. Add a rule for this host and path, or allow " +
       "the origin at the top level.";
     return [{ text, edits: [{ object: [], field: "allowOrigins", add: [call.origin] }] }];
   }
@@ -179,13 +181,13 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
     return [
       {
         text:
-          `${governor(decided.source)} is off: the upstream alone decides, and has to allow it. ` +
+          `${governor(decided.source)} is off: only the upstream decides, and it has to allow the request. ` +
           "Or change the mode.",
       },
     ];
   }
   if (mode === "shadow") {
-    const text = "The policy only watches (shadow): the answers are the upstream's own. Enforce it.";
+    const text = "The policy changes nothing (shadow): the answers are the upstream's own. Enforce it.";
     return [{ text, edits: edits({ field: "mode", value: "enforce" }) }];
   }
   switch (blocked.kind) {
@@ -194,7 +196,7 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
         return [
           {
             text:
-              "Write PATCH in upper case in the script: browsers leave it as it is, and methods are compared " +
+              "Write PATCH in upper case in the script: browsers do not convert it, and methods are compared " +
               "exactly.",
           },
         ];
@@ -235,7 +237,7 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
 function originFixes(call, decided, of, edits) {
   if (decided.source === "conflicting rules") {
     return [
-      { text: "Write the path of the URL plainly: as sent, and as an upstream may read it, it leads to two rules." },
+      { text: "Write the path of the URL plainly: as sent and as an upstream may read it, it matches different rules." },
     ];
   }
   if (/refused: malformed/.test(decided.says)) {
@@ -255,7 +257,7 @@ function originFixes(call, decided, of, edits) {
   ];
 }
 
-/** Hidden headers are no error; it is offered to show those that an application may want. */
+/** Hidden headers are not an error; the story offers to expose those that an application may want. */
 function exposeFix(hidden, { object, mode }) {
   const wanted = hidden.filter(
     (name) => !/^(set-cookie2?|vary|allow|date|server|connection|access-control-.*)$/.test(name),
@@ -282,8 +284,8 @@ function objectOf(source, policy) {
 
 function keeps(maxAge) {
   const seconds = Number(maxAge ?? 5);
-  if (!seconds) return "The browser asks again each time: the answer may not be kept";
-  return `The browser may keep this answer for ${seconds} s${seconds > 7200 ? " (Chromium for 7200)" : ""}`;
+  if (!seconds) return "The browser sends a preflight each time: it may not cache the answer";
+  return `The browser may cache this answer for ${seconds} s${seconds > 7200 ? " (Chromium for 7200)" : ""}`;
 }
 
 const value = ({ headers }, name) => headers.find(([own]) => own === name)?.[1];

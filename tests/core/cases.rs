@@ -65,7 +65,7 @@ fn snake_case_keys(value: &serde_json::Value) -> serde_json::Value {
     }
 }
 
-/// Sends a case through the core and says what is wrong with the answer.
+/// Sends a case through the core and returns the differences of the answer.
 fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
     let mut request = lines(&case.request.headers);
     request.push((
@@ -110,7 +110,7 @@ fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
     wrong
 }
 
-/// The verdict in the words of the table.
+/// The verdict as the table writes it.
 fn describe(verdict: &Verdict) -> String {
     match verdict.reason {
         Reason::Allowed => "allowed".into(),

@@ -1,4 +1,4 @@
-//! What the table cannot show of a judgement: policies in route metadata, explanations, counters.
+//! Parts of a judgement that the table cannot show: policies in route metadata, explanations, counters.
 
 use cors::http::request::{Headers, Stream};
 use cors::policy::Mode;
@@ -61,14 +61,14 @@ fn bad_metadata_allows_no_origin_and_is_told_once() {
     assert_eq!(log(&padded(16 * 1024 + 1)), Some(None));
 }
 
-/// As a control plane sends them: the texts of all routes change with each update, for years.
+/// Updates as from a control plane: the texts of all routes change with each update, for years.
 #[test]
 fn texts_of_updates_long_gone_close_no_live_route() {
     for (routes, updates) in [(1, 3_000), (50, 100), (700, 10), (1_024, 5)] {
         let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
         for update in 0..updates {
             for route in 0..routes {
-                // Some are wrong, and some have regular expressions: those are forgotten, too.
+                // Some are invalid, and some have regular expressions: these are forgotten, too.
                 let (text, is_good) = match route % 7 {
                     3 => (format!(r#"{{"maxAge": {route}, "_": {update}}}"#), false),
                     5 if route < 700 => (policy_text(route, update, 3), true),
@@ -91,7 +91,7 @@ fn texts_of_updates_long_gone_close_no_live_route() {
     }
 }
 
-/// More texts in use than are kept: the others stay, and what the rest costs is bounded.
+/// More texts in use than are kept: the kept ones stay, and the cost of the others is bounded.
 #[test]
 fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
@@ -120,7 +120,7 @@ fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
                 }
             }
         }
-        // Those that were there first are read beside the ration.
+        // The first texts are read in addition to the ration.
         let first = if minute == 0 { 1_024 } else { 0 };
         assert_eq!(read, first + 1_024, "minute {minute}");
         assert!(closed > 10 * 76, "{closed}");

@@ -1,6 +1,6 @@
-//! Everything that is said about a configuration, word for word: tests/messages.json.
+//! All messages about a configuration, word for word: tests/messages.json.
 //!
-//! `BLESS=1 cargo test --test messages` writes what is said now into it; read the difference before
+//! `BLESS=1 cargo test --test messages` writes the current messages into it; read the difference before
 //! you commit it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -215,7 +215,7 @@ fn twenty_errors_are_shown_and_all_are_counted() {
     assert_eq!(diagnostics.count(Severity::Error), 25);
 }
 
-/// Names, patterns and values from outside do nothing in a log, in a file of access logs, in a 403.
+/// Names, patterns and values from outside have no effect in a log, in an access log or in a 403.
 #[test]
 fn texts_from_outside_are_shown() {
     const HOSTILE: &str = "z\n\r\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2028}";
@@ -278,7 +278,7 @@ fn texts_from_outside_are_shown() {
     }
 }
 
-/// What a remedy says is accepted where it is pasted, and brings nothing in that was kept out before.
+/// The text of a remedy is accepted where it is pasted, and allows nothing that was refused before.
 #[test]
 fn remedies_are_accepted() {
     let text = std::fs::read_to_string(file()).expect(FILE);
@@ -294,7 +294,7 @@ fn remedies_are_accepted() {
             let mut edited = configuration.clone();
             paste(&mut edited, &problem.path, &values);
             let (_, after) = Plugin::from_bytes(edited.to_string().as_bytes());
-            // What stays hidden behind twenty others cannot be found again.
+            // An error that is hidden behind twenty others cannot be found again.
             for error in after.errors() {
                 assert_ne!(error.path, problem.path, "{problem}: {error}");
             }
@@ -310,7 +310,7 @@ fn remedies_are_accepted() {
             {
                 let (name, written) = written_origin(problem);
                 let plugin = |entry: &str| plugin_of(&json!({name: [entry]}));
-                // What was an error allowed nothing; the next test says what that may allow.
+                // An entry with an error allowed nothing; the next test checks what its remedy may allow.
                 let (Some(was), Some(is)) = (plugin(&written), plugin(value)) else {
                     continue;
                 };
@@ -324,7 +324,7 @@ fn remedies_are_accepted() {
     assert!(pasted > 80, "{pasted} remedies");
 }
 
-/// Every way to write an origin with too little or too much leads to that origin, and to no other.
+/// For every incomplete or overlong spelling of an origin, the remedy is that origin and no other.
 #[test]
 fn origins_to_paste_are_those_that_were_meant() {
     let mut remedies = 0;
@@ -362,7 +362,7 @@ fn origins_to_paste_are_those_that_were_meant() {
     assert!(remedies > 1_000, "{remedies} remedies");
 }
 
-/// An entry of the file as it should be: its configuration, and what is said about that.
+/// An expected entry of the file: its configuration, and the messages about it.
 fn say(entry: &Value) -> Value {
     let (plugin, diagnostics) = Plugin::from_bytes(bytes_of(entry).as_bytes());
     assert_eq!(plugin.is_none(), diagnostics.has_errors());
@@ -403,7 +403,7 @@ struct Meant<'m> {
 }
 
 impl Meant<'_> {
-    /// Whether this origin is meant, told without the filter's own matching.
+    /// Whether this origin is meant, decided without the filter's own matching.
     fn allows(&self, origin: &str) -> bool {
         let host = self.host.to_ascii_lowercase();
         let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
@@ -424,7 +424,7 @@ impl Meant<'_> {
     }
 }
 
-/// Whether the text is refused with a remedy; what it then allows is what is meant.
+/// Whether the text is rejected with a remedy that allows exactly what is meant.
 fn check_origin(text: &str, meant: &Meant) -> bool {
     let configuration = json!({"allowOrigins": [text]});
     let (plugin, diagnostics) = Plugin::from_bytes(configuration.to_string().as_bytes());
@@ -461,7 +461,7 @@ fn check_origin(text: &str, meant: &Meant) -> bool {
     plugin.is_none()
 }
 
-/// The values behind `write `, if they are all that is to be written.
+/// The values after `write `, if nothing else has to be written.
 fn values_to_paste(text: &str) -> Option<Vec<Value>> {
     let (_, mut rest) = text.rsplit_once("; write ")?;
     let mut values = Vec::new();
@@ -481,7 +481,7 @@ fn values_to_paste(text: &str) -> Option<Vec<Value>> {
     ends.then_some(values)
 }
 
-/// Puts the values in the place of what is at the path, as one does by hand.
+/// Replaces the value at the path with these values, as one does by hand.
 fn paste(configuration: &mut Value, path: &str, values: &[Value]) {
     let (parent, last) = match path
         .strip_suffix(']')
@@ -546,7 +546,7 @@ fn allows(plugin: &Plugin, origin: &str) -> bool {
     judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
 }
 
-/// Origins that a pattern or an expression like this may let in, and some that it must not.
+/// Origins that a pattern or an expression like this may allow, and some that it must not.
 fn probes(pattern: &str) -> Vec<String> {
     let plain = pattern
         .replace('\\', "")

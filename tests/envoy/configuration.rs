@@ -1,4 +1,4 @@
-//! What Envoy does with a configuration that the module refuses, and with one that it warns of.
+//! Envoy with a configuration that the module rejects, and with one that it warns about.
 
 use serde_json::{Value, json};
 

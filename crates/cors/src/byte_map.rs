@@ -77,7 +77,11 @@ impl<T> ByText<T> {
             return None;
         }
         self.places.move_number(last as u64, place as u64);
-        Some(self.values.swap_remove(place))
+        let value = self.values.pop()?;
+        Some(match self.values.get_mut(place) {
+            Some(removed) => std::mem::replace(removed, value),
+            None => value,
+        })
     }
 
     pub fn is_empty(&self) -> bool {

@@ -12,8 +12,7 @@ pub mod regex_warning;
 pub mod set;
 pub mod shape;
 
-use std::fmt;
-use std::net::Ipv6Addr;
+use std::fmt::{self, Write};
 
 use crate::http::token::{Class, span};
 
@@ -135,6 +134,12 @@ fn default_port_of(scheme: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Splits `scheme://rest`.
+pub(crate) fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    Some((scheme, rest.strip_prefix("//")?))
+}
+
 /// Splits `host:port` at the colon that is not within an IPv6 address.
 pub fn split_port(authority: &str) -> (&str, Option<&str>) {
     let bytes = authority.as_bytes();
@@ -155,6 +160,13 @@ pub fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// The authority without user name and password.
+pub(crate) fn without_userinfo(authority: &str) -> &str {
+    let at = authority.bytes().rposition(|byte| byte == b'@');
+    let after = at.and_then(|at| authority.get(at + 1..));
+    after.unwrap_or(authority)
+}
+
 /// The length of the scheme at the start: [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-3.1),
 /// lower case, at most 64 bytes.
 fn scheme_length(text: &[u8]) -> Option<usize> {
@@ -171,14 +183,22 @@ fn is_scheme(scheme: &str) -> bool {
 
 /// Whether it is a port as browsers write it: 1 to 65535 without leading zero.
 fn is_port(port: &[u8]) -> bool {
+    decimal(port, u16::MAX).is_some_and(|port| port > 0)
+}
+
+/// A number as browsers write it: without leading zeros.
+fn decimal(text: &[u8], most: u16) -> Option<u16> {
     let mut number = 0;
-    for byte in port {
-        if !byte.is_ascii_digit() || number > u32::from(u16::MAX) {
-            return false;
+    for byte in text {
+        if !byte.is_ascii_digit() || number > u32::from(most) {
+            return None;
         }
         number = number * 10 + u32::from(byte - b'0');
     }
-    !port.is_empty() && !port.starts_with(b"0") && number <= u32::from(u16::MAX)
+    let is_short = !text.is_empty() && (text == b"0" || !text.starts_with(b"0"));
+    u16::try_from(number)
+        .ok()
+        .filter(|number| is_short && *number <= most)
 }
 
 /// The length of an IPv6 address in brackets at the start, if it is written as browsers write it.
@@ -233,25 +253,111 @@ fn is_of_web(scheme: &[u8]) -> bool {
     matches!(scheme, b"http" | b"https")
 }
 
-fn bracketed(host: &str) -> Option<&str> {
-    host.strip_prefix('[')?.strip_suffix(']')
-}
-
-/// The [IPv6 serializer](https://url.spec.whatwg.org/#concept-ipv6-serializer): no dotted IPv4 part,
-/// which is where the standard library's differs.
-fn serialize_ipv6(address: Ipv6Addr) -> String {
-    match address.to_ipv4_mapped() {
-        Some(_) => {
-            let [.., high, low] = address.segments();
-            format!("[::ffff:{high:x}:{low:x}]")
-        }
-        None => format!("[{address}]"),
-    }
-}
-
 /// An IPv6 address in brackets as browsers write it; `None` for what is no such address.
 pub fn normalize_ipv6(host: &str) -> Option<String> {
-    bracketed(host)?.parse().ok().map(serialize_ipv6)
+    let address = host.strip_prefix('[')?.strip_suffix(']')?;
+    parse_ipv6(address.as_bytes()).map(|pieces| serialize_ipv6(&pieces))
+}
+
+// The standard library's addresses would do, but for the form of mapped ones; they are 5 KB of module.
+
+/// Reads an [IPv6 address](https://url.spec.whatwg.org/#concept-ipv6-parser).
+fn parse_ipv6(text: &[u8]) -> Option<[u16; 8]> {
+    let mut pieces = [0; 8];
+    let mut count = 0;
+    // Before which piece the zeros are left out.
+    let mut gap = None;
+    let mut rest = text;
+    if let Some(after) = rest.strip_prefix(b"::") {
+        gap = Some(0);
+        rest = after;
+    }
+    while !rest.is_empty() {
+        let colon = rest.iter().position(|byte| *byte == b':');
+        let (piece, after) = rest.split_at_checked(colon.unwrap_or(rest.len()))?;
+        if colon.is_none()
+            && let Some(octets) = parse_ipv4(piece)
+        {
+            for pair in octets.chunks_exact(2) {
+                *pieces.get_mut(count)? =
+                    pair.iter().fold(0, |high, low| high << 8 | u16::from(*low));
+                count += 1;
+            }
+            break;
+        }
+        *pieces.get_mut(count)? = parse_hex(piece)?;
+        count += 1;
+        rest = match after {
+            [b':', b':', after @ ..] if gap.is_none() => {
+                gap = Some(count);
+                after
+            }
+            [b':', after @ ..] if !after.is_empty() => after,
+            [] => after,
+            _ => return None,
+        };
+    }
+    let zeros = pieces.len() - count;
+    let gap = gap
+        .filter(|_| zeros > 0)
+        .or_else(|| (zeros == 0).then_some(count))?;
+    Some(std::array::from_fn(|at| {
+        let read = match at {
+            _ if at < gap => Some(at),
+            _ if at < gap + zeros => None,
+            _ => Some(at - zeros),
+        };
+        read.and_then(|at| pieces.get(at)).copied().unwrap_or(0)
+    }))
+}
+
+fn parse_hex(text: &[u8]) -> Option<u16> {
+    if text.is_empty() || text.len() > 4 {
+        return None;
+    }
+    text.iter().try_fold(0, |number, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(number << 4 | u16::try_from(digit).ok()?)
+    })
+}
+
+/// Reads an IPv4 address in the form in which browsers write it: four numbers.
+pub(crate) fn parse_ipv4(text: &[u8]) -> Option<[u8; 4]> {
+    let mut octets = [0; 4];
+    let mut numbers = text.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        let number = decimal(numbers.next()?, u16::from(u8::MAX))?;
+        *octet = u8::try_from(number).ok()?;
+    }
+    numbers.next().is_none().then_some(octets)
+}
+
+/// The [IPv6 serializer](https://url.spec.whatwg.org/#concept-ipv6-serializer), with brackets.
+fn serialize_ipv6(pieces: &[u16; 8]) -> String {
+    // The first of the longest runs of zeros is left out, unless it is a single one.
+    let (mut run, mut longest, mut end) = (0, 1, 0);
+    for (at, piece) in pieces.iter().enumerate() {
+        run = if *piece == 0 { run + 1 } else { 0 };
+        if run > longest {
+            (longest, end) = (run, at + 1);
+        }
+    }
+    let start = end.saturating_sub(longest);
+    let mut text = "[".to_owned();
+    for (at, piece) in pieces.iter().enumerate() {
+        if (start..end).contains(&at) {
+            if at == start {
+                text.push_str("::");
+            }
+            continue;
+        }
+        if at > 0 && at != end {
+            text.push(':');
+        }
+        let _ = write!(text, "{piece:x}");
+    }
+    text.push(']');
+    text
 }
 
 #[cfg(test)]
@@ -336,6 +442,60 @@ mod tests {
         ] {
             let found = origins.find(format!("https://{address}").as_bytes());
             assert_eq!(found.is_ok(), is_allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_read_and_written_as_the_standard_library_does() {
+        use std::net::{Ipv4Addr, Ipv6Addr};
+
+        let written = |address: Ipv6Addr| match address.to_ipv4_mapped() {
+            Some(_) => {
+                let [.., high, low] = address.segments();
+                format!("[::ffff:{high:x}:{low:x}]")
+            }
+            None => format!("[{address}]"),
+        };
+        let mut random = 1_u64;
+        let mut below = |limit: usize| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(random >> 33).unwrap() % limit
+        };
+        let mut read = 0;
+        for _ in 0..300_000 {
+            let pieces = [
+                ":", ":", ":", "::", "0", "0", "1", "ab", "F", "00f", "12345", "1.2.3.4", "256",
+                ".", "g",
+            ];
+            let text: String = (0..below(18))
+                .map(|_| pieces[below(pieces.len())])
+                .collect();
+            let theirs = text.parse::<Ipv6Addr>().ok();
+            assert_eq!(
+                normalize_ipv6(&format!("[{text}]")),
+                theirs.map(written),
+                "{text}"
+            );
+            read += usize::from(theirs.is_some());
+            let pieces = ["0", "1", "25", "255", "256", "01", "", ".", "x"];
+            let text: Vec<_> = (0..3 + below(3))
+                .map(|_| pieces[below(pieces.len())])
+                .collect();
+            let text = text.join(".");
+            let theirs = text
+                .parse::<Ipv4Addr>()
+                .ok()
+                .map(|address| address.octets());
+            assert_eq!(parse_ipv4(text.as_bytes()), theirs, "{text}");
+        }
+        assert!(read > 1_000, "{read}");
+        for _ in 0..100_000 {
+            let pieces: [u16; 8] = std::array::from_fn(|_| {
+                u16::try_from(below(0x1_0000)).unwrap() >> (4 * below(5)).min(15)
+            });
+            assert_eq!(serialize_ipv6(&pieces), written(Ipv6Addr::from(pieces)));
         }
     }
 

@@ -12,25 +12,19 @@
     )
 )]
 
-mod cases;
-mod check;
-mod document;
-mod envoy;
-mod explain;
-mod find;
+mod commands;
+mod discover;
 mod import;
-mod regexes;
-mod remark;
-mod schema;
-mod select;
-mod slashes;
-mod value;
+mod input;
+mod output;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+use crate::output::Output;
 
 /// Check, explain, test and import CORS configurations of proxy-wasm-cors.
 #[derive(Parser)]
@@ -44,22 +38,16 @@ pub struct Cli {
     command: Command,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Output {
-    Text,
-    Json,
-}
-
 #[derive(Subcommand)]
 enum Command {
     /// Find every error in configurations, wherever they stand
-    Check(check::Arguments),
+    Check(commands::check::Arguments),
     /// Say what the plugin and the browser make of a request, and why
-    Explain(explain::Arguments),
+    Explain(commands::explain::Arguments),
     /// Turn another gateway's CORS configuration into one for this plugin
-    Import(import::Arguments),
+    Import(commands::import::Arguments),
     /// Hold a table of requests and expected verdicts against a configuration
-    Test(cases::Arguments),
+    Test(commands::test::Arguments),
     /// Print the JSON Schema of the plugin's configuration, for editors
     Schema,
     /// Print the completions for a shell
@@ -73,11 +61,11 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
-        Command::Check(arguments) => check::run(arguments, cli.output),
-        Command::Explain(arguments) => explain::run(arguments, cli.output),
-        Command::Import(arguments) => import::run(arguments, cli.output),
-        Command::Test(arguments) => cases::run(arguments, cli.output),
-        Command::Schema => schema::run(),
+        Command::Check(arguments) => commands::check::run(arguments, cli.output),
+        Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
+        Command::Import(arguments) => commands::import::run(arguments, cli.output),
+        Command::Test(arguments) => commands::test::run(arguments, cli.output),
+        Command::Schema => commands::schema::run(),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut script = Vec::new();
@@ -87,28 +75,6 @@ fn main() -> ExitCode {
         }
     }
 }
-
-fn print_json(value: &impl serde::Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(json) => print(&format!("{json}\n")),
-        Err(error) => print_error(&error.to_string()),
-    }
-}
-
-/// Writes to the standard output; whoever reads it may stop before the end, as `head` does.
-fn print(text: &str) {
-    let _ = std::io::stdout()
-        .lock()
-        .write_all(remark::guard(text).as_bytes());
-}
-
-/// Writes why there is no result to the standard error.
-fn print_error(text: &str) {
-    eprintln!("corsctl: {}", remark::guard(text));
-}
-
-const REFUSED: u8 = 1;
-const BAD_INPUT: u8 = 2;
 
 const HELP: &str = "\
 Examples:

@@ -1,5 +1,5 @@
-//! Any bytes: the configuration is refused with an error that says where, or printed and read again says
-//! the same.
+//! Any bytes: the configuration is rejected with an error that has a path, or it has the same meaning when it
+//! is printed and read again.
 #![no_main]
 
 use cors::config::json::Node;
@@ -7,7 +7,7 @@ use cors::diagnostic::Code;
 use cors::select::policy_set::Plugin;
 use libfuzzer_sys::fuzz_target;
 
-/// What has no path, because it is about the configuration as a whole.
+/// Errors without a path, because they are about the whole configuration.
 const OF_THE_WHOLE: [Code; 5] = [
     Code::ConfigurationTooLarge,
     Code::DefaultPolicy,

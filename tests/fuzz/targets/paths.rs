@@ -1,4 +1,4 @@
-//! No spelling of a path gets around the rule for it: what any server makes of the path, by the model in
+//! No spelling of a path gets around its rule: every text that a server makes of the path, by the model in
 //! `src/undo.rs`, is governed by the rule for the path as sent, or no origin is allowed.
 #![no_main]
 
@@ -14,7 +14,7 @@ thread_local! {
 }
 
 fuzz_target!(|data: &[u8]| {
-    // What is longer takes the model a long time, and has nothing new.
+    // Longer paths take the model a long time, without new results.
     if !data.starts_with(b"/") || data.len() > 60 {
         return;
     }

@@ -1,5 +1,5 @@
-//! Whatever comes in, no text about it commands a terminal, ends a line or turns the direction of
-//! writing: diagnostics, summaries, explanations, the words for access logs, the body of a 403.
+//! For any input, no text about it controls a terminal, ends a line or changes the direction of writing:
+//! diagnostics, summaries, explanations, texts for access logs, the body of a 403.
 #![no_main]
 
 use cors::diagnostic::Severity;

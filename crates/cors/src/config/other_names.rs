@@ -26,7 +26,7 @@ pub fn meaning(tables: &[&'static [Field]], key: &str) -> Option<Meant> {
         if !holds(&letters, part.as_bytes()) {
             continue;
         }
-        if meant.contains(' ') {
+        if holds(meant, b" ") {
             return Some(Meant::Remedy(meant));
         }
         if !is_slip && names.contains(meant) {

@@ -230,7 +230,9 @@ impl Reader {
             (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
             (MATCH_FIELDS, "belongs to a rule; write it in its match"),
         ] {
-            if find_in(&[table], key).is_some() {
+            // In a match, `hosts` is another name for `hostnames`, and not the field of a policy.
+            let is_other_name = key == "hosts" && find_in(tables, "hostnames").is_some();
+            if !is_other_name && find_in(&[table], key).is_some() {
                 self.diagnostics.error(Code::MisplacedField, path, "", text);
                 return None;
             }

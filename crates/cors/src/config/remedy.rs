@@ -3,7 +3,7 @@
 
 use crate::escape::Quoted;
 use crate::origin::pattern::{OriginPattern, is_loopback};
-use crate::origin::{holds, split_port};
+use crate::origin::{holds, split_port, without_userinfo};
 
 /// What to do about bytes that are not JSON, by what stands where the parser stopped; begins with
 /// `; `, or is empty.
@@ -46,15 +46,15 @@ fn looks_like_yaml(bytes: &[u8]) -> bool {
 /// What to write for a text in `allowOrigins` that is not a pattern; begins with `; `. None if only
 /// its author can know.
 pub fn origins(text: &str) -> Option<String> {
+    if text.len() > MAX_PASTED {
+        return None;
+    }
     let marks: [&[u8]; 4] = [b"${", b"$(", b"{{", b"<"];
     if marks.iter().any(|mark| holds(text, mark)) {
         return Some(PLACEHOLDER.to_owned());
     }
     if is_any(text) {
         return Some("; did you mean \"*\"?".to_owned());
-    }
-    if text.len() > MAX_PASTED {
-        return None;
     }
     let text = text.trim_matches(is_separator);
     let mut remedy = String::new();
@@ -72,7 +72,7 @@ pub fn origins(text: &str) -> Option<String> {
         // What stands before the path, without user name and password.
         let is_end = |byte| matches!(byte, b'/' | b'?' | b'#' | b'\\');
         let end = rest.bytes().position(is_end).unwrap_or(rest.len());
-        let authority = rest.get(..end)?.rsplit('@').next()?;
+        let authority = without_userinfo(rest.get(..end)?);
         let (host, _) = split_port(authority);
         if matches!(host, "*" | "null" | "http" | "https") {
             return None;

@@ -1,12 +1,11 @@
 //! Origin patterns, as configuration lists them.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 
 use crate::diagnostic::Code;
 use crate::origin::{
     MAX_ORIGIN_LENGTH, default_port_of, embedder_host_length, holds, is_domain, is_of_web, is_port,
-    is_scheme, normalize_ipv6, split_port,
+    is_scheme, normalize_ipv6, parse_ipv4, split_port, split_scheme,
 };
 
 /// What an entry of `allowOrigins` says.
@@ -88,7 +87,7 @@ impl TuplePattern {
         if !text.is_ascii() {
             return Err(E::NotAscii);
         }
-        if text.contains(',') {
+        if holds(text, b",") {
             return Err(E::Comma);
         }
         let mut remarks = Vec::new();
@@ -96,15 +95,12 @@ impl TuplePattern {
         if lower != text {
             remarks.push(Remark::UpperCase);
         }
-        let (scheme, rest) = lower
-            .split_once(':')
-            .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
-            .ok_or_else(|| match lower.as_str() {
-                other if holds(other, b"://") => E::Scheme,
-                other if other.ends_with('*') && !other.contains('.') => E::Wildcard,
-                _ => E::NoScheme,
-            })?;
-        if scheme.contains('*') {
+        let (scheme, rest) = split_scheme(&lower).ok_or_else(|| match lower.as_str() {
+            other if holds(other, b"://") => E::Scheme,
+            other if other.ends_with('*') && !holds(other, b".") => E::Wildcard,
+            _ => E::NoScheme,
+        })?;
+        if holds(scheme, b"*") {
             return Err(E::SchemeWildcard);
         }
         if !is_scheme(scheme) {
@@ -114,17 +110,17 @@ impl TuplePattern {
             Some(authority) => (authority, true),
             None => (rest, false),
         };
-        if authority.contains('?') {
-            return Err(E::Query);
-        }
-        if authority.contains('#') {
-            return Err(E::Fragment);
-        }
-        if authority.contains(['/', '\\']) {
-            return Err(E::Path);
-        }
-        if authority.contains('@') {
-            return Err(E::Userinfo);
+        let faults = [
+            (b"?", E::Query),
+            (b"#", E::Fragment),
+            (b"/", E::Path),
+            (b"\\", E::Path),
+            (b"@", E::Userinfo),
+        ];
+        for (byte, error) in faults {
+            if holds(authority, byte) {
+                return Err(error);
+            }
         }
         if authority.len() > MAX_ORIGIN_LENGTH {
             return Err(E::TooLong);
@@ -317,10 +313,7 @@ impl fmt::Display for OriginPatternError {
 }
 
 pub fn is_loopback(host: &str) -> bool {
-    let is_loopback_v4 = || {
-        host.parse::<Ipv4Addr>()
-            .is_ok_and(|address| address.is_loopback())
-    };
+    let is_loopback_v4 = || parse_ipv4(host.as_bytes()).is_some_and(|[network, ..]| network == 127);
     host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || is_loopback_v4()
 }
 
@@ -329,7 +322,7 @@ fn read_host_pattern(
     host: &str,
     remarks: &mut Vec<Remark>,
 ) -> Result<String, OriginPatternError> {
-    if host.starts_with('[') || host.contains(']') {
+    if host.starts_with('[') || holds(host, b"]") {
         let serialized = normalize_ipv6(host).ok_or(OriginPatternError::Ipv6)?;
         if serialized != host {
             remarks.push(Remark::Ipv6Form);
@@ -342,19 +335,17 @@ fn read_host_pattern(
         return Ok(host.to_owned());
     }
     let domain = host.strip_prefix("*.").unwrap_or(host);
-    if domain.contains('*') {
+    if holds(domain, b"*") {
         return Err(OriginPatternError::Wildcard);
     }
-    if domain.contains(':') {
+    if holds(domain, b":") {
         return Err(OriginPatternError::Ipv6);
     }
     // Browsers take a host whose last label is a number for an IPv4 address, or for an error.
     let name = domain.strip_suffix('.').unwrap_or(domain);
-    let numeric = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
-    let is_address = name.parse::<Ipv4Addr>().is_ok();
+    let mut last_label = name.bytes().rev().take_while(|byte| *byte != b'.');
+    let numeric = last_label.all(|byte| byte.is_ascii_digit());
+    let is_address = parse_ipv4(name.as_bytes()).is_some();
     if !is_domain(name) || (numeric && !(is_address && name == host)) {
         return Err(OriginPatternError::Host);
     }

@@ -62,12 +62,10 @@ impl OriginRegex {
     /// The literal port at the end, with its colon.
     pub(crate) fn port(&self) -> &str {
         let source = without_anchor(&self.source);
-        match source.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-                source.get(host.len()..).unwrap_or_default()
-            }
-            _ => "",
-        }
+        let digits = source.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let port = source.get(source.len().saturating_sub(digits + 1)..);
+        port.filter(|port| port.starts_with(':'))
+            .unwrap_or_default()
     }
 
     /// Tries the literal ends first, which most origins of others do not have.

@@ -5,7 +5,7 @@ use crate::http::token::{Class, span};
 use crate::origin::pattern::OriginPattern;
 use crate::origin::regex::OriginRegex;
 use crate::origin::shape::{Shape, can_hold_slash};
-use crate::origin::{holds, split_port};
+use crate::origin::{holds, split_port, split_scheme};
 
 impl OriginRegex {
     /// What few people mean by such an expression. It is found by the text, and by origins that the
@@ -42,10 +42,11 @@ impl OriginRegex {
 
     /// An origin of somebody else that begins or ends as the expression does, if it is let in.
     pub(crate) fn look_alike(&self, start: &str, end: &str) -> Option<String> {
-        let (scheme, host) = start.split_once("://").unwrap_or(("https", ""));
-        let mut labels = end.rsplit('.').map(str::len);
+        let (scheme, host) = split_scheme(start).unwrap_or(("https", ""));
+        let is_dot = |byte: &u8| *byte == b'.';
+        let mut labels = end.as_bytes().rsplit(is_dot).map(<[u8]>::len);
         let is_short = labels.next() == Some(2) && labels.next().is_some_and(|length| length < 4);
-        let dots = end.bytes().filter(|byte| *byte == b'.').count();
+        let dots = end.as_bytes().iter().copied().filter(is_dot).count();
         let port = self.port();
         let is_let_in = |host: &str, more: &str| {
             let origin = format!("{scheme}://{host}{more}{port}");
@@ -70,10 +71,13 @@ impl OriginRegex {
 /// label, which would let in domains of anybody.
 pub fn expand_stars(text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
-    let (pattern, _) = OriginPattern::parse(&text.replace('*', "1")).ok()?;
-    let (scheme, rest) = text.split_once("://")?;
+    let without_stars = text
+        .chars()
+        .map(|char| if char == '*' { '1' } else { char });
+    let (pattern, _) = OriginPattern::parse(&without_stars.collect::<String>()).ok()?;
+    let (scheme, rest) = split_scheme(&text)?;
     let (host, port) = split_port(rest.strip_suffix('/').unwrap_or(rest));
-    let (before, last) = host.rsplit_once('.')?;
+    let (before, last) = host.split_at_checked(host.bytes().rposition(|byte| byte == b'.')?)?;
     let is_address = host
         .bytes()
         .all(|byte| byte.is_ascii_digit() || b".*".contains(&byte));
@@ -82,15 +86,22 @@ pub fn expand_stars(text: &str) -> Option<String> {
         return None;
     }
     let label = if is_address { "[0-9]+" } else { "[a-z0-9_-]+" };
-    let host = host.replace('.', "\\.").replace('*', label);
-    // Without the default port.
-    let read = pattern.to_string();
-    let port = match (port, read.rsplit_once(':')) {
-        (Some("*"), _) => "(:[0-9]+)?".to_owned(),
-        (Some(port), Some((_, read))) if read == port => format!(":{port}"),
-        _ => String::new(),
+    let mut regex = String::new();
+    for byte in host.bytes() {
+        match byte {
+            b'.' => regex.push_str("\\."),
+            b'*' => regex.push_str(label),
+            byte => regex.push(char::from(byte)),
+        }
+    }
+    let port = match port {
+        Some("*") => "(:[0-9]+)?".to_owned(),
+        Some(port) => format!(":{port}"),
+        None => String::new(),
     };
-    Some(format!("{scheme}://{host}{port}"))
+    let is_default = port.starts_with(':') && !pattern.to_string().ends_with(&port);
+    let port = if is_default { "" } else { &port };
+    Some(format!("{scheme}://{regex}{port}"))
 }
 
 /// Whether an origin can begin so.
@@ -103,13 +114,12 @@ fn can_begin(start: &str) -> bool {
 
 /// Whether an origin can end so.
 fn can_end(end: &str) -> bool {
-    match end.rsplit_once('/') {
-        None => is_of_host(end),
-        Some((before, host)) => {
-            let is_scheme = before.is_empty() || before == "/" || before.ends_with(":/");
-            is_scheme && !host.is_empty() && is_of_host(host)
-        }
-    }
+    let slash = end.bytes().rposition(|byte| byte == b'/');
+    let (before, host) = end
+        .split_at_checked(slash.map_or(0, |slash| slash + 1))
+        .unwrap_or_default();
+    let is_scheme = "://".ends_with(before) || before.ends_with("://");
+    is_scheme && (before.is_empty() || !host.is_empty()) && is_of_host(host)
 }
 
 fn is_of_host(text: &str) -> bool {
@@ -122,14 +132,15 @@ fn is_of_host(text: &str) -> bool {
 
 /// Whether it names the scheme http, or leaves its `s` out, but for this very machine.
 fn is_insecure(source: &str) -> bool {
-    let is_plain = |after: &str| {
-        let rest = after.strip_prefix('s');
-        rest.is_none_or(|rest| rest.starts_with(['?', '*', '{']))
+    let is_plain = |window: &[u8]| match window {
+        [b'h', b't', b't', b'p', b's', after] => b"?*{".contains(after),
+        [b'h', b't', b't', b'p', ..] => true,
+        _ => false,
     };
     let is_loopback = ["localhost", "127\\.", "\\[::1"]
         .iter()
-        .any(|host| source.contains(host));
-    !is_loopback && source.split("http").skip(1).any(is_plain)
+        .any(|host| holds(source, host.as_bytes()));
+    !is_loopback && source.as_bytes().windows(6).any(is_plain)
 }
 
 pub(crate) fn without_anchor(text: &str) -> &str {

@@ -1,8 +1,8 @@
 //! What a regular expression can cost on one origin, and the literal text that it begins and ends with.
 
-use crate::origin::MAX_ORIGIN_LENGTH;
 use crate::origin::regex::compile;
 use crate::origin::regex_warning::{PORTS, without_anchor};
+use crate::origin::{MAX_ORIGIN_LENGTH, holds};
 
 /// What can be said of an expression by its text, never less than what is so.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Shape {
         let (mut states, _) = reader.alternatives(from);
         if is_verbose {
             // Comments hide brackets: as if everything could be everywhere, but not repeated.
-            let is_repeated = source.contains('{');
+            let is_repeated = holds(source, b"{");
             states = if is_repeated {
                 MAX_STATES + 1
             } else {

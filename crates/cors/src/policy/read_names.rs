@@ -7,6 +7,7 @@ use crate::http::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
 };
 use crate::http::token::is_token;
+use crate::origin::holds;
 use crate::policy::presets::Preset;
 use crate::policy::{Expose, List, Methods, Policy, RequestHeaders};
 
@@ -22,7 +23,7 @@ impl Reader {
         for (index, method) in &listed {
             let at = || format!("{path}[{index}]");
             let upper = method.to_ascii_uppercase();
-            if !is_token(method.as_bytes()) || (method.contains('*') && *method != "*") {
+            if !is_token(method.as_bytes()) || (holds(method, b"*") && *method != "*") {
                 self.diagnostics.error(
                     Code::MethodInvalid,
                     at(),
@@ -199,7 +200,7 @@ impl Reader {
 }
 
 fn is_header_name(name: &str) -> bool {
-    name == "*" || (is_token(name.as_bytes()) && !name.contains('*'))
+    name == "*" || (is_token(name.as_bytes()) && !holds(name, b"*"))
 }
 
 /// The names in order, each once.

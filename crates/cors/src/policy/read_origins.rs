@@ -225,6 +225,9 @@ impl Reader {
 
 /// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
 fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
+    if text.len() > MAX_REGEX_LENGTH {
+        return None;
+    }
     if let Some(regex) = expand_stars(text) {
         return Some((
             Code::OriginWildcardInLabel,
@@ -260,7 +263,11 @@ fn with_escaped_dots(source: &str) -> Option<String> {
             }
             '[' => in_class = true,
             ']' => in_class = false,
-            '.' if !in_class && !chars.peek().is_some_and(|next| "*+?{".contains(*next)) => {
+            '.' if !in_class
+                && !chars
+                    .peek()
+                    .is_some_and(|next| matches!(next, '*' | '+' | '?' | '{')) =>
+            {
                 escaped.push('\\');
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! The host of a request as rules see it.
 
-use crate::origin::{holds, is_domain, normalize_ipv6, split_port};
+use crate::origin::{holds, is_domain, normalize_ipv6, split_port, without_userinfo};
 use crate::routes::key::{Key, MAX_PARTS, positions};
 use crate::routes::rules::{Rules, Target};
 
@@ -40,8 +40,7 @@ pub(crate) fn host_tails(host: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// stand behind the port too.
 pub fn host_of(authority: &str) -> String {
     let without_dot = |text| str::strip_suffix(text, ".").unwrap_or(text);
-    let authority = authority.rsplit('@').next().unwrap_or(authority);
-    let host = match split_port(without_dot(authority)) {
+    let host = match split_port(without_dot(without_userinfo(authority))) {
         (host, None) => host,
         (host, Some(_)) => without_dot(host),
     };
@@ -68,7 +67,7 @@ pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
             .map(Key::Exact)
             .ok_or("is not an IPv6 address in brackets without port");
     }
-    if domain.contains('*') {
+    if holds(domain, b"*") {
         return Err("has a wildcard that is not the first label; write it as in *.example.com");
     }
     if !is_domain(domain) {

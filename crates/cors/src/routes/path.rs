@@ -1,6 +1,7 @@
 //! The path of a request as rules see it.
 
 use crate::byte_map::TextMap;
+use crate::origin::holds;
 use crate::routes::key::{Key, MAX_PARTS, positions};
 use crate::routes::readings::normalise_path;
 
@@ -26,10 +27,10 @@ pub fn parse_path(text: &str) -> Result<&str, String> {
     if !text.starts_with('/') {
         return Err("does not start with /; write it in front".to_owned());
     }
-    if text.contains(['?', '#']) {
+    if holds(text, b"?") || holds(text, b"#") {
         return Err("has a query or fragment; rules look at the path alone".to_owned());
     }
-    if text.contains('*') {
+    if holds(text, b"*") {
         return Err("has a wildcard; a path prefix covers everything below it".to_owned());
     }
     if text

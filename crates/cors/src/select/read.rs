@@ -7,6 +7,7 @@ use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
 use crate::diagnostic::{Code, Diagnostics, join};
+use crate::origin::holds;
 use crate::policy::Policy;
 use crate::policy::read_names::MAX_NAME;
 use crate::select::policy_set::Plugin;
@@ -132,7 +133,7 @@ impl Reader {
     }
 
     pub(crate) fn is_namespace(&mut self, object: &Object, name: &str) -> bool {
-        let is_good = (1..=MAX_NAME).contains(&name.len()) && !name.contains('\0');
+        let is_good = (1..=MAX_NAME).contains(&name.len()) && !holds(name, b"\0");
         if !is_good {
             self.diagnostics.error(
                 Code::NamespaceInvalid,

@@ -4,10 +4,10 @@
 use cors::config::fields::is_comment;
 use cors::config::json::Node;
 
-use super::notes::{Level, Notes};
-use super::policy::Policy;
-use super::routes::Path;
-use super::value::{Place, Value};
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::Policy;
+use crate::import::rules::route::Path;
+use crate::input::cursor::{Place, Value};
 
 /// What a route looks at beside host and path, of these fields. One that is written out as its default
 /// is none.
@@ -107,5 +107,3 @@ pub fn forward(policy: &mut Policy, place: &Place, notes: &mut Notes) {
 
 /// How the names of all headers of CORS begin.
 const PREFIX: &str = "access-control-";
-/// A condition that preflights of the same path do not meet.
-pub const METHOD: &str = "a method, which a preflight does not have";

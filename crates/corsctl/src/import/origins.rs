@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use cors::origin::pattern::OriginPattern;
 use regex_lite::Regex;
 
-use super::notes::{Level, Notes};
-use super::policy::Policy;
-use super::value::Value;
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::Policy;
+use crate::input::cursor::Value;
 
 /// Reads the matchers of one policy.
 pub struct Origins<'n> {

@@ -2,7 +2,7 @@
 
 use cors::config::json::Node;
 
-use super::value::{Value, letters};
+use crate::input::cursor::{Value, letters};
 
 /// Where an object speaks of CORS, if it does: the first such place.
 pub fn cors_in<'s>(value: &Value<'s>) -> Option<Value<'s>> {

@@ -1,6 +1,6 @@
-//! The floor once more, in Rust on the SDK: the host calls of `../floor.wat` in its order, and next to
-//! nothing between them. What it costs beyond the floor is the price of the SDK: contexts found by
-//! number, callbacks behind tables of methods, memory that is allocated and freed.
+//! The floor in Rust on the SDK: the host calls of `../floor.wat` in the same order, and almost nothing
+//! between them. Its cost beyond the floor is the cost of the SDK: contexts found by number, callbacks
+//! behind method tables, memory that is allocated and freed.
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
@@ -133,7 +133,7 @@ fn get(map: u32, name: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (std::ptr::null_mut(), 0);
     let status =
         unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), &mut data, &mut size) };
-    // The host has it allocated as a `Vec` of that size.
+    // The host lets the module allocate it as a `Vec` of that size.
     (status == 0 && !data.is_null()).then(|| unsafe { Vec::from_raw_parts(data, size, size) })
 }
 

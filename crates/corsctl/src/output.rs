@@ -1,18 +1,30 @@
-//! What a command has to say about a place of a file, as text or as JSON.
+//! What every command prints, as text or as JSON: remarks, results, why there is none.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
+use clap::ValueEnum;
+use cors::config::json::Node;
 use cors::diagnostic::Diagnostics;
 pub use cors::diagnostic::Severity;
 use cors::escape::{Shown, is_unsafe};
 use serde::{Serialize, Serializer};
+
+/// How to print results.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
 
 /// One remark. As text it is one line: file, line, severity, place, path, value, text.
 #[derive(Clone, Debug, Serialize)]
 pub struct Remark {
     #[serde(serialize_with = "serialize_severity")]
     pub severity: Severity,
+    /// The name of the code, if the module reports this too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
     pub line: Option<usize>,
     /// The path into the plugin's configuration; empty for the whole.
     pub path: String,
@@ -26,6 +38,7 @@ impl Remark {
     pub fn new(severity: Severity, line: Option<usize>, text: impl fmt::Display) -> Self {
         Self {
             severity,
+            code: None,
             line,
             path: String::new(),
             value: String::new(),
@@ -39,6 +52,7 @@ impl Remark {
         for severity in Severity::ALL {
             remarks.extend(diagnostics.of(severity).map(|diagnostic| Self {
                 severity,
+                code: Some(diagnostic.code.name()),
                 line: line(&diagnostic.path),
                 path: diagnostic.path.clone(),
                 value: diagnostic.value.clone(),
@@ -76,36 +90,50 @@ fn serialize_severity<S: Serializer>(severity: &Severity, to: S) -> Result<S::Ok
     to.serialize_str(severity.name())
 }
 
-/// `file:12: `
-pub fn at(file: &str, line: Option<usize>) -> String {
-    let file = Shown(file);
-    match line {
-        Some(line) => format!("{file}:{line}: "),
-        None => format!("{file}: "),
+/// JSON with objects on lines of their own and lists of texts on one.
+pub struct Pretty<'n>(pub &'n Node, pub usize);
+
+impl fmt::Display for Pretty<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(node, depth) = self;
+        let inner = "  ".repeat(depth + 1);
+        let outer = "  ".repeat(*depth);
+        match node {
+            Node::Object(pairs) if !pairs.is_empty() => {
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    let before = if index == 0 { "{" } else { "," };
+                    let key = Node::String((*key).clone());
+                    write!(f, "{before}\n{inner}{key}: {}", Pretty(value, depth + 1))?;
+                }
+                write!(f, "\n{outer}}}")
+            }
+            Node::List(items) if matches!(items.first(), Some(Node::Object(_))) => {
+                for (index, item) in items.iter().enumerate() {
+                    let before = if index == 0 { "[" } else { "," };
+                    write!(f, "{before}\n{inner}{}", Pretty(item, depth + 1))?;
+                }
+                write!(f, "\n{outer}]")
+            }
+            node => node.fmt(f),
+        }
     }
 }
 
-fn paint(severity: Severity) -> String {
-    match severity {
-        Severity::Error => color("error:", 31),
-        Severity::Warning => color("warning:", 33),
-        Severity::Note => color("note:", 36),
+pub fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(json) => print(&format!("{json}\n")),
+        Err(error) => print_error(&error.to_string()),
     }
 }
 
-/// The text in a colour, on a terminal whose user has not asked for none.
-pub fn color(text: &str, code: u8) -> String {
-    if wants_color() {
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
-    } else {
-        text.to_owned()
-    }
+/// Writes to the standard output; whoever reads it may stop before the end, as `head` does.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(guard(text).as_bytes());
 }
 
-fn wants_color() -> bool {
-    std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+/// Writes why there is no result to the standard error.
+pub fn print_error(text: &str) {
+    eprintln!("corsctl: {}", guard(text));
 }
 
 /// What is about to be printed, without anything that a terminal or a runner of GitHub's actions obeys:
@@ -133,3 +161,38 @@ pub fn guard(text: &str) -> String {
     }
     guarded
 }
+
+/// `file:12: `
+pub fn at(file: &str, line: Option<usize>) -> String {
+    let file = Shown(file);
+    match line {
+        Some(line) => format!("{file}:{line}: "),
+        None => format!("{file}: "),
+    }
+}
+
+/// The text in a colour, on a terminal whose user has not asked for none.
+pub fn color(text: &str, code: u8) -> String {
+    if wants_color() {
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn paint(severity: Severity) -> String {
+    match severity {
+        Severity::Error => color("error:", 31),
+        Severity::Warning => color("warning:", 33),
+        Severity::Note => color("note:", 36),
+    }
+}
+
+fn wants_color() -> bool {
+    std::io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+pub const REFUSED: u8 = 1;
+pub const BAD_INPUT: u8 = 2;

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use cors::config::json::Node;
 
-use super::notes::{Level, Notes};
-use super::origins::Origins;
-use super::policy::{Change, Policy, When};
-use super::routes::{Path, Route, Scope};
-use super::value::Value;
-use super::{matching, rule};
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, Policy, When};
+use crate::import::matching;
+use crate::import::origins::Origins;
+use crate::import::rules::route::{Path, Route, Scope};
+use crate::import::systems::traefik_rule;
+use crate::input::cursor::Value;
 
 pub fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();
@@ -313,7 +314,7 @@ fn as_priority(number: f64) -> usize {
 /// Reads ``Host(`a`) && PathPrefix(`/b`)``, with `||` and brackets: a route for each alternative.
 fn read_rule(rule: &Value, route: &Route, notes: &mut Notes) -> Vec<Route> {
     let text = notes.text(rule).unwrap_or_default();
-    let Some(alternatives) = rule::alternatives(text) else {
+    let Some(alternatives) = traefik_rule::alternatives(text) else {
         return vec![Route {
             condition: Some("more than hosts and paths joined by && and ||"),
             ..route.clone()
@@ -324,7 +325,7 @@ fn read_rule(rule: &Value, route: &Route, notes: &mut Notes) -> Vec<Route> {
         for call in calls {
             read_call(call, rule, &mut one, notes);
         }
-        let is_path = |call: &&rule::Call| call.name.starts_with("Path");
+        let is_path = |call: &&traefik_rule::Call| call.name.starts_with("Path");
         if calls.iter().filter(is_path).count() > 1 {
             // Which of the two narrows the other is left open.
             one.paths.clear();
@@ -335,7 +336,7 @@ fn read_rule(rule: &Value, route: &Route, notes: &mut Notes) -> Vec<Route> {
     read.collect()
 }
 
-fn read_call(call: &rule::Call, rule: &Value, route: &mut Route, notes: &mut Notes) {
+fn read_call(call: &traefik_rule::Call, rule: &Value, route: &mut Route, notes: &mut Notes) {
     let arguments = call.arguments.iter().map(|text| (*text).to_owned());
     let mut arguments = arguments.collect::<Vec<_>>().into_iter();
     match call.name {

@@ -7,9 +7,11 @@ use cors::policy::read::read_policy;
 use cors::settings::Settings;
 use regex_lite::Regex;
 
-use super::find::{Chain, Found, Route, is_plugin_filter, type_of, with_configuration};
-use super::remark::{Remark, Severity};
-use super::value::Value;
+use crate::discover::locate::{Chain, Content, Found, Route};
+use crate::discover::recognise::{is_plugin_filter, type_of, with_configuration};
+use crate::input::cursor::Value;
+use crate::input::source::InputError;
+use crate::output::{Remark, Severity};
 
 /// What all configurations of the plugin say that matters around it.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +80,43 @@ pub struct Metadata {
     pub policies: Vec<String>,
     /// Whether a plugin takes its warnings for errors.
     pub is_strict: bool,
+}
+
+pub fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
+    let mut metadata = Metadata::default();
+    let mut facts = Facts::default();
+    for configuration in found
+        .iter()
+        .flatten()
+        .flat_map(|found| &found.configurations)
+    {
+        facts.has_plugin = true;
+        let embedded = match &configuration.content {
+            Content::Text(value) => value.embedded(),
+            _ => None,
+        };
+        let root = match (&embedded, &configuration.content) {
+            (Some(document), _) => Value::of(document),
+            (None, Content::Tree(value)) => value.clone(),
+            _ => continue,
+        };
+        facts.add(Facts::of(&root));
+        if let Some(namespace) = root.text_of("routeMetadataNamespace") {
+            metadata.namespaces.push(namespace.to_owned());
+        }
+        let strict = root.get("strict");
+        metadata.is_strict |= strict.is_some_and(|strict| *strict.node == Node::Bool(true));
+        if let Some(policies) = root.get("policies") {
+            let names = policies
+                .entries()
+                .into_iter()
+                .map(|(name, _)| name.to_owned());
+            metadata.policies.extend(names);
+        }
+    }
+    metadata.namespaces.sort();
+    metadata.namespaces.dedup();
+    (metadata, facts)
 }
 
 /// Says what is wrong, each with its place.

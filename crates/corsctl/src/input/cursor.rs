@@ -6,7 +6,7 @@ use cors::config::fields::is_comment;
 use cors::config::json::Node;
 use cors::diagnostic::join;
 
-use super::document::{Document, Lines};
+use crate::input::document::{Document, Lines};
 
 /// A value, and where it stands.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub struct Value<'s> {
     pub lines: &'s Lines,
     path: String,
     /// The kind that a list of Kubernetes gives its items.
-    kind: Option<&'s str>,
+    pub kind: Option<&'s str>,
 }
 
 /// Where something stands in a file.
@@ -142,40 +142,6 @@ impl<'s> Value<'s> {
         pairs.filter_map(|(index, (key, _))| Some((key.as_str(), self.child(index)?)))
     }
 
-    /// The kind of a resource of Kubernetes: its own, or that of the list in which it stands.
-    pub fn kind(&self) -> Option<&'s str> {
-        self.text_of("kind").or(self.kind)
-    }
-
-    /// The items of a list of Kubernetes, such as a VirtualServiceList; none of anything else.
-    pub fn resources(&self) -> Option<Vec<Self>> {
-        let kind = self.text_of("kind")?.strip_suffix("List")?;
-        let mut items = self.get("items")?.items();
-        if !kind.is_empty() {
-            for item in &mut items {
-                item.kind = Some(kind);
-            }
-        }
-        Some(items)
-    }
-
-    /// The name of a resource of Kubernetes.
-    pub fn resource_name(&self) -> Option<&'s str> {
-        self.at(&["metadata", "name"])?.text()
-    }
-
-    /// The namespace of a resource of Kubernetes.
-    pub fn resource_namespace(&self) -> Option<&'s str> {
-        self.at(&["metadata", "namespace"])?.text()
-    }
-
-    /// Whether this is a resource of a kind, and of a group if it says of which.
-    pub fn is_resource(&self, kind: &str, group: &str) -> bool {
-        let version = self.text_of("apiVersion");
-        let is_of_group = |version: &str| version.split('/').next().is_some_and(|own| own == group);
-        self.kind() == Some(kind) && version.is_none_or(is_of_group)
-    }
-
     /// The text, if it is one.
     pub fn text(&self) -> Option<&'s str> {
         match self.node {
@@ -192,11 +158,6 @@ impl<'s> Value<'s> {
     /// The line of the value at a path below this one, or of the nearest above it.
     pub fn line_of(&self, path: &str) -> Option<usize> {
         self.lines.find(self.node, path).number()
-    }
-
-    /// The text of this value as a document of its own.
-    pub fn embedded(&self) -> Option<Document> {
-        Document::embedded(self.text()?, self.lines)
     }
 
     pub fn place(&self) -> Place {

@@ -3,12 +3,12 @@
 
 use cors::config::json::Node;
 
-use super::notes::{Level, Notes};
-use super::origins::Origins;
-use super::policy::{Change, Policy, When};
-use super::recognise;
-use super::routes::Route;
-use super::value::{Value, same};
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, Policy, When};
+use crate::import::origins::Origins;
+use crate::import::recognise;
+use crate::import::rules::route::Route;
+use crate::input::cursor::{Value, same};
 
 /// The fields of one of the two; a name stands for every spelling.
 pub struct Names {

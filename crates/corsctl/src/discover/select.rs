@@ -3,10 +3,9 @@
 use cors::escape::Shown;
 use cors::select::policy_set::Plugin;
 
-use super::check::read;
-use super::document::Source;
-use super::find::Found;
-use super::remark::at;
+use crate::discover::locate::{Found, read};
+use crate::input::source::Source;
+use crate::output::at;
 
 #[derive(clap::Args)]
 pub struct Selection {

@@ -16,8 +16,8 @@ use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
-use super::select::{self, Selection};
-use super::{BAD_INPUT, Output, REFUSED};
+use crate::discover::select::{self, Selection};
+use crate::output::{BAD_INPUT, Output, REFUSED, print, print_error, print_json};
 
 /// A call of `fetch`, and the configuration to explain it by.
 #[derive(clap::Args)]
@@ -100,13 +100,13 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let (explanation, fetch) = match explanation {
         Ok(explained) => explained,
         Err(text) => {
-            super::print_error(&text);
+            print_error(&text);
             return ExitCode::from(BAD_INPUT);
         }
     };
     match output {
-        Output::Json => super::print_json(&explanation),
-        Output::Text => super::print(&explanation.text(&fetch)),
+        Output::Json => print_json(&explanation),
+        Output::Text => print(&explanation.text(&fetch)),
     }
     ExitCode::from(if explanation.readable { 0 } else { REFUSED })
 }

@@ -3,13 +3,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Object;
-use super::matching;
-use super::notes::{Level, Notes};
-use super::origins::Origins;
-use super::policy::{Change, Policy, When};
-use super::routes::{Path, Route, Scope};
-use super::value::Value;
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, Policy, When};
+use crate::import::matching;
+use crate::import::objects::Object;
+use crate::import::origins::Origins;
+use crate::import::rules::route::{METHOD, Path, Route, Scope};
+use crate::input::cursor::{Place, Value};
 
 pub fn owns(value: &Value) -> bool {
     let is_ours = |kind: &str| value.is_resource(kind, GROUP);
@@ -272,7 +272,7 @@ impl<'s> Resources<'s, '_> {
         }
         if gateways.len() > 1 {
             let names: Vec<_> = gateways.into_iter().collect();
-            self.notes.error(&super::value::Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
+            self.notes.error(&Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
         }
     }
 
@@ -368,7 +368,7 @@ fn read_rule(rule: &Value, plain: Route) -> Vec<Route> {
             .unwrap_or("/");
         let conditions = [
             ("headers", "headers"),
-            ("method", matching::METHOD),
+            ("method", METHOD),
             ("queryParams", "query parameters"),
         ];
         let mut condition = matching::condition(one, &conditions);

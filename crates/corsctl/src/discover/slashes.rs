@@ -6,7 +6,8 @@ use cors::policy::verdict::Reason;
 use cors::select::policy_set::Plugin;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 
-use super::value::Value;
+use crate::discover::locate::each_policy;
+use crate::input::cursor::Value;
 
 /// An exact path, and the words for it.
 pub struct Escape {
@@ -94,7 +95,7 @@ fn ask(
 /// few.
 fn origins(root: &Node) -> Vec<String> {
     let mut origins = vec!["https://evil.com".to_owned()];
-    super::check::each_policy(root, "", &mut |_, policy| {
+    each_policy(root, "", &mut |_, policy| {
         for entry in policy.list("allowOrigins") {
             if let Some(text) = entry.text().filter(|text| text.contains("://")) {
                 let port = text.strip_suffix(":*").unwrap_or(text);

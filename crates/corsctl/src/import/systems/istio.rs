@@ -1,11 +1,11 @@
 //! Istio's VirtualService with its `corsPolicy`.
 
-use super::matching;
-use super::notes::{Level, Notes};
-use super::origins::Origins;
-use super::policy::{Change, Policy, When};
-use super::routes::{Path, Route, Scope};
-use super::value::Value;
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, Policy, When};
+use crate::import::matching;
+use crate::import::origins::Origins;
+use crate::import::rules::route::{METHOD, Path, Route, Scope};
+use crate::input::cursor::Value;
 
 pub fn owns(value: &Value) -> bool {
     value.is_resource("VirtualService", "networking.istio.io")
@@ -215,7 +215,7 @@ const CONDITIONS: &[(&str, &str)] = &[
     ("gateways", "gateways"),
     ("headers", "headers"),
     ("ignoreUriCase", "a path in any case"),
-    ("method", matching::METHOD),
+    ("method", METHOD),
     ("port", "a port"),
     ("queryParams", "query parameters"),
     ("scheme", "a scheme"),

@@ -12,11 +12,10 @@ use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::document::Source;
-use super::remark::{at, color};
-use super::select::{self, Selection};
-use super::value::Value;
-use super::{BAD_INPUT, Output, REFUSED};
+use crate::discover::select::{self, Selection};
+use crate::input::cursor::Value;
+use crate::input::source::Source;
+use crate::output::{BAD_INPUT, Output, REFUSED, at, color, print, print_error, print_json};
 
 /// A configuration, and the table to hold against it.
 #[derive(clap::Args)]
@@ -152,7 +151,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let cases = match tested {
         Ok(cases) => cases,
         Err(text) => {
-            super::print_error(&text);
+            print_error(&text);
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -161,8 +160,8 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         cases,
     };
     match output {
-        Output::Json => super::print_json(&outcome),
-        Output::Text => super::print(&outcome.text(&arguments.cases)),
+        Output::Json => print_json(&outcome),
+        Output::Text => print(&outcome.text(&arguments.cases)),
     }
     ExitCode::from(if outcome.good { 0 } else { REFUSED })
 }

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use cors::config::json::Node;
 
-use super::matching;
-use super::notes::{Level, Notes};
-use super::origins::Origins;
-use super::policy::{Change, Policy, When};
-use super::routes::{Path, Route, Scope};
-use super::value::{Place, Value};
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, Policy, When};
+use crate::import::matching;
+use crate::import::origins::Origins;
+use crate::import::rules::route::{Path, Route, Scope};
+use crate::input::cursor::{Place, Value};
 
 pub fn owns(value: &Value) -> bool {
     let is_file = [

@@ -2,11 +2,11 @@
 
 use cors::config::json::Node;
 
-use super::notes::{Level, Notes};
-use super::origins::Origins;
-use super::policy::{Change, Policy, When};
-use super::routes::{Route, Scope};
-use super::value::Value;
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, Policy, When};
+use crate::import::origins::Origins;
+use crate::import::rules::route::{Route, Scope};
+use crate::input::cursor::Value;
 
 pub fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();

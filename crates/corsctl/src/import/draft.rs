@@ -3,8 +3,8 @@
 use cors::config::json::Node;
 use cors::select::policy_set::Plugin;
 
-use super::notes::{Level, Notes};
-use super::value::Place;
+use crate::import::changes::{Level, Notes};
+use crate::input::cursor::Place;
 
 /// A policy to write: what the source leaves to its defaults is written out.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,19 +5,23 @@ use std::process::ExitCode;
 
 use cors::config::fields::{POLICY_FIELDS, find};
 use cors::config::json::Node;
-use cors::diagnostic::{Diagnostics, cut, join};
+use cors::diagnostic::{cut, join};
 use cors::escape::Shown;
-use cors::origin::pattern::OriginPattern;
-use cors::select::policy_set::Plugin;
 use serde::Serialize;
 
-use super::document::{InputError, Source, without_position};
-use super::envoy::{self, Facts, Metadata};
-use super::find::{Configuration, Content, Found, HIGRESS, NOT_CHECKED};
-use super::regexes::{self, Work};
-use super::remark::{Remark, Severity, at, color};
-use super::value::Value;
-use super::{BAD_INPUT, Output, REFUSED, slashes};
+use crate::discover::advice::{self, Facts, Metadata, metadata_of};
+use crate::discover::locate::{
+    Configuration, Content, Found, HIGRESS, NOT_CHECKED, each_policy, read,
+};
+
+use crate::discover::public_suffix::public_suffix_under_wildcard;
+use crate::discover::regexes::{self, Work};
+use crate::discover::slashes;
+use crate::input::cursor::Value;
+use crate::input::source::{InputError, Source, without_position};
+use crate::output::{
+    BAD_INPUT, Output, REFUSED, Remark, Severity, at, color, print, print_error, print_json,
+};
 
 /// What to check, and how strictly.
 #[derive(clap::Args)]
@@ -114,7 +118,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     result.good = code == 0;
     match output {
-        Output::Json => super::print_json(&result),
+        Output::Json => print_json(&result),
         Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
@@ -122,11 +126,11 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
                     for Finding { place, remark } in
                         findings.filter(|finding| finding.remark.text != HOLDS_NONE)
                     {
-                        super::print(&format!("{}\n", remark.show(&file.file, place)));
+                        print(&format!("{}\n", remark.show(&file.file, place)));
                     }
-                    super::print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
+                    print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
                 } else {
-                    super::print(&file.text());
+                    print(&file.text());
                 }
             }
         }
@@ -146,7 +150,7 @@ fn check(
         place: String::new(),
         remark: Remark::new(Severity::Error, error.line, &error.text),
     });
-    let findings = envoy::findings(found, metadata, facts).into_iter();
+    let findings = advice::findings(found, metadata, facts).into_iter();
     let findings = findings.map(|(place, remark)| Finding { place, remark });
     let configurations = found.configurations.iter();
     let mut file = File {
@@ -166,7 +170,7 @@ fn check(
 }
 
 fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
-    let (plugin, diagnostics) = read(configuration);
+    let (plugin, report) = read(configuration);
     let embedded = match &configuration.content {
         Content::Text(value) => value.embedded(),
         _ => None,
@@ -176,7 +180,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         (None, Content::Absent(value) | Content::Text(value)) => value.line_of(""),
         (None, Content::Tree(value)) => value.line_of(path),
     };
-    let mut remarks = Remark::all(&diagnostics, line);
+    let mut remarks = Remark::all(&report, line);
     if let Content::Text(value) = &configuration.content {
         for remark in remarks.iter_mut().filter(|remark| remark.path.is_empty()) {
             move_to_its_line(remark, value);
@@ -334,86 +338,6 @@ fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Valu
             items.map(move |(index, item)| (format!("{}[{index}]", join(path, key)), item))
         })
         .collect()
-}
-
-/// Visits every object that may be a policy, with its path.
-pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)) {
-    match node {
-        Node::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                if matches!(item, Node::List(_) | Node::Object(_)) {
-                    each_policy(item, &format!("{path}[{index}]"), visit);
-                }
-            }
-        }
-        Node::Object(pairs) => {
-            visit(path, &Value::bare(node));
-            for (key, node) in pairs {
-                if matches!(node, Node::List(_) | Node::Object(_)) {
-                    each_policy(node, &join(path, key), visit);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Reads a configuration as the plugin will.
-pub fn read(configuration: &Configuration) -> (Option<Plugin>, Diagnostics) {
-    match &configuration.content {
-        Content::Absent(_) => Plugin::from_bytes(b""),
-        Content::Text(value) => Plugin::from_bytes(value.text().unwrap_or_default().as_bytes()),
-        Content::Tree(value) => Plugin::from_json(value.node),
-    }
-}
-
-fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
-    let Node::String(text) = item else {
-        return None;
-    };
-    let Ok((OriginPattern::Tuple(pattern), _)) = OriginPattern::parse(text) else {
-        return None;
-    };
-    let domain = pattern.wildcard_domain()?;
-    let suffix = psl::suffix(domain.as_bytes())?;
-    (suffix.is_known() && suffix.as_bytes() == domain.as_bytes()).then(|| domain.to_owned())
-}
-
-fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
-    let mut metadata = Metadata::default();
-    let mut facts = Facts::default();
-    for configuration in found
-        .iter()
-        .flatten()
-        .flat_map(|found| &found.configurations)
-    {
-        facts.has_plugin = true;
-        let embedded = match &configuration.content {
-            Content::Text(value) => value.embedded(),
-            _ => None,
-        };
-        let root = match (&embedded, &configuration.content) {
-            (Some(document), _) => Value::of(document),
-            (None, Content::Tree(value)) => value.clone(),
-            _ => continue,
-        };
-        facts.add(Facts::of(&root));
-        if let Some(namespace) = root.text_of("routeMetadataNamespace") {
-            metadata.namespaces.push(namespace.to_owned());
-        }
-        let strict = root.get("strict");
-        metadata.is_strict |= strict.is_some_and(|strict| *strict.node == Node::Bool(true));
-        if let Some(policies) = root.get("policies") {
-            let names = policies
-                .entries()
-                .into_iter()
-                .map(|(name, _)| name.to_owned());
-            metadata.policies.extend(names);
-        }
-    }
-    metadata.namespaces.sort();
-    metadata.namespaces.dedup();
-    (metadata, facts)
 }
 
 impl File {

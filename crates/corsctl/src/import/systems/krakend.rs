@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use cors::config::json::Node;
 
-use super::notes::{Level, Notes};
-use super::policy::{Change, When};
-use super::routes::{Path, Route};
-use super::rs_cors::{self, Names};
-use super::value::Value;
+use crate::import::changes::{Level, Notes};
+use crate::import::draft::{Change, When};
+use crate::import::rules::route::{Path, Route};
+use crate::import::systems::rs_cors::{self, Names};
+use crate::input::cursor::Value;
 
 pub fn owns(value: &Value) -> bool {
     let is_own = |endpoint: &Value| endpoint.has("endpoint") || endpoint.has("url_pattern");

@@ -7,7 +7,7 @@ use cors::config::json::Node;
 use cors::escape::Shown;
 use serde::Serialize;
 
-use super::value::{Place, Value, same};
+use crate::input::cursor::{Place, Value, same};
 
 /// What import says about one place, or about the whole file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use cors::config::fields::{Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
 use serde_json::{Map, Value, json};
 
+use crate::output::print_json;
+
 pub fn run() -> ExitCode {
-    super::print_json(&schema());
+    print_json(&schema());
     ExitCode::SUCCESS
 }
 

@@ -1,11 +1,18 @@
 //! Where the plugin's configurations stand in a file: alone, in an Envoy configuration, in a resource
 //! of Kubernetes.
 
-use cors::config::fields::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
 use cors::config::json::Node;
+use cors::diagnostic::{Diagnostics, join};
+use cors::select::policy_set::Plugin;
 
-use super::document::{Document, Source};
-use super::value::{Value, same};
+use crate::discover::recognise::{
+    MAX_KEYS, has_policy_fields, is_clearly_a_configuration, is_misspelt, is_of_higress, is_plugin,
+    is_plugin_filter, is_wasm_filter, looks_like_a_configuration, mentions_cors, type_of,
+    wasm_configuration, wrapped,
+};
+use crate::input::cursor::Value;
+use crate::input::document::Document;
+use crate::input::source::Source;
 
 /// What a document holds that concerns this plugin.
 #[derive(Default)]
@@ -278,6 +285,37 @@ impl Configuration<'_> {
     }
 }
 
+/// Reads a configuration as the plugin will.
+pub fn read(configuration: &Configuration) -> (Option<Plugin>, Diagnostics) {
+    match &configuration.content {
+        Content::Absent(_) => Plugin::from_bytes(b""),
+        Content::Text(value) => Plugin::from_bytes(value.text().unwrap_or_default().as_bytes()),
+        Content::Tree(value) => Plugin::from_json(value.node),
+    }
+}
+
+/// Visits every object that may be a policy, with its path.
+pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+    match node {
+        Node::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if matches!(item, Node::List(_) | Node::Object(_)) {
+                    each_policy(item, &format!("{path}[{index}]"), visit);
+                }
+            }
+        }
+        Node::Object(pairs) => {
+            visit(path, &Value::bare(node));
+            for (key, node) in pairs {
+                if matches!(node, Node::List(_) | Node::Object(_)) {
+                    each_policy(node, &join(path, key), visit);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// What the items of a list of Envoy's are called.
 fn name_of_items(key: &str) -> Option<&'static str> {
     Some(match key {
@@ -305,208 +343,10 @@ fn step(name: &str, item: &Value, index: usize) -> String {
     }
 }
 
-/// The message type of an `Any`, or the one that a `TypedStruct` stands for.
-pub fn type_of<'d>(value: &Value<'d>) -> Option<&'d str> {
-    value.text_of("type_url").or_else(|| {
-        value
-            .pairs()
-            .iter()
-            .find(|(key, _)| key == "@type")
-            .and_then(|(_, node)| match node {
-                Node::String(text) => Some(text.as_str()),
-                _ => None,
-            })
-    })
-}
-
-fn is_wasm_filter(value: &Value) -> bool {
-    type_of(value).is_some_and(|kind| kind.ends_with("filters.http.wasm.v3.Wasm"))
-}
-
-/// `config.configuration` of the filter, itself or within a `TypedStruct`.
-fn wasm_configuration<'d>(filter: &Value<'d>) -> Option<Value<'d>> {
-    filter
-        .at(&["config", "configuration"])
-        .or_else(|| filter.at(&["value", "config", "configuration"]))
-}
-
-/// The tree of the configuration of a filter among `http_filters`, if it can be read.
-pub fn with_configuration<T>(entry: &Value, read: impl Fn(&Value) -> T) -> Option<T> {
-    let any = wasm_configuration(&entry.get("typed_config")?)?;
-    let value = any.get("value").unwrap_or(any);
-    match (value.text(), value.embedded()) {
-        (Some(_), document) => document.map(|document| read(&Value::of(&document))),
-        (None, _) => Some(read(&value)),
-    }
-}
-
-/// Whether an entry of `http_filters` is this plugin.
-pub fn is_plugin_filter(entry: &Value) -> bool {
-    entry.get("typed_config").is_some_and(|config| {
-        is_wasm_filter(&config)
-            && !is_of_higress(&config)
-            && (is_plugin(&config)
-                || entry
-                    .text_of("name")
-                    .is_some_and(|name| name.to_ascii_lowercase().contains("cors")))
-    })
-}
-
-/// Whether a wasm filter is this plugin: its names or its code say cors, or its configuration is one,
-/// or was meant to be.
-fn is_plugin(filter: &Value) -> bool {
-    let configuration = wasm_configuration(filter);
-    let has_fields = configuration.is_some_and(|any| {
-        let value = any.get("value").unwrap_or(any);
-        match (value.text(), value.embedded()) {
-            (_, Some(document)) => has_policy_fields(&Value::of(&document)),
-            (Some(broken), None) => mentions_policy_field(broken),
-            (None, None) => has_policy_fields(&value),
-        }
-    });
-    has_fields || mentions_cors(filter, &["configuration"])
-}
-
-/// Whether a wasm filter or plugin is Higress's own for CORS, whose fields are other ones.
-fn is_of_higress(value: &Value) -> bool {
-    const FIELD: &str = "allow_origin_patterns";
-    let configurations = value
-        .list("matchRules")
-        .into_iter()
-        .filter_map(|rule| rule.get("config"))
-        .chain(value.get("defaultConfig"));
-    let mut configurations = configurations.chain(wasm_configuration(value));
-    let url = value.text_of("url").unwrap_or_default();
-    url.contains("/plugins/cors") || configurations.any(|value| mentions(&value, FIELD, true))
-}
-
-/// Whether some key is a field of a policy or a misspelt one. Other plugins have fields that are alike,
-/// so a misspelt one is a long name that begins as it should.
-fn has_policy_fields(value: &Value) -> bool {
-    let mut keys = value.pairs().iter().map(|(key, _)| key).take(MAX_KEYS);
-    keys.any(|key| find(POLICY_FIELDS, key).is_some() || is_misspelt(key))
-}
-
-fn is_misspelt(key: &str) -> bool {
-    let start = |name: &str| name.get(..2).map(str::to_ascii_lowercase);
-    let names = POLICY_FIELDS.iter().map(|field| field.name);
-    let long = names.filter(|name| name.len() > 8);
-    suggest(long, key).is_some_and(|name| start(name) == start(key))
-}
-
-/// Whether a text that is neither JSON nor YAML names a field of a policy.
-pub fn mentions_policy_field(text: &str) -> bool {
-    let plain = text.replace('_', "").to_ascii_lowercase();
-    let mut names = POLICY_FIELDS.iter().map(|field| field.name);
-    names.any(|name| name.len() > 8 && plain.contains(&name.to_ascii_lowercase()))
-}
-
-/// Whether some text says cors, apart from what these keys hold.
-fn mentions_cors(value: &Value, except: &[&str]) -> bool {
-    match value.node {
-        Node::List(_) => value.items().iter().any(|item| mentions_cors(item, except)),
-        Node::Object(_) => value
-            .entries()
-            .iter()
-            .any(|(key, value)| !except.contains(key) && mentions_cors(value, except)),
-        Node::String(text) => text.to_ascii_lowercase().contains("cors"),
-        _ => false,
-    }
-}
-
-/// Whether a key, or a text if `in_texts`, holds this word.
-fn mentions(value: &Value, word: &str, in_texts: bool) -> bool {
-    match value.node {
-        Node::List(_) => value
-            .items()
-            .iter()
-            .any(|item| mentions(item, word, in_texts)),
-        Node::Object(_) => value
-            .all_entries()
-            .iter()
-            .any(|(key, value)| *key == word || mentions(value, word, in_texts)),
-        Node::String(text) => in_texts && text.contains(word),
-        _ => false,
-    }
-}
-
-/// Whether a document is the plugin's configuration itself, or was meant to be: it is empty, has a field
-/// that nothing else has, or two of those that other files have too.
-fn looks_like_a_configuration(value: &Value) -> bool {
-    let Node::Object(pairs) = value.node else {
-        return false;
-    };
-    let is_other = value.has("apiVersion") && value.has("kind")
-        || ENVOY_FIELDS.iter().any(|name| value.has(name));
-    let known = || POLICY_FIELDS.iter().chain(PLUGIN_FIELDS);
-    let keys = || {
-        let keys = pairs.iter().filter(|(key, _)| !is_comment(key));
-        keys.take(MAX_KEYS)
-    };
-    let fields = keys().filter_map(|(key, _)| find(known(), key));
-    !is_other
-        && (pairs.is_empty()
-            || is_clearly_a_configuration(value)
-            || keys().any(|(key, _)| is_misspelt(key))
-            || fields.count() > 1)
-}
-
-/// Whether a document has a field that no other file has, by its exact name.
-fn is_clearly_a_configuration(value: &Value) -> bool {
-    let is_own = |key: &str, node: &Node| {
-        let field = find(POLICY_FIELDS.iter().chain(PLUGIN_FIELDS), key);
-        field.is_some_and(|field| match (field.name, &field.kind) {
-            ("mode", Kind::OneOf(words)) => is_one_of(node, words),
-            ("presets", Kind::EachOneOf(words)) => {
-                matches!(node, Node::List(items) if items.iter().any(|item| is_one_of(item, words)))
-            }
-            ("rules", _) => {
-                let rules = value.list("rules");
-                rules
-                    .iter()
-                    .any(|rule| rule.has("match") && (rule.has("policy") || rule.has("policyRef")))
-            }
-            ("policies", _) => {
-                let policies = value.field("policies");
-                policies
-                    .entries()
-                    .iter()
-                    .any(|(_, policy)| has_policy_fields(policy))
-            }
-            ("routeMetadataNamespace", _) => true,
-            (name, _) => !COMMON_FIELDS.contains(&name),
-        })
-    };
-    let is_other = value.has("apiVersion") && value.has("kind");
-    let mut keys = value.pairs().iter().take(MAX_KEYS);
-    !is_other && keys.any(|(key, node)| is_own(key, node))
-}
-
-fn is_one_of(node: &Node, words: &[&str]) -> bool {
-    matches!(node, Node::String(text) if words.iter().any(|word| word.eq_ignore_ascii_case(text)))
-}
-
-/// The configuration that is all a document holds, under a key of its own.
-fn wrapped<'d>(value: &Value<'d>) -> Option<(&'d str, Value<'d>)> {
-    let entries = value.entries();
-    let [(key, within)] = entries.as_slice() else {
-        return None;
-    };
-    let is_name = same(key, "cors") || same(key, "corsPolicy");
-    let is_configuration = !within.pairs().is_empty() && looks_like_a_configuration(within);
-    (is_name && is_configuration).then(|| (*key, within.clone()))
-}
-
 /// Said of a plugin that is not this one.
 pub const NOT_CHECKED: &str = "is another plugin, as far as its names tell: not checked";
 pub const HIGRESS: &str =
     "is Higress's own cors plugin: not checked; corsctl import --from higress reads it";
-
-/// As many keys as no configuration has.
-const MAX_KEYS: usize = 1_000;
-
-/// Fields that the files of other programs have too.
-const COMMON_FIELDS: [&str; 5] = ["debug", "grants", "hosts", "statPrefix", "strict"];
 
 /// Fields of what routes requests that concern the plugin.
 const ROUTING_FIELDS: [&str; 4] = [
@@ -514,16 +354,4 @@ const ROUTING_FIELDS: [&str; 4] = [
     "headers",
     "response_headers_to_add",
     "responseHeaderModifier",
-];
-
-/// Fields at the top of Envoy's own files.
-const ENVOY_FIELDS: [&str; 8] = [
-    "admin",
-    "dynamic_resources",
-    "filter_chains",
-    "http_filters",
-    "resources",
-    "static_resources",
-    "typed_config",
-    "virtual_hosts",
 ];

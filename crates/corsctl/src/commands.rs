@@ -1,0 +1,7 @@
+//! The commands: one file each.
+
+pub mod check;
+pub mod explain;
+pub mod import;
+pub mod schema;
+pub mod test;

@@ -1,0 +1,9 @@
+//! Where a file holds configurations of the plugin, and what stands around them.
+
+pub mod advice;
+pub mod locate;
+pub mod public_suffix;
+pub mod recognise;
+pub mod regexes;
+pub mod select;
+pub mod slashes;

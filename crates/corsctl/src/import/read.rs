@@ -1,0 +1,160 @@
+//! Reads what a file holds as routes, and writes these as a configuration.
+
+use std::collections::HashSet;
+
+use cors::config::json::Node;
+use cors::select::policy_set::Plugin;
+
+use crate::import::changes::{Level, Notes};
+use crate::import::objects::{Object, counted, objects_of};
+use crate::import::recognise;
+use crate::import::rules::route::Route;
+use crate::import::rules::write::write;
+use crate::import::systems::{System, detect, names_of};
+use crate::input::cursor::{Place, Value, letters};
+use crate::input::source::Source;
+
+pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {
+    let objects = objects_of(source);
+    if objects.is_empty() {
+        notes.error(&Place::default(), "is empty");
+        return None;
+    }
+    let systems = match from {
+        Some(system) => vec![system],
+        None => detect(&objects, notes),
+    };
+    if systems.is_empty() {
+        return None;
+    }
+    // What is named by --from may have any shape.
+    let is_owned = |value: &Value| systems.iter().any(|system| system.owns(value));
+    let is_any = from.is_some() && !objects.iter().any(|object| is_owned(&object.value));
+    let (read, passed): (Vec<_>, Vec<_>) = objects
+        .iter()
+        .partition(|object| is_owned(&object.value) || is_any && object.value.kind().is_none());
+    let read: Vec<_> = read
+        .into_iter()
+        .map(|object| object.value.clone())
+        .collect();
+    for value in &read {
+        check_keys(value, notes);
+    }
+    let mut routes = Vec::new();
+    for system in &systems {
+        let mut own = system.read(&read, &objects, notes);
+        for route in &mut own {
+            route.scope.precedence = system.precedence();
+        }
+        routes.extend(own);
+    }
+    let is_read = |object: &&&Object| !object.is_read_within(&objects, &is_owned);
+    let passed: Vec<_> = passed.iter().filter(is_read).copied().collect();
+    notes.tell_read(tell_read(&systems, &read, &routes, &passed));
+    tell_passed(&passed, notes);
+    if notes.has_errors() {
+        return None;
+    }
+    let policies: Vec<_> = routes
+        .iter()
+        .filter_map(|route| route.policy.as_ref())
+        .collect();
+    for route in &routes {
+        route.check(notes);
+    }
+    for policy in &policies {
+        policy.check(notes);
+        policy.tell_null(notes);
+    }
+    if policies.is_empty() {
+        let text = format!("has no CORS policy of {}", names_of(&systems));
+        notes.error(&Place::default(), text);
+    }
+    if notes.has_errors() {
+        return None;
+    }
+    let configuration = write(&routes, notes);
+    // An empty configuration would be the default one, which allows any origin.
+    if !notes.has_errors() && configuration == Node::Object(Vec::new()) {
+        notes.error(
+            &Place::default(),
+            "has CORS policies, but none that a request reaches",
+        );
+    }
+    for (when, text) in systems.iter().flat_map(|system| system.changes(&read)) {
+        if policies.iter().any(|policy| when.concerns(policy)) {
+            notes.push(Level::Changed, &Place::default(), text);
+        }
+    }
+    let (_, diagnostics) = Plugin::from_json(&configuration);
+    for problem in diagnostics.errors() {
+        notes.error(&Place::default(), problem);
+    }
+    for problem in diagnostics.warnings() {
+        notes.push(Level::Warning, &Place::default(), problem);
+    }
+    Some(configuration)
+}
+
+/// Says in one line which system was read and what was passed over.
+fn tell_read(systems: &[System], read: &[Value], routes: &[Route], passed: &[&Object]) -> String {
+    let policies = routes.iter().filter_map(|route| route.policy.as_ref());
+    let places: HashSet<&Place> = policies.map(|policy| &policy.place).collect();
+    let count = |number: usize, one: &str| match (number, one.strip_suffix('y')) {
+        (0, _) => format!("no {one}"),
+        (1, _) => format!("1 {one}"),
+        (_, Some(start)) => format!("{number} {start}ies"),
+        (_, None) => format!("{number} {one}s"),
+    };
+    let mut text = format!(
+        "read as {}: {}",
+        names_of(systems),
+        count(places.len(), "policy")
+    );
+    let kinds = read.iter().filter_map(|value| value.kind());
+    let kinds: Vec<_> = counted(kinds)
+        .into_iter()
+        .map(|(kind, number)| count(number, kind))
+        .collect();
+    if !kinds.is_empty() {
+        text += &format!(" in {}", kinds.join(", "));
+    }
+    if !passed.is_empty() {
+        let kinds = counted(passed.iter().map(|object| object.kind())).into_iter();
+        let kinds: Vec<_> = kinds
+            .map(|(kind, number)| format!("{kind} {number}"))
+            .collect();
+        text += &format!("; passed over: {}", kinds.join(", "));
+    }
+    text
+}
+
+/// What speaks of CORS and is passed over is never dropped in silence.
+fn tell_passed(passed: &[&Object], notes: &mut Notes) {
+    for object in passed {
+        if let Some(at) = recognise::cors_in(&object.value) {
+            let text = format!(
+                "{} speaks of CORS here, which import does not read yet",
+                object.name()
+            );
+            notes.unread(&at.place(), text);
+        }
+    }
+}
+
+/// Of two fields with one name one would be dropped in silence, and so would what a merge key brings.
+fn check_keys(value: &Value, notes: &mut Notes) {
+    let mut seen = HashSet::new();
+    for (key, field) in value.entries() {
+        if key == "<<" {
+            let text = "is a merge key, which import does not read; write out what it brings";
+            notes.error(&field.place(), text);
+        } else if !seen.insert(letters(key).collect::<Vec<_>>()) {
+            notes.error(&field.place(), "stands twice");
+        }
+        check_keys(&field, notes);
+    }
+    for item in value.items() {
+        check_keys(&item, notes);
+    }
+}

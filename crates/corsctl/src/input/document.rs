@@ -1,0 +1,99 @@
+//! A document: a tree of [`Node`], with the line of every value.
+
+use cors::config::json::Node;
+use cors::escape::PathKey;
+
+/// One document of a file.
+#[derive(Debug)]
+pub struct Document {
+    pub node: Node,
+    pub lines: Lines,
+}
+
+impl Document {
+    /// The line of the value at a path such as `rules[0].policy.maxAge`, or of the nearest value
+    /// above it; `None` where lines are not known.
+    pub fn line(&self, path: &str) -> Option<usize> {
+        self.lines.find(&self.node, path).number()
+    }
+}
+
+/// The line of a value, or of its key, and the lines of what it holds, in the same order.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    pub line: usize,
+    /// Of a text in literal style (`|`): the line of its first line.
+    pub text_line: Option<usize>,
+    pub within: Vec<Lines>,
+}
+
+impl Lines {
+    /// Of a value whose place does not matter.
+    pub const fn none() -> Self {
+        Self {
+            line: 0,
+            text_line: None,
+            within: Vec::new(),
+        }
+    }
+
+    /// The line itself, if it is known.
+    pub fn number(&self) -> Option<usize> {
+        (self.line > 0).then_some(self.line)
+    }
+
+    /// The lines of the item or field with this index.
+    pub fn of(&self, index: usize) -> &Self {
+        self.within.get(index).unwrap_or(self)
+    }
+
+    /// Follows a path down from a node to the last value that exists. Keys may hold dots and brackets.
+    pub fn find(&self, node: &Node, path: &str) -> &Self {
+        let path = path.strip_prefix('.').unwrap_or(path);
+        let found = match node {
+            Node::List(items) => path.strip_prefix('[').and_then(|rest| {
+                let (index, rest) = rest.split_once(']')?;
+                let index: usize = index.parse().ok()?;
+                Some((index, items.get(index)?, rest))
+            }),
+            // The last of equal keys: a duplicate is told where it stands again.
+            Node::Object(pairs) => {
+                pairs
+                    .iter()
+                    .enumerate()
+                    .rev()
+                    .find_map(|(index, (key, node))| {
+                        let rest = path.strip_prefix(&PathKey(key).to_string())?;
+                        let is_whole = rest.is_empty() || rest.starts_with(['.', '[']);
+                        is_whole.then_some((index, node, rest))
+                    })
+            }
+            _ => None,
+        };
+        match found {
+            Some((index, node, rest)) if index < self.within.len() => {
+                self.of(index).find(node, rest)
+            }
+            _ => self,
+        }
+    }
+
+    /// The line in the file of a line of the text here, if it is in literal style.
+    pub fn of_literal(&self, line: usize) -> Option<usize> {
+        let first = self.text_line?;
+        (first + line).checked_sub(1)
+    }
+
+    /// The line in the file of a line of the text here.
+    pub fn of_text(&self, line: usize) -> usize {
+        self.text_line.map_or(self.line, |first| line + first - 1)
+    }
+
+    pub fn map(&mut self, map: &impl Fn(usize) -> usize) {
+        self.line = map(self.line);
+        self.text_line = self.text_line.map(map);
+        for lines in &mut self.within {
+            lines.map(map);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Reads files: JSON or YAML, and the files that ConfigMaps hold.
+
+use std::fmt;
+use std::io::Read;
+
+use cors::config::fields::POLICY_FIELDS;
+use cors::config::json::Node;
+use cors::config::remedy;
+use cors::escape::Shown;
+use saphyr_parser::ScanError;
+
+use crate::input::cursor::Value;
+use crate::input::document::Document;
+use crate::input::yaml::{Copies, parse_yaml, unquoted_star, without_mark};
+
+/// A file that was read whole.
+#[derive(Debug)]
+pub struct Source {
+    /// The file as named, or `<stdin>`.
+    pub name: String,
+    /// One of JSON; of YAML as many as there are, without empty ones.
+    pub documents: Vec<Document>,
+    /// Files within the file: what ConfigMaps hold, each with its place in words.
+    pub inner: Vec<(String, Document)>,
+    /// Files within the file that name fields of a policy and cannot be read.
+    pub malformed: Vec<InputError>,
+}
+
+/// Why a file cannot be read.
+#[derive(Clone, Debug)]
+pub struct InputError {
+    pub file: String,
+    pub line: Option<usize>,
+    pub text: String,
+    /// Whether the file was read and its text is at fault.
+    pub is_malformed: bool,
+}
+
+impl Source {
+    /// Reads a file; `-` is the standard input.
+    pub fn read(file: &str) -> Result<Self, InputError> {
+        let name = if file == "-" { "<stdin>" } else { file };
+        let bytes = read_bytes(file).map_err(|text| InputError::of(name, None, text))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            InputError::of(name, Some(line), "is not text in UTF-8")
+        })?;
+        Self::parse(name, text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self, InputError> {
+        let mut copies = Copies::default();
+        let documents = parse(name, text, &mut copies).map_err(|mut wrong| {
+            if let Some((line, text)) = other_format(name, text) {
+                wrong = Malformed { line, text };
+            }
+            wrong.at(name, Some(wrong.line))
+        })?;
+        let mut source = Self {
+            name: name.to_owned(),
+            documents: Vec::new(),
+            inner: Vec::new(),
+            malformed: Vec::new(),
+        };
+        for resource in documents.iter().flat_map(Document::resources) {
+            source.add_config_map(&resource, &mut copies);
+        }
+        source.documents = documents;
+        Ok(source)
+    }
+
+    /// Adds what a ConfigMap of Kubernetes holds: the documents that are objects of JSON or YAML. Most
+    /// ConfigMaps hold templates and fragments; only a text that names fields of a policy has to be
+    /// readable.
+    fn add_config_map(&mut self, value: &Value, copies: &mut Copies) {
+        let data = value
+            .get("data")
+            .filter(|_| value.text_of("kind") == Some("ConfigMap"));
+        let name = value.at(&["metadata", "name"]);
+        let name = name.as_ref().and_then(Value::text).unwrap_or_default();
+        for (key, value) in data.map_or_else(Vec::new, |data| data.all_entries()) {
+            let Some(text) = value.text() else {
+                continue;
+            };
+            let place = format!("ConfigMap \"{name}\", {key}");
+            let documents = match parse(key, text, copies) {
+                Ok(documents) => documents,
+                Err(wrong) => {
+                    let ends = [".json", ".yaml", ".yml"];
+                    if ends.iter().any(|end| key.ends_with(end)) && mentions_policy_field(text) {
+                        let line = value.lines.of_text(wrong.line);
+                        let mut error = wrong.at(&self.name, (line > 0).then_some(line));
+                        // The line that the text names is one of its own.
+                        let words = without_position(&error.text);
+                        let words = words.map_or(error.text.clone(), |(words, _)| words);
+                        error.text = format!("{place}: {words}");
+                        self.malformed.push(error);
+                    }
+                    continue;
+                }
+            };
+            let is_one = documents.len() == 1;
+            for (index, mut document) in documents.into_iter().enumerate() {
+                document.lines.map(&|line| value.lines.of_text(line));
+                if matches!(document.node, Node::Object(_)) {
+                    let place = if is_one {
+                        place.clone()
+                    } else {
+                        format!("{place}, document {}", index + 1)
+                    };
+                    self.inner.push((place, document));
+                }
+            }
+        }
+    }
+}
+
+impl InputError {
+    fn of(file: &str, line: Option<usize>, text: impl fmt::Display) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            text: text.to_string(),
+            is_malformed: false,
+        }
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", Shown(&self.file))?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        write!(f, " {}", Shown(&self.text))
+    }
+}
+
+/// What is wrong with a text, and on which of its lines.
+struct Malformed {
+    line: usize,
+    text: String,
+}
+
+impl Malformed {
+    fn yaml(error: &ScanError, text: &str) -> Self {
+        let line = error.marker().line();
+        let text = match unquoted_star(error, text) {
+            Some(word) => format!(
+                "is not YAML: * begins an alias there; put it in quotes: {}",
+                Node::String(word.to_owned())
+            ),
+            None => format!("is not YAML: {}", error.info()),
+        };
+        Self { line, text }
+    }
+
+    fn at(&self, file: &str, line: Option<usize>) -> InputError {
+        InputError {
+            is_malformed: true,
+            ..InputError::of(file, line, &self.text)
+        }
+    }
+}
+
+/// Reads a text: YAML, or JSON if it looks like JSON and is not named otherwise.
+fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, Malformed> {
+    let text = without_mark(text);
+    if !is_json(name, text) {
+        return parse_yaml(text, copies).map_err(|error| Malformed::yaml(&error, text));
+    }
+    let mut documents = Vec::new();
+    // As jq prints them, values may follow each other.
+    let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
+    let mut start = 0;
+    while let Some(node) = nodes.next() {
+        let node = node.map_err(|error| Malformed {
+            line: error.line(),
+            text: {
+                let remedy = remedy::json(text.as_bytes(), error.line(), error.column());
+                format!("is not JSON: {error}{remedy}")
+            },
+        })?;
+        let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
+        let before = text.get(..start).unwrap_or_default();
+        let before = before.bytes().filter(|byte| *byte == b'\n').count();
+        start = nodes.byte_offset();
+        // Almost all JSON is YAML; where it is not, its lines stay unknown.
+        let lines = parse_yaml(own, &mut Copies::none())
+            .ok()
+            .and_then(|documents| {
+                let mut lines = documents.into_iter().next()?.lines;
+                lines.map(&|line| line + before);
+                Some(lines)
+            });
+        let lines = lines.unwrap_or_default();
+        documents.push(Document { node, lines });
+    }
+    if documents.is_empty() {
+        return Err(Malformed {
+            line: 1,
+            text: "is not JSON: it is empty".to_owned(),
+        });
+    }
+    Ok(documents)
+}
+
+fn is_json(name: &str, text: &str) -> bool {
+    let is_yaml = [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
+    !is_yaml && (name.ends_with(".json") || text.trim_start().starts_with(['{', '[']))
+}
+
+/// What a text that is neither YAML nor JSON is, as far as it shows, and on which line.
+fn other_format(name: &str, text: &str) -> Option<(usize, String)> {
+    let line_of = |is_meant: fn(&str) -> bool| {
+        let mut lines = text.lines().map(str::trim).enumerate();
+        lines.find_map(|(index, line)| is_meant(line).then_some(index + 1))
+    };
+    let is_template = |line: &str| !line.starts_with('#') && line.contains("{{");
+    let is_table = |line: &str| {
+        let inner = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| !inner.is_empty() && !inner.contains([',', '"', '{', ':']))
+    };
+    if let Some(line) = line_of(is_template) {
+        let text =
+            format!("is a template ({{{{ on line {line}): render it first, as with helm template");
+        return Some((line, text));
+    }
+    if name.ends_with(".toml") || text.contains(" = ") && line_of(is_table).is_some() {
+        let text = "is TOML, which is not read: write it as YAML or JSON";
+        return Some((line_of(is_table).unwrap_or(1), text.to_owned()));
+    }
+    let is_program = |line: &str| {
+        ["add_header", "http-response set-header", "header "]
+            .iter()
+            .any(|start| line.starts_with(start) && line.contains("Access-Control-"))
+    };
+    let line = line_of(is_program)?;
+    let text = "sets CORS headers by commands, as in NGINX, HAProxy or Caddy, which is not read: write a policy";
+    Some((line, text.to_owned()))
+}
+
+fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let limit = MAX_LENGTH + 1;
+    let read = if file == "-" {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 == limit {
+        return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
+    }
+    Ok(bytes)
+}
+
+/// A text without its ` at line 3 column 5`, and that line.
+pub fn without_position(text: &str) -> Option<(String, usize)> {
+    let (words, position) = text.split_once(" at line ")?;
+    let (line, rest) = position.split_once(" column ")?;
+    let rest = rest.trim_start_matches(|char: char| char.is_ascii_digit());
+    Some((format!("{words}{rest}"), line.parse().ok()?))
+}
+
+/// Whether a text that is neither JSON nor YAML names a field of a policy.
+pub fn mentions_policy_field(text: &str) -> bool {
+    let plain = text.replace('_', "").to_ascii_lowercase();
+    let mut names = POLICY_FIELDS.iter().map(|field| field.name);
+    names.any(|name| name.len() > 8 && plain.contains(&name.to_ascii_lowercase()))
+}
+
+const MAX_LENGTH: u64 = 10_000_000;
