@@ -1,7 +1,8 @@
 //! Reads JSON values with their paths and reports what is wrong with each.
 
 use crate::config::fields::{
-    Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment, suggest,
+    FOREIGN_FIELDS, Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in,
+    is_comment, suggest,
 };
 use crate::config::json::Node;
 use crate::config::other_names::{Meant, meaning};
@@ -215,10 +216,7 @@ impl Reader {
         value: &Node,
         tables: &[&'static [Field]],
     ) -> Option<&'static str> {
-        // Its default says what happens here anyway.
-        if matches!(key, "options_passthrough" | "optionsPassthrough")
-            && *value == Node::Bool(false)
-        {
+        if *value == Node::Bool(false) && find_in(&[FOREIGN_FIELDS], key).is_some() {
             return None;
         }
         for (table, text) in [
