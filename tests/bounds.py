@@ -1,12 +1,15 @@
 """The largest cost of a request and of a configuration in the shipped module: counted, not timed.
 
-    python3 tests/bounds.py [dist/cors.wasm]        needs the package `wasmtime` of PyPI
+    python3 tests/bounds.py [dist/cors.wasm [EXPRESSIONS]]        needs the package `wasmtime` of PyPI
+
+EXPRESSIONS is how many random regular expressions are tried, 100 unless told.
 
 Work, in WebAssembly instructions, is linear in what a client sends. Linear memory, which never
 shrinks, stops growing under the worst of requests, and no configuration exhausts it.
 """
 
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -179,6 +182,8 @@ def check_metadata(engine, module):
 HEAVY = [
     "(?:[^x]?[^y]?){3}[!]", "(?:[^x]*[^y]*){2}[!]", "(?:(?:[^x]|.)*)[!]", ".*[!]", ".*a[!]", "h.*a?[!]", "(?i).*a.*[!]",
     "https://[a-z0-9.-]+(?:a|b)x[a-z.]*", "https://([a-z0-9-]+\\.)*(de|com)", "(([^x]?)([^y]?)){9}[!]", "https://" + "[a-z.]" * 135 + "!.*",
+    ".*(?:a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q|r|s|t|u|v|w|x|y|z|0|-)[!]", ".*(?:|||||||||||||||)[!]", ".*()()()()()()()()[!]", r"(?:.\b?\B?\b?\B?)*[!]",
+    "(?:a.*|a.*|a.*|[a-z].*)(?:a|b)?[!]", ".*(?:aa|aaa|aaaa|aaaaaaaa)[!]", r"(?:aa\.?|a\.a)*[!]", r".*(?:a\.a\.a\.a\.a\.a\.a\.)[!]", r"(?m)(?:.^?$?^?$?)*[!]",
 ]
 LABELS = ("a" * 61 + ".") * 4 + "aaaaa"
 HELD_AGAINST = [b"https://" + filled(b"a.", 253), f"https://{LABELS}".encode(), f"{'s' * 64}://{LABELS}:65535".encode()]
@@ -186,35 +191,134 @@ HELD_AGAINST = [b"https://" + filled(b"a.", 253), f"https://{LABELS}".encode(), 
 MOST_WORK = 32_000_000
 
 
+# What is common in practice, as often as a large configuration has it under one domain or many.
+COMMON = {
+    1000: [
+        r"https://app-N-[a-z]+\.example\.com",
+        r"https://[a-z0-9-]+\.team-N\.example\.com",
+        r"https://([a-z0-9-]+\.)*example-N\.com",
+        r"^https://.*\.example-N\.com$",
+        r"https?://[^/]+\.example-N\.com(:[0-9]+)?",
+        r"https://pr-\d+-app-N\.preview\.example\.com",
+        r"https?://localhost:N",
+    ],
+    500: [
+        r"https://(www|app)\.brand-N\.(com|de|fr)",
+        r"https://tenant-N\.(de|com|fr)",
+        r"https://tenant-N-[0-9]{1,4}\.(staging|prod)\.example\.(de|com)",
+        r"https?://(www\.)?brand-N\.(co\.uk|com)",
+    ],
+    15: [
+        r"https://([a-z0-9-]+\.)*brand-N\.(de|com)",
+        r"https?://(.+\.)?brand-N\.(de|com)",
+    ],
+    50: [
+        r"https://([a-z0-9-]+\.)?brand-N\.(de|com)",
+        r"https://[a-z0-9-]+\.brand-N\.(de|com)",
+    ],
+}
+
+
+def most_accepted(engine, module, source):
+    """How many times an expression is accepted beside itself, at most a thousand."""
+    least, most = 0, 1000
+    while least < most:
+        middle = (least + most + 1) // 2
+        if Counted(engine, module, json.dumps({"allowOriginRegexes": [source] * middle}).encode()).accepted:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def worst_cost(engine, module, sources, origins):
+    """The instructions of the origin that costs most, once the automata have their memory."""
+    plugin = Counted(engine, module, json.dumps({"allowOriginRegexes": sources}).encode())
+    assert plugin.accepted, plugin.exchange.log
+    return max(plugin.cost(get(("origin", origin))) for origin in [origins[0], *origins])
+
+
 def check_regexes(engine, module):
     """The largest accepted number of regular expressions, one kind at a time, takes at most 5 ms on the worst origin."""
     for heavy in HEAVY:
-        def listed(count):
-            return json.dumps({"allowOriginRegexes": [heavy] * count}).encode()
-
-        least, most = 0, 1000
-        while least < most:
-            middle = (least + most + 1) // 2
-            if Counted(engine, module, listed(middle)).accepted:
-                least = middle
-            else:
-                most = middle - 1
-        yield f"{heavy}: not even one is accepted", least > 0
-        plugin = Counted(engine, module, listed(least))
-        for origin in HELD_AGAINST:
-            plugin.cost(get(("origin", origin)))
-        cost = max(plugin.cost(get(("origin", origin))) for origin in HELD_AGAINST)
-        print(f"  {least} of {heavy[:40]}: {cost / 1e6:.1f} million instructions")
+        most = most_accepted(engine, module, heavy)
+        yield f"{heavy}: not even one is accepted", most > 0
+        cost = worst_cost(engine, module, [heavy] * most, HELD_AGAINST)
+        print(f"  {most} of {heavy[:40]}: {cost / 1e6:.1f} million instructions")
         yield f"{heavy}: {cost} instructions", cost <= MOST_WORK
     for text in (["(?:[^x]?[^y]?){135}[!]"] * 500, ["(?:[^x]?[^y]?){135}!"] * 500):
         configuration = json.dumps({"allowOriginRegexes": text}).encode()
         yield "the worst expression, 500 times, is accepted", not Counted(engine, module, configuration).accepted
-    ordinary = [rf"https://app-{n}-[a-z]+\.example\.com" for n in range(1000)]
-    plugin = Counted(engine, module, json.dumps({"allowOriginRegexes": ordinary}).encode())
-    yield "a thousand ordinary expressions are refused", plugin.accepted
-    cost = max(plugin.cost(get(("origin", b"https://app-7-" + b"a" * 49 + b".example.com"))) for _ in range(2))
-    print(f"  1000 ordinary ones: {cost / 1e6:.1f} million instructions")
-    yield f"a thousand ordinary expressions: {cost} instructions", cost <= MOST_WORK
+    for count, sources in COMMON.items():
+        for source in sources:
+            listed = [source.replace("N", str(1000 + number)) for number in range(count)]
+            configuration = json.dumps({"allowOriginRegexes": listed}).encode()
+            is_accepted = Counted(engine, module, configuration).accepted
+            yield f"{count} of {source} are refused", is_accepted
+            if is_accepted:
+                cost = worst_cost(engine, module, listed, HELD_AGAINST)
+                print(f"  {count} of {source}: {cost / 1e6:.1f} million instructions")
+                yield f"{source}: {cost} instructions", cost <= MOST_WORK
+
+
+def check_random_regexes(engine, module):
+    """So it is for random expressions, against origins that are changed as long as they cost more."""
+    chance = random.Random(RANDOM_SEED)
+    worst = (0, "")
+    tried = 0
+    while tried < RANDOM_EXPRESSIONS:
+        source = random_regex(chance)
+        most = most_accepted(engine, module, source)
+        if most == 0:
+            continue
+        tried += 1
+        one = Counted(engine, module, json.dumps({"allowOriginRegexes": [source]}).encode())
+        origins = sorted(HELD_AGAINST, key=lambda origin: one.cost(get(("origin", origin))))
+        best, cost = origins[-1], one.cost(get(("origin", origins[-1])))
+        for _ in range(60):
+            changed = changed_origin(chance, best)
+            if (now := one.cost(get(("origin", changed)))) > cost:
+                best, cost = changed, now
+        cost = worst_cost(engine, module, [source] * most, [best, *HELD_AGAINST])
+        worst = max(worst, (cost, f"{most} of {source}"))
+        yield f"{most} of {source}: {cost} instructions of {best}", cost <= MOST_WORK
+    print(f"  the worst: {worst[0] / 1e6:.1f} million instructions for {worst[1]}")
+
+
+RANDOM_SEED, RANDOM_EXPRESSIONS = 17, 100
+
+
+def random_regex(chance):
+    """An expression of what a bound could count wrongly: classes, counts, branches, nesting, optional parts, flags."""
+    def atom(depth):
+        if depth and chance.random() < 0.35:
+            opening = chance.choice(["(", "(?:", "(?:", "(?:", "(?i:", "(?P<n%d>" % chance.randrange(10**9)])
+            return opening + alternatives(depth - 1) + ")"
+        return chance.choice(["a", "b", "\\.", "-", ".", "[a-z]", "[^x]", "[^y]", "[a-z0-9-]", "[a.]", "\\w", "\\S", "\\d", "\\D"])
+
+    def piece(depth):
+        repeat = chance.choice(["", "", "", "*", "+", "?", "??", "*?", "{2}", "{1,3}", "{0,9}", "{2,}", "{40}", "{0,60}"])
+        return atom(depth) + repeat
+
+    def alternatives(depth):
+        branches = chance.choice([1, 1, 1, 2, 3])
+        return "|".join("".join(piece(depth) for _ in range(chance.randint(1, 4))) for _ in range(branches))
+
+    start = chance.choice(["", "https://", "https://", "(?:https|s+)://", "h", ".*", "(?s)", "(?i)"])
+    end = chance.choice(["", "[!]", "[!]", ".*[!]", "(?:a|[!])", "a?[!]", "[a-z.]*"])
+    return start + alternatives(2) + end
+
+
+def changed_origin(chance, origin):
+    """The origin with another stretch of its host."""
+    start = origin.index(b"://") + 3
+    host = bytearray(origin[start:].split(b":")[0])
+    at = chance.randrange(len(host))
+    stretch = chance.choice([b"a", b"b", b"a.", b"ab", b"-a", b"a1", b"0", b"bcd.", b"x", b"y"])
+    for offset in range(chance.choice([1, 3, 10, 60, 250])):
+        if at + offset < len(host):
+            host[at + offset] = stretch[offset % len(stretch)]
+    return origin[:start] + bytes(host)
 
 
 LARGE = 16 * MIB
@@ -249,13 +353,16 @@ def check_configurations(engine, module):
 
 
 def main():
+    global RANDOM_EXPRESSIONS
+    if len(sys.argv) > 2:
+        RANDOM_EXPRESSIONS = int(sys.argv[2])
     config = Config()
     config.consume_fuel = True
     engine = Engine(config)
     path = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "dist" / "cors.wasm"
     module = Module.from_file(engine, str(path))
     failed = 0
-    for check in (check_work, check_readings, check_regexes, check_requests, check_metadata, check_configurations):
+    for check in (check_work, check_readings, check_regexes, check_random_regexes, check_requests, check_metadata, check_configurations):
         print(check.__doc__)
         for what, is_so in check(engine, module):
             if not is_so:

@@ -1,8 +1,9 @@
 // Runs the table of cases through the shipped module in V8, without Envoy: node tests/node.mjs [dist/cors.wasm]
 //
 // Checks everything that a case can see of the host: who answered, the status, every CORS header and Vary, what the
-// upstream received, and the verdict according to the counters. The table runs on a host like Envoy, which joins several lines of
-// a header with commas, then on one that shows the first line only. Then many requests must not make memory grow.
+// upstream received, and the verdict according to the counters. The table runs on a host like Envoy, which joins
+// several lines of a header with commas, then on one that shows only the first line. Then many requests must not make
+// memory grow.
 
 import { readFileSync } from "node:fs";
 import { load } from "../playground/host.js";

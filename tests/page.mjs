@@ -1,8 +1,8 @@
 // Compares the page's parts with the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
 //
 // The model of the browser gets every answer of the table that a browser can request, and must let the script read it
-// exactly when a simple reading of the policy allows it; the module's own explanation must agree. Then: which calls need
-// a preflight, how pasted texts are read, links, and whether every fix that the page offers works.
+// exactly when a simple reading of the policy allows it; the module's own explanation must agree. Then: which calls
+// need a preflight, how pasted texts are read, links, and whether every fix that the page offers works.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { fromHash, toHash } from "../playground/link.js";
 import { manifests } from "../playground/manifests.js";
 import { fill, MESSAGES, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
-import { besideMessage, tell } from "../playground/story.js";
+import { besideMessage, describe } from "../playground/story.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
@@ -620,7 +620,7 @@ for (const [policy, line, says] of /** @type {[object, string, string][]} */ ([
   const { found, message } = readPaste(line);
   const fetched = { ...call, headers: [], ...found, upstream: { status: 200, headers: [] } };
   assert(judge.configure(JSON.stringify(policy)).ok, line);
-  const { verdict } = tell(judge, policy, { ...fetched, method: found.method ?? "GET" });
+  const { verdict } = describe(judge, policy, { ...fetched, method: found.method ?? "GET" });
   assert.match(besideMessage(message, verdict).text, new RegExp(says), `${line}\n${JSON.stringify(policy)}`);
   checked++;
 }
@@ -807,7 +807,7 @@ function fixAll(policy, fetched, title) {
   for (let turn = 0; turn < 6; turn++) {
     const { ok, problems } = judge.configure(policy);
     assert(ok, `${title}: ${policy}: ${JSON.stringify(problems)}`);
-    const { verdict, fixes } = tell(judge, JSON.parse(policy), fetched);
+    const { verdict, fixes } = describe(judge, JSON.parse(policy), fetched);
     checked++;
     if (verdict.good) return policy;
     assert(fixes.length, `${title}: no fix for ${verdict.text}`);

@@ -131,7 +131,7 @@ fn every_example_has_a_verdict() {
 }
 
 #[test]
-fn errors_stand_at_their_place() {
+fn errors_are_shown_at_their_place() {
     let page = Page::open();
     let selected = page.text(
         r#"set('#policy', '{\n  "allowOrigins": ["https://a.example", "https://a.example/x"],\n  "max_age": "soon"\n}');
@@ -167,7 +167,7 @@ fn errors_stand_at_their_place() {
 }
 
 #[test]
-fn the_caret_stands_where_the_text_is_painted() {
+fn the_caret_is_where_the_text_is_painted() {
     let page = Page::open();
     for (width, height) in [(1280, 900), (390, 844)] {
         page.emulate(width, height, "light");
@@ -421,7 +421,7 @@ fn five_megabytes_are_judged_and_kept() {
 }
 
 #[test]
-fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
+fn a_module_that_does_not_load_is_reported_and_the_input_stays() {
     let page = Page::serve();
     for (state, says) in [
         (MISSING, "the server answered 404"),
@@ -457,7 +457,7 @@ fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
 }
 
 #[test]
-fn scripts_that_do_not_load_are_told() {
+fn scripts_that_do_not_load_are_reported() {
     let browser = Browser::start();
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/index.html");
     browser.open(&format!("file://{}", page.display()));
@@ -615,7 +615,7 @@ fn page_and_corsctl_conclude_the_same() {
 }
 
 #[test]
-fn the_live_page_sees_what_the_playground_foretells() {
+fn the_live_page_sees_what_the_playground_predicts() {
     let reply = |_: &_| {
         let headers = [
             ("content-type", "text/plain"),
@@ -708,7 +708,7 @@ fn the_live_pages_frame_serves_no_other_site() {
 }
 
 #[test]
-#[ignore = "writes playground/screenshot*.png anew"]
+#[ignore = "writes playground/screenshot*.png again"]
 fn screenshots() {
     let page = Page::open();
     for (name, width, height, scheme, example) in [

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use support::transcript;
 
 /// A fenced block.
@@ -26,7 +26,7 @@ fn every_configuration_is_taken_or_refused_as_it_says() {
         .iter()
         .filter(|block| block.kind.starts_with("json"))
     {
-        let (plugin, diagnostics) = Plugin::from_bytes(block.text.as_bytes());
+        let (plugin, diagnostics) = PolicySet::from_bytes(block.text.as_bytes());
         let is_refused = block.kind == "json refused";
         assert_eq!(
             plugin.is_none(),
@@ -76,7 +76,7 @@ fn check(file: &Path, text: &str) -> (bool, String) {
 }
 
 #[test]
-fn every_transcript_of_corsctl_comes_out_as_it_stands() {
+fn every_transcript_of_corsctl_is_its_output() {
     let mut readme = read_readme();
     let (mut count, mut wrong) = (0, Vec::new());
     for block in blocks() {

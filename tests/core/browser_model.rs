@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::{Fetch, Outcome, Url};
 use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
 use proptest::prelude::*;
@@ -227,7 +227,7 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                 let keep = plain.keep && !grants;
                 let plain = Plain { keep, ..plain };
                 let json = plain.json().to_string();
-                let (plugin, diagnostics) = Plugin::from_bytes(json.as_bytes());
+                let (plugin, diagnostics) = PolicySet::from_bytes(json.as_bytes());
                 let Some(plugin) = plugin else {
                     return Err(TestCaseError::fail(format!("{json}: {diagnostics:?}")));
                 };

@@ -5,7 +5,7 @@ use cors::config::fields::{
     FOREIGN_FIELDS, Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS,
 };
 use cors::config::reference::{Entry, REFERENCE, entry};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use serde_json::{Value, json};
 
 #[test]
@@ -22,7 +22,7 @@ fn examples_are_accepted() {
         let entry = entry(field.name).expect(field.name);
         let example: Value = serde_json::from_str(entry.example).expect(entry.example);
         let configuration = configuration(place, field, &example);
-        let (plugin, diagnostics) = Plugin::from_bytes(configuration.to_string().as_bytes());
+        let (plugin, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
         assert!(plugin.is_some(), "{configuration}: {diagnostics:?}");
     }
 }
@@ -44,7 +44,7 @@ fn defaults_are_those_of_the_plugin() {
             .expect("an object")
             .remove(field.name);
         let plugin = |configuration: &Value| {
-            let (plugin, diagnostics) = Plugin::from_bytes(configuration.to_string().as_bytes());
+            let (plugin, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
             format!(
                 "{:?}",
                 plugin.unwrap_or_else(|| panic!("{configuration}: {diagnostics:?}"))

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cors::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::exchange::Incoming;
 use serde_json::{Map, Value, json};
@@ -29,7 +29,7 @@ fn every_message_is_the_golden_one() {
 
 #[test]
 fn limits_are_reported() {
-    let diagnostics = |value: &Value| Plugin::from_bytes(value.to_string().as_bytes()).1;
+    let diagnostics = |value: &Value| PolicySet::from_bytes(value.to_string().as_bytes()).1;
     for (good, bad, error) in limits() {
         assert_eq!(errors(&diagnostics(&good)), [""; 0], "before {error}");
         assert_eq!(errors(&diagnostics(&bad)), [error]);
@@ -37,10 +37,10 @@ fn limits_are_reported() {
 
     let mut spaces = vec![b' '; 16 * 1024 * 1024];
     spaces[..2].copy_from_slice(b"{}");
-    assert!(Plugin::from_bytes(&spaces).0.is_some());
+    assert!(PolicySet::from_bytes(&spaces).0.is_some());
     spaces.push(b' ');
     assert_eq!(
-        errors(&Plugin::from_bytes(&spaces).1),
+        errors(&PolicySet::from_bytes(&spaces).1),
         ["the configuration has more than 16777216 bytes"]
     );
 }
@@ -55,7 +55,7 @@ fn every_code_is_documented_and_made() {
     let inputs = inputs.chain([" ".repeat(16 * 1024 * 1024 + 1)]);
     let mut made: BTreeMap<Code, BTreeSet<&str>> = BTreeMap::new();
     for input in inputs {
-        let (_, diagnostics) = Plugin::from_bytes(input.as_bytes());
+        let (_, diagnostics) = PolicySet::from_bytes(input.as_bytes());
         // Under `strict` the severity is another than the code's own.
         let is_strict = input.contains("\"strict\":true");
         for severity in Severity::ALL {
@@ -209,7 +209,7 @@ fn limits() -> impl Iterator<Item = (Value, Value, String)> {
 #[test]
 fn twenty_errors_are_shown_and_all_are_counted() {
     let configuration = json!({"allowOrigins": vec!["*.a"; 25]}).to_string();
-    let (_, diagnostics) = Plugin::from_bytes(configuration.as_bytes());
+    let (_, diagnostics) = PolicySet::from_bytes(configuration.as_bytes());
     assert_eq!(diagnostics.errors().count(), 20);
     assert_eq!(diagnostics.more(Severity::Error), 5);
     assert_eq!(diagnostics.count(Severity::Error), 25);
@@ -258,16 +258,15 @@ fn texts_from_outside_are_shown() {
                     .filter(|text| !text.is_null())
                     .map(Value::to_string),
             };
-            let governed = plugin.govern(&request);
-            texts.push(governed.source.words().to_owned());
+            let judgement = plugin.judge(&request);
+            texts.push(judgement.source().words().to_owned());
             if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-                &governed.remark
+                judgement.notice()
             {
                 texts.push(text.clone());
             }
-            let (policy, verdict) = governed.judge(&request.headers).expect("a verdict");
-            texts.push(governed.explain(&verdict));
-            let body = policy.reply(&verdict).map(|reply| reply.body);
+            texts.push(judgement.to_string());
+            let body = judgement.reply().map(|reply| reply.body);
             texts.push(body.unwrap_or_default().trim_end_matches('\n').to_owned());
         }
     }
@@ -285,7 +284,7 @@ fn remedies_are_accepted() {
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut pasted = 0;
     for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
-        let (_, diagnostics) = Plugin::from_bytes(configuration.to_string().as_bytes());
+        let (_, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
         for problem in diagnostics.errors().chain(diagnostics.warnings()) {
             let Some(values) = values_to_paste(&problem.message) else {
                 continue;
@@ -293,7 +292,7 @@ fn remedies_are_accepted() {
             pasted += 1;
             let mut edited = configuration.clone();
             paste(&mut edited, &problem.path, &values);
-            let (_, after) = Plugin::from_bytes(edited.to_string().as_bytes());
+            let (_, after) = PolicySet::from_bytes(edited.to_string().as_bytes());
             // An error that is hidden behind twenty others cannot be found again.
             for error in after.errors() {
                 assert_ne!(error.path, problem.path, "{problem}: {error}");
@@ -316,7 +315,7 @@ fn remedies_are_accepted() {
                 };
                 for origin in probes(value) {
                     let is_new = allows(&is, &origin) && !allows(&was, &origin);
-                    assert!(!is_new, "{problem}: lets {origin} in");
+                    assert!(!is_new, "{problem}: allows {origin}");
                 }
             }
         }
@@ -364,7 +363,7 @@ fn origins_to_paste_are_those_that_were_meant() {
 
 /// An expected entry of the file: its configuration, and the messages about it.
 fn say(entry: &Value) -> Value {
-    let (plugin, diagnostics) = Plugin::from_bytes(bytes_of(entry).as_bytes());
+    let (plugin, diagnostics) = PolicySet::from_bytes(bytes_of(entry).as_bytes());
     assert_eq!(plugin.is_none(), diagnostics.has_errors());
     let mut said = entry.clone();
     if let Some(fields) = said.as_object_mut() {
@@ -427,7 +426,7 @@ impl Meant<'_> {
 /// Whether the text is rejected with a remedy that allows exactly what is meant.
 fn check_origin(text: &str, meant: &Meant) -> bool {
     let configuration = json!({"allowOrigins": [text]});
-    let (plugin, diagnostics) = Plugin::from_bytes(configuration.to_string().as_bytes());
+    let (plugin, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
     let origins = match diagnostics.errors().next() {
         None => vec![json!(text)],
         Some(error) => {
@@ -531,19 +530,20 @@ fn written_origin(problem: &Diagnostic) -> (&'static str, String) {
     (name, value)
 }
 
-fn plugin_of(configuration: &Value) -> Option<Plugin> {
-    Plugin::from_bytes(configuration.to_string().as_bytes()).0
+fn plugin_of(configuration: &Value) -> Option<PolicySet> {
+    PolicySet::from_bytes(configuration.to_string().as_bytes()).0
 }
 
-fn allows(plugin: &Plugin, origin: &str) -> bool {
+fn allows(plugin: &PolicySet, origin: &str) -> bool {
     let request = Incoming {
         headers: [("origin", origin)].into_iter().collect(),
         route_name: None,
         route_policy: None,
     };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request.headers);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// Origins that a pattern or an expression like this may allow, and some that it must not.

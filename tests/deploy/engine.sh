@@ -11,7 +11,7 @@ start_engine() {
     echo "the Docker engine that runs here: $(docker version --format '{{.Server.Version}}')"
     return
   fi
-  [[ $EUID == 0 ]] || fail 'no Docker engine answers; start one, or run this as root, which starts one of its own'
+  [[ $EUID == 0 ]] || fail 'no Docker engine answers; start one, or run this as root, which starts one'
   command -v docker >/dev/null || debian docker.io
   command -v dockerd >/dev/null || debian docker.io
   export DOCKER_HOST=unix://$1/docker.sock

@@ -47,7 +47,7 @@ fn a_bad_struct_is_refused_as_well() {
 }
 
 #[test]
-fn text_that_is_no_json_is_refused_at_its_place() {
+fn text_that_is_not_json_is_rejected_at_its_place() {
     for text in [
         r#"{"allowOrigins": ["https://a.example"],}"#,
         "allowOrigins: [https://a.example]",

@@ -74,7 +74,7 @@ fn fail_reload_is_bounded_and_never_open() {
 /// Nothing is answered until Envoy is restarted: one request stops a service. The other listener,
 /// whose plugin shares the VM, stops too.
 #[test]
-fn fail_closed_answers_503_for_ever() {
+fn fail_closed_answers_503_forever() {
     let (envoy, _upstream) = start("FAIL_CLOSED");
     assert_eq!(get(&envoy, "other", APP, false).status, 200);
     assert_eq!(get(&envoy, "one", APP, true).status, 503);

@@ -1,6 +1,6 @@
 //! The documents of other gateways: each of their configurations, imported by corsctl, and each of
-//! their curl commands, on a real Envoy. They are in `tests/import` and here; if the documents are available
-//! in `../shared/systems`, the copies are compared with them.
+//! their curl commands, on a real Envoy. They are in `crates/corsctl/tests/import` and here. If the documents
+//! are available in `../shared/systems`, the copies are compared with them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -474,7 +474,7 @@ fn envoys_own_filter_leaks_forwards_and_names_no_vary() {
 
 /// A prefix that allows look-alikes becomes only the host here.
 #[test]
-fn istios_prefix_does_not_let_look_alikes_in() {
+fn istios_prefix_does_not_allow_look_alikes() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
     let envoy = serve("istio.yaml", upstream.port);
     for (origin, status) in [
@@ -647,7 +647,7 @@ fn backend_with_cors(head: &Head) -> Reply {
     }
 }
 
-/// Envoy with the configuration that corsctl imports from a file of `tests/import`.
+/// Envoy with the configuration that corsctl imports from a file of `crates/corsctl/tests/import`.
 fn serve(file: &str, upstream: u16) -> Envoy {
     let text = import(file);
     Envoy::start(
@@ -659,7 +659,7 @@ fn serve(file: &str, upstream: u16) -> Envoy {
 fn import(file: &str) -> String {
     let output = Command::new(support::corsctl())
         .arg("import")
-        .arg(root().join("tests/import").join(file))
+        .arg(root().join("crates/corsctl/tests/import").join(file))
         .output()
         .expect("corsctl");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -668,7 +668,7 @@ fn import(file: &str) -> String {
 }
 
 fn fixture(file: &str) -> String {
-    fs::read_to_string(root().join("tests/import").join(file)).expect("a fixture")
+    fs::read_to_string(root().join("crates/corsctl/tests/import").join(file)).expect("a fixture")
 }
 
 /// The text of a document; `None`, with a message, if the documents are not available.
@@ -676,7 +676,7 @@ fn document(name: &str) -> Option<String> {
     let folder = root().join("../shared/systems");
     if !folder.is_dir() {
         not_checked(&format!(
-            "the copies of {name} in tests/import, for {} is not there",
+            "the copies of {name} in crates/corsctl/tests/import, for {} is not there",
             folder.display()
         ));
         return None;

@@ -85,7 +85,7 @@ fn behind_authentication_preflights_are_refused_and_errors_unreadable() {
 
 /// CUSTOM authorization runs before every plugin; envoy/istio/before-ext-authz.yaml has the solutions.
 #[test]
-fn custom_authorization_stands_before_phase_authn() {
+fn custom_authorization_runs_before_phase_authn() {
     // The same server is the upstream and the authorization service, which refuses everything.
     let upstream = Upstream::start(|request| {
         let asks = request.start.contains(" /authz/");

@@ -68,7 +68,7 @@ fn prometheus_names() {
         let used: Vec<_> = metrics(&plain).collect();
         assert!(used.len() > 3);
         for name in used {
-            assert!(names.contains(&name), "{name} is no metric: {names:?}");
+            assert!(names.contains(&name), "{name} is not a metric: {names:?}");
         }
         let patterns: Vec<_> = pattern.captures_iter(text).collect();
         assert!(patterns.len() > 1);
@@ -708,7 +708,7 @@ fn a_cache_in_front_keeps_no_answer_for_another_origin() {
 /// Envoy's own cache filter fetches responses itself: behind the plugin it relieves the upstream, and in
 /// front of it, it skips the plugin.
 #[test]
-fn envoys_cache_filter_stands_behind_the_plugin() {
+fn envoys_cache_filter_belongs_behind_the_plugin() {
     let upstream = cacheable_upstream();
     let cors = || cors("cors", Configuration::Text(POLICY));
     let listeners = vec![

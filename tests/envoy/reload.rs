@@ -88,7 +88,7 @@ fn offer_bad(envoys: &[Envoy], folder: &Folder, number: usize) {
     for (envoy, before) in envoys.iter().zip(before) {
         until("the bad update is refused", || rejected(envoy) > before);
         let log = envoy.log();
-        let said = |line: &str| line.contains(&origin) && line.contains("has a path; an origin is");
+        let said = |line: &str| line.contains(&origin) && line.contains("has a path; write");
         assert!(log.lines().any(said), "{log}");
         assert!(is_right(&ask(envoy, REQUESTS[2]), REQUESTS[2], number - 1));
     }

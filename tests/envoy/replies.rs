@@ -129,7 +129,7 @@ fn cors_headers_that_a_route_adds_spoil_preflights_but_grant_nothing() {
 /// Under these two settings the filter answers refused preflights with success, and the only header is the
 /// route's: a browser accepts it. The response to the request itself is still hidden from the script.
 #[test]
-fn cors_headers_that_a_route_adds_stand_alone_on_replies_without_any() {
+fn cors_headers_of_a_route_are_the_only_ones_on_replies_without_any() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
     let leak = json!([{"header": {"key": "access-control-allow-origin", "value": "*"}}]);
     let listener = |name, policy| {

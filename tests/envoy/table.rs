@@ -53,11 +53,11 @@ fn run(listener: impl Fn(&Group) -> Listener) {
         // The reason and the place of the policy; a verdict under shadow is marked.
         let reason = case.verdict.strip_prefix("refused: ").unwrap_or("-");
         let is_shadow = group.config.to_string().contains("\"mode\":\"shadow\"");
-        let told = match verdict.strip_prefix("shadow ") {
-            Some(told) if is_shadow => told,
+        let reported = match verdict.strip_prefix("shadow ") {
+            Some(rest) if is_shadow => rest,
             _ => verdict,
         };
-        if told.split(' ').next() != Some(reason) {
+        if reported.split(' ').next() != Some(reason) {
             wrong.push(format!(
                 "{} / {}: cors_verdict {verdict:?}",
                 group.name, case.name

@@ -3,11 +3,9 @@
 
 use cors::config::fields::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
 use cors::config::json::Node;
-use cors::http::header_block;
-use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::origin::pattern::OriginPattern;
-use cors::policy::Mode;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use regex::Regex;
 use url::Url;
@@ -44,30 +42,30 @@ impl<'a> Exchange<'a> {
 
     /// `None` if the configuration is rejected, or nothing is enforced.
     pub fn run(self) -> Option<Outcome> {
-        let plugin = Plugin::from_bytes(self.configuration).0?;
+        let plugin = PolicySet::from_bytes(self.configuration).0?;
         self.run_under(&plugin)
     }
 
     /// The same with a configuration that was already read.
-    pub fn run_under(mut self, plugin: &Plugin) -> Option<Outcome> {
-        let governed = plugin.govern(&self.request);
-        let (policy, verdict) = governed.judge(&self.request)?;
-        if policy.mode != Mode::Enforce {
+    pub fn run_under(mut self, plugin: &PolicySet) -> Option<Outcome> {
+        let judgement = plugin.judge(&self.request);
+        if !judgement.is_enforced() {
             return None;
         }
-        let source = governed.source.clone();
-        if let Some(reply) = policy.reply(&verdict) {
-            let lines = header_block::parse(&reply.headers).expect("a header map");
-            let line = |(name, value)| (String::from_utf8(name).expect("a name"), value);
+        let source = judgement.source().clone();
+        if let Some(reply) = judgement.reply() {
+            let line = |(name, value): (&[u8], &[u8])| {
+                (String::from_utf8(name.to_vec()).expect("a name"), value.to_vec())
+            };
             return Some(Outcome {
                 status: Some(reply.status),
-                headers: Message(lines.into_iter().map(line).collect()),
+                headers: Message(reply.headers.iter().map(line).collect()),
                 body: reply.body,
                 source,
             });
         }
-        policy.amend_request(&verdict, &mut self.request);
-        policy.amend_response(&verdict, &mut self.response);
+        judgement.amend_request(&mut self.request);
+        judgement.amend_response(&mut self.response);
         Some(Outcome {
             status: None,
             headers: self.response,
@@ -130,7 +128,7 @@ impl HeadersMut for Message {
     }
 }
 
-impl Stream for Message {
+impl RequestContext for Message {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         self.value(&path.join("."))
     }

@@ -4,7 +4,7 @@
 
 use cors::config::json::Node;
 use cors::diagnostic::Code;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use libfuzzer_sys::fuzz_target;
 
 /// Errors without a path, because they are about the whole configuration.
@@ -17,7 +17,7 @@ const OF_THE_WHOLE: [Code; 5] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
-    let (plugin, diagnostics) = Plugin::from_bytes(data);
+    let (plugin, diagnostics) = PolicySet::from_bytes(data);
     assert_eq!(plugin.is_none(), diagnostics.has_errors());
     for error in diagnostics.errors() {
         assert!(!error.message.is_empty() && error.value.chars().count() <= 101);
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
         [] => String::new(),
         data => Node::parse(data).expect("what was accepted").to_string(),
     };
-    let (again, _) = Plugin::from_bytes(text.as_bytes());
+    let (again, _) = PolicySet::from_bytes(text.as_bytes());
     let again = again.expect("what was accepted, printed");
     assert_eq!(format!("{plugin:?}"), format!("{again:?}"));
 });

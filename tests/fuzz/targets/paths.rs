@@ -4,13 +4,13 @@
 
 use std::cell::LazyCell;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors_fuzz::{Message, undo};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
-    static PLUGIN: LazyCell<Plugin> =
-        LazyCell::new(|| Plugin::from_bytes(undo::RULES.as_bytes()).0.expect("a configuration"));
+    static PLUGIN: LazyCell<PolicySet> =
+        LazyCell::new(|| PolicySet::from_bytes(undo::RULES.as_bytes()).0.expect("a configuration"));
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let request = Message(vec![(":path".into(), data.to_vec())]);
-    let source = PLUGIN.with(|plugin| plugin.govern(&request).source);
+    let source = PLUGIN.with(|plugin| plugin.judge(&request).source().clone());
     if let Err(text) = undo::hold(data, &source) {
         panic!("governed by {source}, but some server reads {text}");
     }

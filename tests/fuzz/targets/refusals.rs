@@ -6,7 +6,7 @@
 
 use cors::http::header::holds_token;
 use cors::http::request::{Headers, HeadersMut};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use cors_fuzz::{Exchange, Outcome, Written};
 use libfuzzer_sys::fuzz_target;
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
         }
         exchange.request.remove(&other);
     }
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
     let Some(outcome) = exchange.clone().run_under(&plugin) else {

@@ -4,7 +4,7 @@
 
 use cors::diagnostic::Severity;
 use cors::policy::read::read_policy;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::settings::Settings;
 use cors_fuzz::Exchange;
@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let reports = [
-        Plugin::from_bytes(data).1,
+        PolicySet::from_bytes(data).1,
         read_policy(data, &Settings::default()).1,
     ];
     for diagnostics in &reports {
@@ -23,22 +23,20 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let exchange = Exchange::parse(data);
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
     check(&plugin.summary());
-    let governed = plugin.govern(&exchange.request);
-    check(governed.source.words());
+    let judgement = plugin.judge(&exchange.request);
+    check(judgement.source().words());
     if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-        &governed.remark
+        judgement.notice()
     {
         check(text);
     }
-    if let Some((policy, verdict)) = governed.judge(&exchange.request) {
-        check(&governed.explain(&verdict));
-        let body = policy.reply(&verdict).map(|reply| reply.body);
-        check(body.unwrap_or_default().trim_end_matches('\n'));
-    }
+    check(&judgement.to_string());
+    let body = judgement.reply().map(|reply| reply.body);
+    check(body.unwrap_or_default().trim_end_matches('\n'));
 });
 
 fn check(text: &str) {

@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors_fuzz::Exchange;
 use libfuzzer_sys::fuzz_target;
 
@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     let mut exchange = Exchange::parse(data);
     // A policy in route metadata is read once, like a configuration.
     exchange.request.retain(|name| !name.contains("metadata"));
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
     // The first request allocates the working memory of regular expressions.

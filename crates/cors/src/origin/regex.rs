@@ -18,7 +18,7 @@ pub struct OriginRegex {
 impl OriginRegex {
     /// Compiles an entry of `allowOriginRegexes`; the error is the engine's, in words.
     pub fn parse(source: &str) -> Result<Self, String> {
-        // Alone first: `a)|(?:b` is no expression, but would become one between the brackets.
+        // Alone first: `a)|(?:b` is not a valid expression, but would become one between the brackets.
         compile(source)?;
         // A comment in verbose mode would swallow the closing bracket; there a line end is no more
         // than white space.
@@ -331,6 +331,9 @@ mod tests {
         assert!(work(r"https://[a-z]+\.example\.com") < 3 * everywhere);
         assert!(work(r"https://[a-z.]+\.example\.com") > 3 * everywhere);
         assert!(work(r"https://[a-z]+\.?example\.com") > 3 * everywhere);
+        // Behind a row of literals there are few places, unless it can overlap itself.
+        assert!(work(r".*brand-1000\.[a-z]{9}") < work(r".*b[a-z]{9}") / 2);
+        assert!(work(r".*aaaaaaaaaaa[a-z]{9}") > work(r".*brand-1000\.[a-z]{9}"));
         for (one, more) in [
             ("(?:[^x]?[^y]?){5}!", "(?:[^x]?[^y]?){50}!"),
             (".*", ".*.*"),

@@ -9,7 +9,7 @@ use crate::origin::{MAX_ORIGIN_LENGTH, holds};
 pub(crate) struct Shape {
     /// What every match begins with.
     pub(crate) start: Vec<u8>,
-    /// What every match ends with, but for a port.
+    /// The common end of all matches, except a port.
     pub(crate) end: Vec<u8>,
     pub(crate) states: usize,
     pub(crate) work: usize,
@@ -124,7 +124,8 @@ impl<'s> Reader<'s> {
         while !matches!(self.peek(), b'|' | b')' | END) {
             let (begin, before) = (self.at, self.work);
             let is_port = self.depth == 0 && PORTS.contains(&without_anchor(self.rest()));
-            let (inner, behind) = self.atom(positions);
+            let reached = row.reached(positions);
+            let (inner, behind) = self.atom(reached);
             let atom = self.source.get(begin..self.at).unwrap_or_default();
             let Some((least, most)) = self.repetition() else {
                 states = states.saturating_add(inner);
@@ -134,9 +135,9 @@ impl<'s> Reader<'s> {
                     self.push(byte);
                 } else if !matches!(atom, "^" | "$") {
                     self.visit(1, row.finish(positions));
+                    positions = behind;
                     self.close();
                 }
-                positions = behind;
                 continue;
             };
             let once = self.work - before;
@@ -145,7 +146,7 @@ impl<'s> Reader<'s> {
             if !is_port {
                 self.close();
             }
-            let entered = positions;
+            let entered = reached;
             let copies = if most == usize::MAX { least } else { most }.max(1);
             let repeated = inner
                 .saturating_add(LINK)
@@ -171,8 +172,9 @@ impl<'s> Reader<'s> {
             }
             positions = positions.min(MAX_ORIGIN_LENGTH);
         }
+        let behind = row.reached(positions);
         self.visit(1, row.finish(positions));
-        (states, positions)
+        (states, behind)
     }
 
     /// Reads one character, class, escape, anchor or group.
@@ -342,12 +344,21 @@ impl Row {
         self.length += 1;
     }
 
+    /// The positions behind the row from so many positions: as it starts again only at its first literal,
+    /// few of them are as near to each other as the row is long.
+    fn reached(&self, positions: usize) -> usize {
+        match self.length {
+            0 => positions,
+            length => positions.min(self.firsts * MAX_ORIGIN_LENGTH.div_ceil(length)),
+        }
+    }
+
     /// Ends the row; returns the visits of its states from so many positions.
     fn finish(&mut self, positions: usize) -> usize {
         let Self { firsts, length, .. } = std::mem::take(self);
         let further = length.saturating_sub(1) * positions;
         let first = positions * usize::from(length > 0);
-        STATE * further.min(firsts * MAX_ORIGIN_LENGTH) + 2 * first
+        STATE * further.min(firsts * MAX_ORIGIN_LENGTH) + FIRST * first
     }
 }
 
@@ -378,13 +389,16 @@ fn cut_port(end: &mut Vec<u8>) {
 /// Bounds one expression.
 pub(crate) const MAX_STATES: usize = 1_000 * STATE;
 
-/// What every expression takes beside its states, in states.
+/// The cost of every expression in addition to its states, in states.
 pub(crate) const SIZE_OF_ANY: usize = 64 * STATE;
 
 /// What a state costs that takes a byte, and one that only leads on.
 pub(crate) const STATE: usize = 8;
 
 const LINK: usize = 3;
+
+/// What the first literal of a row costs, which most bytes do not match.
+const FIRST: usize = 4;
 
 /// Both anchors, the group of the whole match, and the match.
 const STATES_AROUND: usize = 6 * LINK;

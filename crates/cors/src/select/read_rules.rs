@@ -12,36 +12,32 @@ use crate::policy::Policy;
 use crate::routes::key::Key;
 use crate::routes::path::{is_under, parse_path, prefix_key};
 use crate::routes::route_name::parse_route_name;
-use crate::routes::rules::Rules;
-use crate::select::policy_set::Plugin;
+use crate::select::rule_set::{Match, RuleSet};
 
 impl Reader {
-    pub(crate) fn read_rules(
-        &mut self,
-        object: &Object,
-        policies: &ByText<Rc<Policy>>,
-        plugin: &mut Plugin,
-    ) {
+    pub(crate) fn read_rules(&mut self, object: &Object, policies: &ByText<Rc<Policy>>) -> RuleSet {
+        let mut rules = RuleSet::default();
         let path = object.at("rules");
         let nodes = match object.get("rules") {
-            None => return,
+            None => return rules,
             Some(Node::List(nodes)) => nodes,
             Some(node) => {
                 self.wrong_type(&path, node, "a list of rules");
-                return;
+                return rules;
             }
         };
         if nodes.len() > MAX_RULES {
             let text = format!("has {} rules; the limit is {MAX_RULES}", nodes.len());
             self.diagnostics.error(Code::TooManyRules, &path, "", text);
-            return;
+            return rules;
         }
-        let mut rules = Rules::default();
         let mut matches = 0;
         let mut names = TextMap::default();
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("{path}[{index}]");
             let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
+                // Each has its place, by which messages name it.
+                let _ = rules.add(None, Rc::default(), &Match::default());
                 continue;
             };
             let name = self.read_text(&rule, "name");
@@ -58,10 +54,16 @@ impl Reader {
                 );
             }
             let policy = self.read_rule_policy(&rule, policies);
-            self.read_match(&rule, index, &mut rules, &mut matches);
-            plugin.add_rule(name, policy);
+            let matched = self.read_match(&rule, &mut matches).unwrap_or_default();
+            if let Err(other) = rules.add(name, policy, &matched) {
+                let text = format!(
+                    "matches what rules[{other}] matches; make one of them more specific or merge them"
+                );
+                self.diagnostics
+                    .error(Code::ConflictingRules, rule.at("match"), "", text);
+            }
         }
-        plugin.set_rules(rules);
+        rules
     }
 
     pub(crate) fn read_rule_policy(
@@ -121,17 +123,11 @@ impl Reader {
         Rc::default()
     }
 
-    pub(crate) fn read_match(
-        &mut self,
-        rule: &Object,
-        index: usize,
-        rules: &mut Rules,
-        matches: &mut usize,
-    ) {
+    pub(crate) fn read_match(&mut self, rule: &Object, matches: &mut usize) -> Option<Match> {
         let path = rule.at("match");
         let Some(node) = rule.get("match") else {
             if rule.writes("match") {
-                return;
+                return None;
             }
             self.diagnostics.error(
                 Code::RuleWithoutMatch,
@@ -139,11 +135,9 @@ impl Reader {
                 "",
                 "is missing; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
             );
-            return;
+            return None;
         };
-        let Some(object) = self.read_object(&path, node, &[MATCH_FIELDS]) else {
-            return;
-        };
+        let object = self.read_object(&path, node, &[MATCH_FIELDS])?;
         if object.fields.is_empty() && object.unreadable.is_empty() {
             self.diagnostics.error(
                 Code::EmptyMatch,
@@ -151,7 +145,7 @@ impl Reader {
                 "",
                 "is empty; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
             );
-            return;
+            return None;
         }
         let errors = self.diagnostics.count(Severity::Error);
         let hosts = self.read_host_names(&object, "hostnames");
@@ -160,7 +154,7 @@ impl Reader {
                 .map(prefix_key)
                 .map_err(|error| (Code::PathInvalid, error))
         });
-        // A list of prefixes beside one of paths: looked up, not compared each with each.
+        // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
         let mut below = TextMap::default();
         for prefix in &prefixes {
             if let Key::Below(prefix) = prefix {
@@ -183,9 +177,9 @@ impl Reader {
             parse_route_name(text).map_err(|error| (Code::RouteNameInvalid, error.to_owned()))
         });
         if self.diagnostics.count(Severity::Error) > errors {
-            return;
+            return None;
         }
-        // Whoever lists both means the exact ones, each of which lies under a prefix.
+        // A rule with both means the exact ones, each of which lies under a prefix.
         let paths = if exact.is_empty() { prefixes } else { exact };
         let or_any = |keys: Vec<Key>| {
             if keys.is_empty() {
@@ -207,15 +201,13 @@ impl Reader {
             );
             self.diagnostics
                 .error(Code::TooManyMatches, &path, "", text);
-            return;
+            return None;
         }
-        if let Err(other) = rules.insert(index, &routes, &hosts, &paths) {
-            let text = format!(
-                "matches what rules[{other}] matches; make one of them more specific or merge them"
-            );
-            self.diagnostics
-                .error(Code::ConflictingRules, &path, "", text);
-        }
+        Some(Match {
+            route_names: routes,
+            hosts,
+            paths,
+        })
     }
 }
 

@@ -78,7 +78,7 @@ impl HttpContext for Http {
             } else {
                 count(preflight_refused);
                 count(refused);
-                tell();
+                set_verdict();
                 reply(403, REFUSAL);
             }
             return Action::Pause;
@@ -89,7 +89,7 @@ impl HttpContext for Http {
         } else {
             count(request_refused);
             count(refused);
-            tell();
+            set_verdict();
             self.state = State::Refused;
         }
         Action::Continue
@@ -169,7 +169,7 @@ fn count(counter: u32) {
     unsafe { proxy_increment_metric(counter, 1) };
 }
 
-fn tell() {
+fn set_verdict() {
     let (name, value) = ("cors_verdict", "origin top-level policy");
     unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }

@@ -59,7 +59,8 @@ fn the_table_passes() {
 
 #[test]
 fn the_schema_is_the_committed_one() {
-    let schema = std::fs::read_to_string("envoy/cors.schema.json").expect("the schema");
+    let schema = std::fs::read_to_string(support::root().join("envoy/cors.schema.json"))
+        .expect("the schema");
     let (_, said) = corsctl(&["schema"]);
     assert!(schema == said, "corsctl schema > envoy/cors.schema.json");
 }
@@ -77,7 +78,7 @@ fn the_schema_takes_what_the_plugin_takes() {
     let (mut taken, mut refused) = (0, 0);
     for config in configs {
         let (plugin, diagnostics) =
-            cors::select::policy_set::Plugin::from_bytes(config.to_string().as_bytes());
+            cors::select::policy_set::PolicySet::from_bytes(config.to_string().as_bytes());
         let problem = validator
             .iter_errors(config)
             .next()
@@ -382,7 +383,7 @@ fn many_entries_take_no_longer_each() {
 
 /// The output is larger than a pipe's buffer, so that writing it fails.
 #[test]
-fn a_reader_that_stops_early_is_no_failure() {
+fn a_reader_that_stops_early_is_not_a_failure() {
     let rules: Vec<_> = (0..3_000)
         .map(|n| json!({"kind": "WasmPlugin", "apiVersion": "x", "metadata": {"name": format!("cors-{n}")}, "spec": {"pluginConfig": {"allowOrigins": ["https://a.example"]}}}))
         .collect();
@@ -433,10 +434,8 @@ fn no_text_from_a_file_is_obeyed() {
         let cases = scratch("obeyed-cases.json", &text);
         is_not_obeyed(&["test", "tests/corsctl/shop.json", &cases]);
     }
-    // A line end closes the comment of verbose mode.
-    let comment = HOSTILE
-        .replace('\n', "\n#")
-        .replace("FORGED", "\nFORGED?\n#");
+    // A line end closes the comment of verbose mode. All of HOSTILE would cost too much.
+    let comment = "\u{1b}[31m\u{202e}##[e]\nFORGED?\n#";
     let regex = format!("(?x)\nhttps://a\\.example #{comment}");
     let allowed = json!({
         "rules": [{
@@ -623,8 +622,10 @@ fn corsctl(arguments: &[&str]) -> (i32, String) {
     )
 }
 
+/// Reads a file of the repository.
 fn read_json<T: serde::de::DeserializeOwned>(file: &str) -> T {
-    serde_json::from_str(&std::fs::read_to_string(file).expect(file)).expect(file)
+    let text = std::fs::read_to_string(support::root().join(file)).expect(file);
+    serde_json::from_str(&text).expect(file)
 }
 
 /// Writes a file that only this test reads; each test of this program uses its own names.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use cors::http::request::{Headers, Stream};
+use cors::http::request::{Headers, RequestContext};
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use regex_lite::Regex;
 
 #[test]
@@ -35,7 +35,7 @@ fn what_is_written_passes_the_check() {
             text(&output.stdout)
         );
         assert!(
-            Plugin::from_bytes(&written).0.is_some(),
+            PolicySet::from_bytes(&written).0.is_some(),
             "{}",
             file.display()
         );
@@ -43,7 +43,7 @@ fn what_is_written_passes_the_check() {
 }
 
 #[test]
-fn what_cannot_be_said_is_refused_and_nothing_is_written() {
+fn settings_that_cannot_be_expressed_are_rejected_and_nothing_is_written() {
     for file in files("tests/import/refused") {
         let output = import(&file, &[]);
         assert_eq!(output.status.code(), Some(2), "{}", file.display());
@@ -95,7 +95,7 @@ fn a_policy_of_many_hosts_becomes_rules_that_are_short_enough() {
     );
     let output = import_text(file.as_bytes(), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let (plugin, _) = Plugin::from_bytes(&output.stdout);
+    let (plugin, _) = PolicySet::from_bytes(&output.stdout);
     let plugin = plugin.expect("a configuration");
     for host in &hosts {
         assert!(
@@ -140,7 +140,7 @@ fn a_file_of_ten_megabytes_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told() {
+fn a_missing_file_is_reported() {
     let output = import(Path::new("tests/import/nowhere.yaml"), &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -203,13 +203,13 @@ fn no_matcher_becomes_wider_in_silence() {
                 continue;
             }
             imported += 1;
-            let (plugin, _) = Plugin::from_bytes(&output.stdout);
+            let (plugin, _) = PolicySet::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             for origin in ORIGINS {
                 let here = is_allowed(&plugin, origin);
                 let there = is_matched(kind, matcher, origin);
                 if here && !there && !said(&output).contains("wider: ") {
-                    failures.push(format!("{kind} {matcher:?} lets {origin} in"));
+                    failures.push(format!("{kind} {matcher:?} allows {origin}"));
                 }
             }
         }
@@ -220,7 +220,7 @@ fn no_matcher_becomes_wider_in_silence() {
 
 /// A matcher that allows look-alikes becomes the origin that was meant, and import reports it.
 #[test]
-fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
+fn a_matcher_that_allows_look_alikes_is_narrowed_and_reported() {
     for (kind, matcher, stranger, friend) in [
         (
             "istio prefix",
@@ -272,7 +272,7 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
             "{kind}: {}",
             said(&output)
         );
-        let (plugin, _) = Plugin::from_bytes(&output.stdout);
+        let (plugin, _) = PolicySet::from_bytes(&output.stdout);
         let plugin = plugin.expect("a configuration");
         assert!(!is_allowed(&plugin, stranger), "{kind} {matcher}");
         assert!(is_allowed(&plugin, friend), "{kind} {matcher}");
@@ -283,7 +283,7 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
 /// which wins, of Traefik, where a priority decides, and of Higress, where the first wins: whatever
 /// import writes gives each request the policy that it had.
 #[test]
-fn rules_govern_as_the_routes_did() {
+fn rules_govern_like_the_routes() {
     let mut random = 7;
     for (order, write) in [
         (Order::FirstOfHost, istio as fn(&[Route]) -> String),
@@ -303,7 +303,7 @@ fn rules_govern_as_the_routes_did() {
                 continue;
             }
             written += 1;
-            let (plugin, _) = Plugin::from_bytes(&output.stdout);
+            let (plugin, _) = PolicySet::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             let mut routes = if file.contains("matchRules") {
                 routes.iter().map(Route::as_higress_has_it).collect()
@@ -550,7 +550,7 @@ const POLICIES: usize = 2;
 /// differences.
 #[test]
 fn the_readme_shows_what_import_does_and_where_it_is_tested() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = support::root();
     let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
     let readme = read("README.md");
     let section = readme.split("## Coming from another gateway").nth(1);
@@ -562,7 +562,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
         let block = block.split("```").next().expect("its end");
         let (command, shown) = block.split_once('\n').expect("a command");
         let output = Command::new(support::corsctl())
-            .current_dir(root)
+            .current_dir(&root)
             .args(command.split(' '))
             .output()
             .expect("corsctl");
@@ -571,7 +571,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
     }
     assert_eq!(commands, 7, "a transcript for each system");
 
-    let tests = read("tests/import.rs") + &read("tests/envoy/gateways.rs");
+    let tests = read("crates/corsctl/tests/import.rs") + &read("tests/envoy/gateways.rs");
     let quoted = section.split('`').skip(1).step_by(2);
     let named = quoted.filter(|word| word.matches('_').count() > 2 && word.is_ascii());
     let named: Vec<_> = named.filter(|word| !word.contains(['/', ' '])).collect();
@@ -658,15 +658,16 @@ fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
     }
 }
 
-fn is_allowed(plugin: &Plugin, origin: &str) -> bool {
+fn is_allowed(plugin: &PolicySet, origin: &str) -> bool {
     is_allowed_at(plugin, origin, "api.example", "/")
 }
 
-fn is_allowed_at(plugin: &Plugin, origin: &str, host: &str, path: &str) -> bool {
+fn is_allowed_at(plugin: &PolicySet, origin: &str, host: &str, path: &str) -> bool {
     let request = Request { origin, host, path };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// A GET from an origin.
@@ -693,7 +694,7 @@ impl Headers for Request<'_> {
     }
 }
 
-impl Stream for Request<'_> {
+impl RequestContext for Request<'_> {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }
