@@ -23,7 +23,7 @@ export class Editor {
     this.paint();
   }
 
-  /** Shows problems, {level, path, text}, in the text and as a list with links into the text. */
+  /** Shows problems, {level, path, text, code}, in the text and as a list with links into the text. */
   show(problems) {
     this.#problems = place(this.text, problems).sort((a, b) => (a.start ?? -1) - (b.start ?? -1));
     this.paint();
@@ -111,7 +111,8 @@ export class Editor {
 
 /** Adds the place in the text, `start` and `end`, to each problem that has one. */
 function place(text, problems) {
-  const stop = problems.map((problem) => / at line (\d+) column (\d+)$/.exec(problem.text)).find(Boolean);
+  const broken = problems.find(({ code }) => code === "not-json");
+  const stop = / at line (\d+) column (\d+)(?:;|$)/.exec(broken?.text);
   if (stop) {
     const end = offsetOf(text, Number(stop[1]), Number(stop[2]));
     const start = Math.min(end, text.length - 1);
@@ -127,8 +128,8 @@ function place(text, problems) {
   return problems.map((problem) => {
     const found = problem.path ? places[problem.path] : undefined;
     if (!found) return problem;
-    // An unknown key is itself the error; a long object is marked at its key.
-    const isKey = found.key && (/not a known field|stands twice/.test(problem.text) || found.end - found.start > 200);
+    // Of some diagnostics the key is what is wrong; a long object is named by its key.
+    const isKey = found.key && (OF_KEYS.includes(problem.code) || found.end - found.start > 200);
     const { start, end } = isKey ? found.key : found;
     return { ...problem, start, end: Math.min(end, start + 200) };
   });
@@ -142,6 +143,7 @@ function element(name, classes = "", text = "") {
 }
 
 const ICONS = { error: "✕", warning: "!", note: "·" };
+const OF_KEYS = ["duplicate-field", "field-in-comment", "misplaced-field", "unknown-field"];
 const MAX_PAINTED = 60_000;
 /** A string, with the colon that makes it a key; a number or word; anything else up to the next of these. */
 const TOKENS = /("(?:\\.|[^"\\])*"?)(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)|[^"\dtfn-]+|[\s\S]/g;

@@ -1,5 +1,6 @@
 // The module, run twice: once just as configured, for the exact answers, and once with `debug`, for its explanations.
 
+import { CODES } from "./codes.js";
 import { load } from "./host.js";
 
 export class Judge {
@@ -15,7 +16,7 @@ export class Judge {
     return judge;
   }
 
-  /** Offers a configuration as it was typed: {ok, problems: [{level, path, text}]}. */
+  /** Offers a configuration as it was typed: {ok, problems: [{level, path, text, code}]}. */
   configure(text) {
     const { ok, log } = this.#exact.configure(text);
     if (ok) this.#talking.configure(withDebug(JSON.parse(text.trim() || "{}")));
@@ -52,10 +53,11 @@ function withDebug(configuration) {
 
 /** A line of the module's log, unless it only greets. */
 function readProblem(line) {
-  const [, level, text] = /^cors: (error|warning|note): ([\s\S]*)$/.exec(line) ?? [];
+  const [, level, text, number] = /^cors: (error|warning|note): ([\s\S]*?)(?: \[cors-(\d+)\])?$/.exec(line) ?? [];
+  const code = CODES[number];
   if (!level) return line.startsWith("cors: version") ? undefined : { level: "error", path: "", text: line };
   const [, path, rest] = /^((?:"(?:[^"\\]|\\.)*"|[^\s:"])+): ([\s\S]*)$/.exec(text) ?? [];
-  return path === undefined ? { level, path: "", text } : { level, path, text: rest };
+  return path === undefined ? { level, path: "", text, code } : { level, path, text: rest, code };
 }
 
 const SOURCE = /(?:\(|; )(top-level policy|rules\[\d+\](?: ".*")?|conflicting rules)\)$/;

@@ -33,6 +33,7 @@ const FILES = [
   "style.css",
   "app.js",
   "browser.js",
+  "codes.js",
   "curl.js",
   "editor.js",
   "examples.js",

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use cors::diagnostic::{Problems, Report};
+use cors::diagnostic::{Diagnostics, Severity};
 use cors::http::request::RequestContext;
 use cors::policy::counter::Counter;
 use cors::select::judgement::{HIDDEN, Judgement};
@@ -37,8 +37,8 @@ impl RootContext for Root {
             log::error!("the host did not hand over the configuration");
             return false;
         };
-        let (plugin, report) = PolicySet::from_bytes(&bytes);
-        log_report(&report);
+        let (plugin, diagnostics) = PolicySet::from_bytes(&bytes);
+        log_diagnostics(&diagnostics);
         let Some(plugin) = plugin else {
             return false;
         };
@@ -225,22 +225,22 @@ impl Counters {
     }
 }
 
-fn log_report(report: &Report) {
-    for (problems, level, word) in [
-        (&report.errors, Level::Error, "error"),
-        (&report.warnings, Level::Warn, "warning"),
-        (&report.notes, Level::Info, "note"),
-    ] {
-        log_problems(problems, level, word);
-    }
-}
-
-fn log_problems(problems: &Problems, level: Level, word: &str) {
-    for problem in &problems.shown {
-        log::log!(level, "{word}: {problem}");
-    }
-    if problems.more > 0 {
-        log::log!(level, "{word}: and {} more", problems.more);
+fn log_diagnostics(diagnostics: &Diagnostics) {
+    for severity in Severity::ALL {
+        let level = match severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warn,
+            Severity::Note => Level::Info,
+        };
+        let word = severity.name();
+        for diagnostic in diagnostics.of(severity) {
+            let number = diagnostic.code.number();
+            log::log!(level, "{word}: {diagnostic} [cors-{number}]");
+        }
+        let more = diagnostics.more(severity);
+        if more > 0 {
+            log::log!(level, "{word}: and {more} more");
+        }
     }
 }
 

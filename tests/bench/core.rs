@@ -139,8 +139,8 @@ fn configurations(criterion: &mut Criterion) {
 }
 
 fn plugin(configuration: &Value) -> PolicySet {
-    let (plugin, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
-    plugin.unwrap_or_else(|| panic!("{:?}", report.errors))
+    let (plugin, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
+    plugin.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
 /// All work of the core for one request; its changes are dropped.

@@ -227,9 +227,9 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                 let keep = plain.keep && !grants;
                 let plain = Plain { keep, ..plain };
                 let json = plain.json().to_string();
-                let (plugin, report) = PolicySet::from_bytes(json.as_bytes());
+                let (plugin, diagnostics) = PolicySet::from_bytes(json.as_bytes());
                 let Some(plugin) = plugin else {
-                    return Err(TestCaseError::fail(format!("{json}: {:?}", report.errors)));
+                    return Err(TestCaseError::fail(format!("{json}: {diagnostics:?}")));
                 };
                 let mut server = |headers: Lines| {
                     let request = Incoming {

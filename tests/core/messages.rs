@@ -3,7 +3,9 @@
 //! `BLESS=1 cargo test --test messages` writes the current messages into it; read the difference before
 //! you commit it.
 
-use cors::diagnostic::{Problem, Problems, Report};
+use std::collections::{BTreeMap, BTreeSet};
+
+use cors::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
 use cors::select::selection::Notice;
@@ -27,6 +29,97 @@ fn every_message_is_the_golden_one() {
 
 #[test]
 fn limits_are_reported() {
+    let diagnostics = |value: &Value| PolicySet::from_bytes(value.to_string().as_bytes()).1;
+    for (good, bad, error) in limits() {
+        assert_eq!(errors(&diagnostics(&good)), [""; 0], "before {error}");
+        assert_eq!(errors(&diagnostics(&bad)), [error]);
+    }
+
+    let mut spaces = vec![b' '; 16 * 1024 * 1024];
+    spaces[..2].copy_from_slice(b"{}");
+    assert!(PolicySet::from_bytes(&spaces).0.is_some());
+    spaces.push(b' ');
+    assert_eq!(
+        errors(&PolicySet::from_bytes(&spaces).1),
+        ["the configuration has more than 16777216 bytes"]
+    );
+}
+
+/// Of each code, the entry of the page and an input that makes it; and no entry of another.
+#[test]
+fn every_code_is_documented_and_made() {
+    let text = std::fs::read_to_string(file()).expect(FILE);
+    let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
+    let inputs = golden.iter().map(bytes_of);
+    let inputs = inputs.chain(limits().map(|(_, bad, _)| bad.to_string()));
+    let inputs = inputs.chain([" ".repeat(16 * 1024 * 1024 + 1)]);
+    let mut made: BTreeMap<Code, BTreeSet<&str>> = BTreeMap::new();
+    for input in inputs {
+        let (_, diagnostics) = PolicySet::from_bytes(input.as_bytes());
+        // Under `strict` the severity is another than the code's own.
+        let is_strict = input.contains("\"strict\":true");
+        for severity in Severity::ALL {
+            for diagnostic in diagnostics.of(severity) {
+                let severities = made.entry(diagnostic.code).or_default();
+                if !is_strict {
+                    severities.insert(severity.name());
+                }
+            }
+        }
+    }
+    let page = std::fs::read_to_string(support::root().join(PAGE)).expect(PAGE);
+    let (_, page) = page.split_once("\n## ").expect("sections");
+    let mut documented = BTreeMap::new();
+    for entry in page.split("\n### `").skip(1) {
+        let (name, text) = entry.split_once("`\n\n").expect("a name");
+        let text = text.split("\n## ").next().unwrap_or_default();
+        assert!(documented.insert(name, text).is_none(), "{name} twice");
+    }
+    for (index, code) in Code::ALL.iter().enumerate() {
+        let name = code.name();
+        assert_eq!(usize::from(code.number()), index + 1, "{name}");
+        let severities = made.get(code);
+        let severities = severities.unwrap_or_else(|| panic!("no input makes {name}"));
+        let severities: Vec<&str> = severities.iter().copied().collect();
+        let text = documented.remove(name);
+        let text = text.unwrap_or_else(|| panic!("{PAGE} has no entry for {name}"));
+        let start = format!(
+            "`cors-{}`, {}. **Why:** ",
+            code.number(),
+            severities.join(" or ")
+        );
+        assert!(text.starts_with(&start), "{name}: {start}\n{text}");
+        assert!(text.contains("**Fix:**"), "{name}: {text}");
+    }
+    assert!(
+        documented.is_empty(),
+        "no code has the names {documented:?}"
+    );
+}
+
+#[test]
+fn the_page_has_the_names_of_the_codes() {
+    let script = support::root().join(SCRIPT);
+    let names = Code::ALL
+        .iter()
+        .map(|code| format!("  \"{}\",\n", code.name()));
+    let names: String = names.collect();
+    let said = format!(
+        "// The names of the codes that the module logs as numbers, as `[cors-1]`. Written by\n\
+         // `BLESS=1 cargo test --test messages`.\n\
+         export const CODES = [\n  \"\",\n{names}];\n"
+    );
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&script, &said).expect(SCRIPT);
+    }
+    assert!(
+        std::fs::read_to_string(&script).expect(SCRIPT) == said,
+        "BLESS=1 renews {SCRIPT}"
+    );
+}
+
+/// Inputs at a limit, over it, and the error.
+fn limits() -> impl Iterator<Item = (Value, Value, String)> {
     let names = |count: usize| -> Vec<String> { (0..count).map(|n| format!("a{n}")).collect() };
     let origins = |count| -> Vec<String> {
         let names = names(count);
@@ -56,7 +149,7 @@ fn limits_are_reported() {
         "p".repeat(98)
     );
     let long = |name: &str, length| json!({"allowOrigins": ["*"], name: ["x".repeat(length)]});
-    for (good, bad, error) in [
+    let limits = [
         (path(4096), path(4097), long_path.as_str()),
         (
             long("allowMethods", 16_384),
@@ -107,32 +200,19 @@ fn limits_are_reported() {
             }}),
             "policies.b.allowOriginRegexes[1]: is over the limit of 1000 regular expressions",
         ),
-    ] {
-        let report = |value: &Value| PolicySet::from_bytes(value.to_string().as_bytes()).1;
-        assert_eq!(texts(&report(&good).errors), [""; 0], "before {error}");
-        assert_eq!(texts(&report(&bad).errors), [error]);
-    }
-
-    let mut spaces = vec![b' '; 16 * 1024 * 1024];
-    spaces[..2].copy_from_slice(b"{}");
-    assert!(PolicySet::from_bytes(&spaces).0.is_some());
-    spaces.push(b' ');
-    assert_eq!(
-        texts(&PolicySet::from_bytes(&spaces).1.errors),
-        ["the configuration has more than 16777216 bytes"]
-    );
+    ];
+    limits
+        .map(|(good, bad, error)| (good, bad, error.to_owned()))
+        .into_iter()
 }
 
 #[test]
 fn twenty_errors_are_shown_and_all_are_counted() {
-    let report = PolicySet::from_bytes(
-        json!({"allowOrigins": vec!["*.a"; 25]})
-            .to_string()
-            .as_bytes(),
-    )
-    .1;
-    assert_eq!((report.errors.shown.len(), report.errors.more), (20, 5));
-    assert_eq!(report.errors.len(), 25);
+    let configuration = json!({"allowOrigins": vec!["*.a"; 25]}).to_string();
+    let (_, diagnostics) = PolicySet::from_bytes(configuration.as_bytes());
+    assert_eq!(diagnostics.errors().count(), 20);
+    assert_eq!(diagnostics.more(Severity::Error), 5);
+    assert_eq!(diagnostics.count(Severity::Error), 25);
 }
 
 /// Names, patterns and values from outside have no effect in a log, in an access log or in a 403.
@@ -202,9 +282,9 @@ fn remedies_are_accepted() {
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut pasted = 0;
     for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
-        let (_, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
-        for problem in report.errors.shown.iter().chain(&report.warnings.shown) {
-            let Some(values) = values_to_paste(&problem.text) else {
+        let (_, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
+        for problem in diagnostics.errors().chain(diagnostics.warnings()) {
+            let Some(values) = values_to_paste(&problem.message) else {
                 continue;
             };
             pasted += 1;
@@ -212,11 +292,11 @@ fn remedies_are_accepted() {
             paste(&mut edited, &problem.path, &values);
             let (_, after) = PolicySet::from_bytes(edited.to_string().as_bytes());
             // An error that is hidden behind twenty others cannot be found again.
-            for error in &after.errors.shown {
+            for error in after.errors() {
                 assert_ne!(error.path, problem.path, "{problem}: {error}");
             }
             assert!(
-                !after.warnings.shown.contains(problem),
+                !after.warnings().any(|warning| warning == problem),
                 "{problem}: the same again"
             );
             let is_origin = problem.path.contains("allowOrigin");
@@ -281,32 +361,36 @@ fn origins_to_paste_are_those_that_were_meant() {
 
 /// An expected entry of the file: its configuration, and the messages about it.
 fn say(entry: &Value) -> Value {
-    let bytes = match entry.get("text") {
-        Some(text) => text.as_str().expect("a text").to_owned(),
-        None => entry["config"].to_string(),
-    };
-    let (plugin, report) = PolicySet::from_bytes(bytes.as_bytes());
-    assert_eq!(plugin.is_some(), report.errors.is_empty());
+    let (plugin, diagnostics) = PolicySet::from_bytes(bytes_of(entry).as_bytes());
+    assert_eq!(plugin.is_none(), diagnostics.has_errors());
     let mut said = entry.clone();
     if let Some(fields) = said.as_object_mut() {
-        for kind in ["errors", "warnings", "notes", "summary"] {
+        for kind in ["errors", "warnings", "notes", "summary", "codes"] {
             fields.remove(kind);
         }
     }
-    let Report {
-        errors,
-        warnings,
-        notes,
-    } = &report;
-    for (kind, problems) in [("errors", errors), ("warnings", warnings), ("notes", notes)] {
-        if !problems.is_empty() {
-            said[kind] = texts(problems).into();
+    let mut codes = Vec::new();
+    for severity in Severity::ALL {
+        if diagnostics.count(severity) > 0 {
+            said[format!("{}s", severity.name())] = texts(&diagnostics, severity).into();
+            codes.extend(diagnostics.of(severity).map(|diagnostic| diagnostic.code));
         }
+    }
+    if !codes.is_empty() {
+        said["codes"] = codes.into_iter().map(Code::name).collect();
     }
     if let Some(plugin) = plugin {
         said["summary"] = plugin.summary().into();
     }
     said
+}
+
+/// The configuration of an entry of the file.
+fn bytes_of(entry: &Value) -> String {
+    match entry.get("text") {
+        Some(text) => text.as_str().expect("a text").to_owned(),
+        None => entry["config"].to_string(),
+    }
 }
 
 struct Meant<'m> {
@@ -340,10 +424,12 @@ impl Meant<'_> {
 /// Whether the text is rejected with a remedy that allows exactly what is meant.
 fn check_origin(text: &str, meant: &Meant) -> bool {
     let configuration = json!({"allowOrigins": [text]});
-    let (plugin, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
-    let origins = match report.errors.shown.first() {
+    let (plugin, diagnostics) = PolicySet::from_bytes(configuration.to_string().as_bytes());
+    let origins = match diagnostics.errors().next() {
         None => vec![json!(text)],
-        Some(error) => values_to_paste(&error.text).unwrap_or_else(|| panic!("no remedy: {error}")),
+        Some(error) => {
+            values_to_paste(&error.message).unwrap_or_else(|| panic!("no remedy: {error}"))
+        }
     };
     let configuration = json!({"allowOrigins": origins});
     let accepted = plugin_of(&configuration).expect("what the remedy says");
@@ -433,7 +519,7 @@ fn snake_case(name: &str) -> String {
 }
 
 /// The field and the entry that a problem with an origin is about.
-fn written_origin(problem: &Problem) -> (&'static str, String) {
+fn written_origin(problem: &Diagnostic) -> (&'static str, String) {
     let name = ["allowOriginRegexes", "allowOrigins"]
         .into_iter()
         .find(|name| problem.path.contains(name))
@@ -480,13 +566,23 @@ fn probes(pattern: &str) -> Vec<String> {
         .collect()
 }
 
-fn texts(problems: &Problems) -> Vec<String> {
-    let mut texts: Vec<String> = problems.shown.iter().map(ToString::to_string).collect();
-    if problems.more > 0 {
-        texts.push(format!("and {} more", problems.more));
+fn errors(diagnostics: &Diagnostics) -> Vec<String> {
+    texts(diagnostics, Severity::Error)
+}
+
+fn texts(diagnostics: &Diagnostics, severity: Severity) -> Vec<String> {
+    let shown = diagnostics.of(severity);
+    let mut texts: Vec<String> = shown.map(ToString::to_string).collect();
+    let more = diagnostics.more(severity);
+    if more > 0 {
+        texts.push(format!("and {more} more"));
     }
     texts
 }
+
+const SCRIPT: &str = "playground/codes.js";
+
+const PAGE: &str = "docs/diagnostics.md";
 
 const FILE: &str = "tests/messages.json";
 

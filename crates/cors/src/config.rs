@@ -7,4 +7,5 @@ pub mod json;
 pub mod other_names;
 pub mod protobuf;
 pub mod reader;
+pub mod reference;
 pub mod remedy;

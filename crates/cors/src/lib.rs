@@ -108,7 +108,7 @@ pub mod settings;
 #[doc(hidden)]
 pub mod simulate;
 
-pub use diagnostic::Report as Diagnostics;
+pub use diagnostic::Diagnostics;
 pub use http::request::{Headers, HeadersMut, RequestContext};
 pub use policy::verdict::{Refusal, Reply};
 pub use select::judgement::Judgement;

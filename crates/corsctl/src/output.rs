@@ -5,9 +5,10 @@ use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
 use cors::config::json::Node;
-use cors::diagnostic::{Problem, Problems, Report};
+use cors::diagnostic::Diagnostics;
+pub use cors::diagnostic::Severity;
 use cors::escape::{Shown, is_unsafe};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How to print results.
 #[derive(Clone, Copy, ValueEnum)]
@@ -16,18 +17,14 @@ pub enum Output {
     Json,
 }
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Error,
-    Warning,
-    Note,
-}
-
 /// One remark. As text it is one line: file, line, severity, place, path, value, text.
 #[derive(Clone, Debug, Serialize)]
 pub struct Remark {
+    #[serde(serialize_with = "serialize_severity")]
     pub severity: Severity,
+    /// The name of the code, if the module reports this too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
     pub line: Option<usize>,
     /// The path into the plugin's configuration; empty for the whole.
     pub path: String,
@@ -41,6 +38,7 @@ impl Remark {
     pub fn new(severity: Severity, line: Option<usize>, text: impl fmt::Display) -> Self {
         Self {
             severity,
+            code: None,
             line,
             path: String::new(),
             value: String::new(),
@@ -48,35 +46,23 @@ impl Remark {
         }
     }
 
-    /// All that a report says; `line` finds the line of a path.
-    pub fn all(report: &Report, line: impl Fn(&str) -> Option<usize>) -> Vec<Self> {
-        let kinds = [
-            (Severity::Error, &report.errors),
-            (Severity::Warning, &report.warnings),
-            (Severity::Note, &report.notes),
-        ];
-        kinds
-            .into_iter()
-            .flat_map(|(severity, problems)| Self::of_kind(severity, problems, &line))
-            .collect()
-    }
-
-    fn of_kind(
-        severity: Severity,
-        problems: &Problems,
-        line: impl Fn(&str) -> Option<usize>,
-    ) -> Vec<Self> {
-        let remark = |problem: &Problem| Self {
-            severity,
-            line: line(&problem.path),
-            path: problem.path.clone(),
-            value: problem.value.clone(),
-            text: problem.text.clone(),
-        };
-        let mut remarks: Vec<Self> = problems.shown.iter().map(remark).collect();
-        if problems.more > 0 {
-            let text = format!("and {} more of these", problems.more);
-            remarks.push(Self::new(severity, line(""), text));
+    /// All diagnostics of a configuration; `line` finds the line of a path.
+    pub fn all(diagnostics: &Diagnostics, line: impl Fn(&str) -> Option<usize>) -> Vec<Self> {
+        let mut remarks = Vec::new();
+        for severity in Severity::ALL {
+            remarks.extend(diagnostics.of(severity).map(|diagnostic| Self {
+                severity,
+                code: Some(diagnostic.code.name()),
+                line: line(&diagnostic.path),
+                path: diagnostic.path.clone(),
+                value: diagnostic.value.clone(),
+                text: diagnostic.message.clone(),
+            }));
+            let more = diagnostics.more(severity);
+            if more > 0 {
+                let text = format!("and {more} more of these");
+                remarks.push(Self::new(severity, line(""), text));
+            }
         }
         remarks
     }
@@ -94,6 +80,14 @@ impl Remark {
         }
         text + &Shown(&self.text).to_string()
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn serialize_severity<S: Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(severity.name())
 }
 
 /// JSON with objects on lines of their own and lists of texts on one.

@@ -3,23 +3,25 @@
 #![no_main]
 
 use cors::config::json::Node;
+use cors::diagnostic::Code;
 use cors::select::policy_set::PolicySet;
 use libfuzzer_sys::fuzz_target;
 
 /// Errors without a path, because they are about the whole configuration.
-const OF_THE_WHOLE: [&str; 4] = [
-    "no configuration",
-    "no policy",
-    "the configuration ",
-    "write an object",
+const OF_THE_WHOLE: [Code; 5] = [
+    Code::ConfigurationTooLarge,
+    Code::DefaultPolicy,
+    Code::NoPolicy,
+    Code::NotJson,
+    Code::WrongType,
 ];
 
 fuzz_target!(|data: &[u8]| {
-    let (plugin, report) = PolicySet::from_bytes(data);
-    assert_eq!(plugin.is_none(), !report.errors.is_empty());
-    for error in &report.errors.shown {
-        assert!(!error.text.is_empty() && error.value.chars().count() <= 101);
-        let is_of_the_whole = OF_THE_WHOLE.iter().any(|text| error.text.contains(text));
+    let (plugin, diagnostics) = PolicySet::from_bytes(data);
+    assert_eq!(plugin.is_none(), diagnostics.has_errors());
+    for error in diagnostics.errors() {
+        assert!(!error.message.is_empty() && error.value.chars().count() <= 101);
+        let is_of_the_whole = OF_THE_WHOLE.contains(&error.code);
         assert!(!error.path.is_empty() || is_of_the_whole, "{error}");
     }
     let Some(plugin) = plugin else { return };

@@ -2,6 +2,7 @@
 //! diagnostics, summaries, explanations, texts for access logs, the body of a 403.
 #![no_main]
 
+use cors::diagnostic::Severity;
 use cors::policy::read::read_policy;
 use cors::select::policy_set::PolicySet;
 use cors::select::selection::Notice;
@@ -14,12 +15,11 @@ fuzz_target!(|data: &[u8]| {
         PolicySet::from_bytes(data).1,
         read_policy(data, &Settings::default()).1,
     ];
-    for report in &reports {
-        for problems in [&report.errors, &report.warnings, &report.notes] {
-            problems
-                .shown
-                .iter()
-                .for_each(|problem| check(&problem.to_string()));
+    for diagnostics in &reports {
+        for severity in Severity::ALL {
+            diagnostics
+                .of(severity)
+                .for_each(|diagnostic| check(&diagnostic.to_string()));
         }
     }
     let exchange = Exchange::parse(data);

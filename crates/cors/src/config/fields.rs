@@ -18,6 +18,8 @@ pub enum Kind {
     Duration,
     /// A list of texts, each of which is one of these.
     EachOneOf(&'static [&'static str]),
+    /// A field of other gateways: `false`, which has no effect.
+    Foreign,
     /// `match` of a rule.
     Match,
     /// One of these texts, in any case.
@@ -71,6 +73,9 @@ pub const POLICY_FIELDS: &[Field] = &[
     field("unmatchedRequests", Kind::OneOf(&["forward", "reject"])),
     field("upstreamCors", Kind::OneOf(&["override", "keep"])),
 ];
+
+/// Fields of other gateways: each is accepted as `false`, which is what happens here anyway.
+pub const FOREIGN_FIELDS: &[Field] = &[field("optionsPassthrough", Kind::Foreign)];
 
 /// The fields that only the top level has.
 pub const PLUGIN_FIELDS: &[Field] = &[

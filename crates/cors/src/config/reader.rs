@@ -1,17 +1,18 @@
 //! Reads JSON values with their paths and reports what is wrong with each.
 
 use crate::config::fields::{
-    Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment, suggest,
+    FOREIGN_FIELDS, Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in,
+    is_comment, suggest,
 };
 use crate::config::json::Node;
 use crate::config::other_names::{Meant, meaning};
 use crate::config::remedy;
-use crate::diagnostic::{Report, join};
+use crate::diagnostic::{Code, Diagnostics, Severity, join};
 use crate::escape::Quoted;
 
 #[derive(Default)]
 pub(crate) struct Reader {
-    pub(crate) report: Report,
+    pub(crate) diagnostics: Diagnostics,
     pub(crate) regexes: usize,
     /// What they take in memory.
     pub(crate) regex_size: usize,
@@ -69,7 +70,8 @@ impl Reader {
             .position(|choice| choice.eq_ignore_ascii_case(text));
         if index.is_none() {
             let text = (quote(text), one_of("is not known", names, text));
-            self.report.error(object.at(name), &text.0, text.1);
+            self.diagnostics
+                .error(Code::UnknownChoice, object.at(name), &text.0, text.1);
         }
         index
     }
@@ -127,14 +129,16 @@ impl Reader {
         };
         if items.len() > limit {
             let text = format!("has {} entries; the limit is {limit}", items.len());
-            self.report.error(object.at(name), "", text);
+            self.diagnostics
+                .error(Code::TooManyEntries, object.at(name), "", text);
             return Vec::new();
         }
         let mut texts = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             match item {
                 Node::String(text) => texts.push((index, text.as_str())),
-                Node::Null if name == "allowOrigins" => self.report.error(
+                Node::Null if name == "allowOrigins" => self.diagnostics.error(
+                    Code::UnquotedNull,
                     format!("{}[{index}]", object.at(name)),
                     "null",
                     "is null; write \"null\" in quotes for the origin of that name",
@@ -166,7 +170,8 @@ impl Reader {
             if is_comment(key) {
                 let name = key.trim_start_matches(['@', '$', '_', '#']);
                 if find_in(tables, name).is_some() {
-                    self.report.note(
+                    self.diagnostics.note(
+                        Code::FieldInComment,
                         &path,
                         "",
                         "is a comment because of its first character, though named like a field",
@@ -181,10 +186,15 @@ impl Reader {
                 continue;
             };
             if object.has(field.name) {
-                self.report
-                    .error(&path, "", "stands twice; write it once, in one spelling");
+                self.diagnostics.error(
+                    Code::DuplicateField,
+                    &path,
+                    "",
+                    "stands twice; write it once, in one spelling",
+                );
             } else if *value == Node::Null {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::NullValue,
                     &path,
                     "null",
                     "says nothing; leave the field out for its default",
@@ -205,10 +215,7 @@ impl Reader {
         value: &Node,
         tables: &[&'static [Field]],
     ) -> Option<&'static str> {
-        // Its default says what happens here anyway.
-        if matches!(key, "options_passthrough" | "optionsPassthrough")
-            && *value == Node::Bool(false)
-        {
+        if *value == Node::Bool(false) && find_in(&[FOREIGN_FIELDS], key).is_some() {
             return None;
         }
         for (table, text) in [
@@ -220,13 +227,15 @@ impl Reader {
             (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
             (MATCH_FIELDS, "belongs to a rule; write it in its match"),
         ] {
-            if find_in(&[table], key).is_some() {
-                self.report.error(path, "", text);
+            // In a match, `hosts` is another name for `hostnames`, and not the field of a policy.
+            let is_other_name = key == "hosts" && find_in(tables, "hostnames").is_some();
+            if !is_other_name && find_in(&[table], key).is_some() {
+                self.diagnostics.error(Code::MisplacedField, path, "", text);
                 return None;
             }
         }
         // An error that is only counted needs no remedy.
-        let meant = (self.report.errors.more == 0)
+        let meant = (self.diagnostics.more(Severity::Error) == 0)
             .then(|| meaning(tables, key))
             .flatten();
         let (suggestion, remedy) = match meant {
@@ -245,13 +254,14 @@ impl Reader {
             None => (None, "leave it out".to_owned()),
         };
         let text = format!("is not a known field; {remedy}");
-        self.report.error(path, "", text);
+        self.diagnostics.error(Code::UnknownField, path, "", text);
         suggestion
     }
 
     pub(crate) fn wrong_type(&mut self, path: &str, node: &Node, expected: &str) {
         let text = format!("is {}; write {expected}", node.kind());
-        self.report.error(path, &node.to_string(), text);
+        self.diagnostics
+            .error(Code::WrongType, path, &node.to_string(), text);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::diagnostic::Code;
 use crate::origin::{
     MAX_ORIGIN_LENGTH, default_port_of, embedder_host_length, holds, is_domain, is_of_web, is_port,
     is_scheme, normalize_ipv6, parse_ipv4, split_port, split_scheme,
@@ -220,6 +221,17 @@ pub enum Remark {
     UpperCase,
 }
 
+impl Remark {
+    pub fn code(self) -> Code {
+        match self {
+            Self::DefaultPort => Code::OriginDefaultPort,
+            Self::Ipv6Form => Code::OriginIpv6Form,
+            Self::TrailingSlash => Code::OriginTrailingSlash,
+            Self::UpperCase => Code::OriginUpperCase,
+        }
+    }
+}
+
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -250,6 +262,29 @@ pub enum OriginPatternError {
     TooLong,
     Userinfo,
     Wildcard,
+}
+
+impl OriginPatternError {
+    pub fn code(self) -> Code {
+        match self {
+            Self::Comma => Code::OriginHasComma,
+            Self::Empty => Code::OriginEmpty,
+            Self::Fragment => Code::OriginHasFragment,
+            Self::Host => Code::OriginHostInvalid,
+            Self::Ipv6 => Code::OriginIpv6Invalid,
+            Self::NoScheme => Code::OriginWithoutScheme,
+            Self::NotAscii => Code::OriginNotAscii,
+            Self::Path => Code::OriginHasPath,
+            Self::Port => Code::OriginPortInvalid,
+            Self::Query => Code::OriginHasQuery,
+            Self::Scheme => Code::OriginSchemeInvalid,
+            Self::SchemeWildcard => Code::OriginSchemeWildcard,
+            Self::Space => Code::OriginHasSpace,
+            Self::TooLong => Code::OriginTooLong,
+            Self::Userinfo => Code::OriginHasUserinfo,
+            Self::Wildcard => Code::OriginWildcardMisplaced,
+        }
+    }
 }
 
 impl fmt::Display for OriginPatternError {

@@ -2,7 +2,8 @@
 
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::origin::regex_warning::{MATCHES_NOTHING, without_anchor};
+use crate::diagnostic::Code;
+use crate::origin::regex_warning::without_anchor;
 use crate::origin::shape::{MAX_STATES, SIZE_OF_ANY, Shape};
 use crate::origin::{Origin, TupleOrigin};
 
@@ -48,7 +49,7 @@ impl OriginRegex {
     /// Whether the text shows that no origin matches.
     pub fn matches_nothing(&self) -> bool {
         self.warning(false)
-            .is_some_and(|warning| warning == MATCHES_NOTHING)
+            .is_some_and(|(code, _)| code == Code::RegexMatchesNothing)
     }
 
     pub(crate) fn admits(&self, origin: &str) -> bool {
@@ -153,7 +154,9 @@ mod tests {
     fn what_few_people_mean_is_reported() {
         let warning = |source: &str| {
             let regex = OriginRegex::parse(source).unwrap();
-            regex.warning(true).unwrap_or_default()
+            regex
+                .warning(true)
+                .map_or_else(String::new, |(_, text)| text)
         };
         for (source, text) in [
             // Nothing matches.

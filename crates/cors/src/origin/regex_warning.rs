@@ -1,5 +1,6 @@
 //! What few people mean by a regular expression over origins.
 
+use crate::diagnostic::Code;
 use crate::http::token::{Class, span};
 use crate::origin::pattern::OriginPattern;
 use crate::origin::regex::OriginRegex;
@@ -9,7 +10,7 @@ use crate::origin::{holds, split_port, split_scheme};
 impl OriginRegex {
     /// What few people mean by such an expression. It is found by the text, and by origins that the
     /// expression should not match: not everything is.
-    pub fn warning(&self, credentials: bool) -> Option<String> {
+    pub fn warning(&self, credentials: bool) -> Option<(Code, String)> {
         let Shape { start, end, .. } = &self.shape;
         let start = str::from_utf8(start).unwrap_or_default();
         let end = str::from_utf8(end).unwrap_or_default();
@@ -20,20 +21,23 @@ impl OriginRegex {
             let written = pattern.to_string();
             let is_meant = pattern != OriginPattern::Any;
             if is_meant && (!pattern.is_exact() || !self.admits(&written)) {
-                return Some(format!(
+                let text = format!(
                     "matches no origin that it seems to name; write \"{written}\" in allowOrigins"
-                ));
+                );
+                return Some((Code::RegexMissesOrigin, text));
             }
         }
         if !can_begin(start) || !can_end(end) || !can_hold_slash(source) {
-            return Some(MATCHES_NOTHING.to_owned());
+            return Some((Code::RegexMatchesNothing, MATCHES_NOTHING.to_owned()));
         }
         if let Some(found) = self.look_alike(start, end) {
-            return Some(format!(
+            let text = format!(
                 "lets {found} in, a name that anybody can have; let whole labels vary only, before an escaped dot and a domain of yours"
-            ));
+            );
+            return Some((Code::RegexAdmitsStrangers, text));
         }
-        (credentials && is_insecure(source)).then(|| PLAIN_HTTP.to_owned())
+        (credentials && is_insecure(source))
+            .then(|| (Code::CredentialsWithPlainHttp, PLAIN_HTTP.to_owned()))
     }
 
     /// An origin of somebody else that begins or ends as the expression does, if it is let in.
@@ -143,7 +147,7 @@ pub(crate) fn without_anchor(text: &str) -> &str {
     text.strip_suffix('$').unwrap_or(text)
 }
 
-pub(crate) const MATCHES_NOTHING: &str = "can match no Origin, which is scheme://host[:port] in lower case; write the whole of it, as in \"https://([a-z0-9-]+\\\\.)*example\\\\.com\"";
+const MATCHES_NOTHING: &str = "can match no Origin, which is scheme://host[:port] in lower case; write the whole of it, as in \"https://([a-z0-9-]+\\\\.)*example\\\\.com\"";
 
 /// As of a pattern of plain http.
 const PLAIN_HTTP: &str =

@@ -1,6 +1,7 @@
 //! What `presets` add to a policy.
 
 use crate::config::reader::{Object, Reader, one_of, quote};
+use crate::diagnostic::Code;
 
 impl Reader {
     pub(crate) fn read_presets(&mut self, object: &Object) -> Vec<&'static Preset> {
@@ -11,7 +12,8 @@ impl Reader {
                 let preset = PRESETS.iter().find(|preset| preset.name == name);
                 if preset.is_none() {
                     let names = PRESETS.each_ref().map(|preset| preset.name);
-                    self.report.error(
+                    self.diagnostics.error(
+                        Code::UnknownPreset,
                         format!("{path}[{index}]"),
                         &quote(name),
                         one_of("is not a preset", &names, name),

@@ -4,7 +4,7 @@ use crate::config::duration::{DurationError, parse_duration};
 use crate::config::fields::POLICY_FIELDS;
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader};
-use crate::diagnostic::Report;
+use crate::diagnostic::{Code, Diagnostics};
 use crate::policy::{
     Mode, Policy, PolicyFields, PreflightStatus, UnmatchedPreflights, UnmatchedRequests,
     UpstreamCors,
@@ -14,12 +14,13 @@ use crate::settings::Settings;
 
 /// Reads a single policy, as in a route's metadata.
 #[inline(never)] // Out of the code that every request runs.
-pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report) {
+pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Diagnostics) {
     let mut reader = Reader::default();
     let policy = match Node::parse_json(text) {
         Ok(node) => reader.read_policy("", &node),
         Err(error) => {
-            reader.report.error(
+            reader.diagnostics.error(
+                Code::NotJson,
                 "",
                 "",
                 format!("neither the name of a policy nor JSON: {error}"),
@@ -28,10 +29,10 @@ pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report)
         }
     };
     if settings.strict {
-        reader.report.make_strict();
+        reader.diagnostics.make_strict();
     }
-    let report = reader.report;
-    (report.errors.is_empty().then_some(policy), report)
+    let diagnostics = reader.diagnostics;
+    ((!diagnostics.has_errors()).then_some(policy), diagnostics)
 }
 
 impl Reader {
@@ -97,7 +98,8 @@ impl Reader {
         self.read_expose(object, &presets, &mut policy);
         self.check_combinations(object, &policy, any_origin);
         if policy.mode == Mode::Shadow {
-            self.report.note(
+            self.diagnostics.note(
+                Code::ShadowMode,
                 object.at("mode"),
                 "\"shadow\"",
                 "judges, counts and logs, but changes nothing: no origin is kept out and none let in",
@@ -113,14 +115,16 @@ impl Reader {
         any_origin: Option<(String, String)>,
     ) {
         if let (true, Some((path, value))) = (policy.credentials, &any_origin) {
-            self.report.warn(
+            self.diagnostics.warn(
+                Code::CredentialsWithAnyOrigin,
                 path,
                 value,
                 "allows any origin with credentials: every site can act as your users; list the origins",
             );
         }
         if policy.private_network {
-            self.report.warn(
+            self.diagnostics.warn(
+                Code::PrivateNetworkObsolete,
                 object.at("allowPrivateNetwork"),
                 "",
                 "is obsolete: browsers ask their user instead (Local Network Access) and send no header; leave it out",
@@ -129,13 +133,15 @@ impl Reader {
         if policy.unmatched_requests == UnmatchedRequests::Reject {
             let path = object.at("unmatchedRequests");
             if policy.is_open() {
-                self.report.warn(
+                self.diagnostics.warn(
+                    Code::RejectsNothing,
                     path,
                     "\"reject\"",
                     "rejects nothing where any origin is allowed; list the origins",
                 );
             } else if policy.distrusts_authority {
-                self.report.warn(
+                self.diagnostics.warn(
+                    Code::RejectsNoRebinding,
                     path,
                     "\"reject\"",
                     "does not stop DNS rebinding, which the preset \"mcp\" is to stop; list the host names of the service, as in \"hosts\": [\"mcp.example.com\"]",
@@ -145,20 +151,23 @@ impl Reader {
         let keeps = policy.upstream_cors == UpstreamCors::Keep;
         let forwards = policy.unmatched_preflights == UnmatchedPreflights::Forward;
         if forwards && !keeps {
-            self.report.error(
+            self.diagnostics.error(
+                Code::ForwardWithoutKeep,
                 object.at("unmatchedPreflights"),
                 "\"forward\"",
                 "needs upstreamCors \"keep\": the upstream's answer would be stripped",
             );
         } else if forwards {
-            self.report.warn(
+            self.diagnostics.warn(
+                Code::ForwardsPreflights,
                 object.at("unmatchedPreflights"),
                 "\"forward\"",
                 "lets the upstream answer preflights of origins that are not allowed; the Gateway API forbids it; write \"reject\"",
             );
         }
         if keeps {
-            self.report.warn(
+            self.diagnostics.warn(
+                Code::KeepsUpstreamCors,
                 object.at("upstreamCors"),
                 "\"keep\"",
                 "lets an origin that is not allowed here read what the upstream grants it; write \"override\"",
@@ -167,10 +176,11 @@ impl Reader {
         if policy.hide_cors_from_upstream {
             let path = object.at("hideCorsFromUpstream");
             if keeps {
-                self.report.error(&path, "", "leaves the upstream nothing to decide on; drop upstreamCors \"keep\" and unmatchedPreflights \"forward\"");
+                self.diagnostics.error(Code::HideWithKeep, &path, "", "leaves the upstream nothing to decide on; drop upstreamCors \"keep\" and unmatchedPreflights \"forward\"");
             }
             if any_origin.is_some() {
-                self.report.warn(
+                self.diagnostics.warn(
+                    Code::HideWithAnyOrigin,
                     &path,
                     "",
                     "with any origin allowed hides every Origin from the upstream, whose CSRF checks then see none; list the origins",
@@ -209,12 +219,14 @@ impl Reader {
                     let text = format!(
                         "is longer than any browser caches (Firefox {MAX_USEFUL_AGE} s, Chromium 7200 s, Safari 600 s); write at most {MAX_USEFUL_AGE}"
                     );
-                    self.report.warn(&path, &node.to_string(), text);
+                    self.diagnostics
+                        .warn(Code::MaxAgeTooLong, &path, &node.to_string(), text);
                 }
                 seconds.to_string()
             }
             Err(error) => {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::MaxAgeInvalid,
                     &path,
                     &node.to_string(),
                     match error {
@@ -237,7 +249,8 @@ impl Reader {
             Some(Node::Number(200.0)) => PreflightStatus::Ok,
             Some(Node::Number(204.0)) => PreflightStatus::NoContent,
             Some(node @ Node::Number(_)) => {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::PreflightStatusInvalid,
                     path,
                     &node.to_string(),
                     "is not 200 or 204; browsers take either, write 204",

@@ -2,13 +2,14 @@
 
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
+use crate::diagnostic::Code;
 use crate::routes::host::parse_hostname;
 use crate::routes::key::Key;
 
 impl Reader {
     pub(crate) fn read_host_names(&mut self, object: &Object, name: &str) -> Vec<Key> {
         self.read_keys(object, name, |text| {
-            parse_hostname(text).map_err(str::to_owned)
+            parse_hostname(text).map_err(|error| (Code::HostnameInvalid, error.to_owned()))
         })
     }
 
@@ -16,12 +17,13 @@ impl Reader {
         &mut self,
         object: &Object,
         name: &str,
-        parse: impl Fn(&str) -> Result<Key, String>,
+        parse: impl Fn(&str) -> Result<Key, (Code, String)>,
     ) -> Vec<Key> {
         let texts = self.read_texts(object, name);
         if object.has(name) && matches!(object.get(name), Some(Node::List(list)) if list.is_empty())
         {
-            self.report.error(
+            self.diagnostics.error(
+                Code::EmptyList,
                 object.at(name),
                 "",
                 "is empty; leave it out, or list what it should match",
@@ -31,8 +33,9 @@ impl Reader {
             .into_iter()
             .filter_map(|(index, text)| {
                 parse(text)
-                    .map_err(|error| {
-                        self.report.error(
+                    .map_err(|(code, error)| {
+                        self.diagnostics.error(
+                            code,
                             format!("{}[{index}]", object.at(name)),
                             &quote(text),
                             error,

@@ -2,6 +2,7 @@
 
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
+use crate::diagnostic::Code;
 use crate::http::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
 };
@@ -23,24 +24,28 @@ impl Reader {
             let at = || format!("{path}[{index}]");
             let upper = method.to_ascii_uppercase();
             if !is_token(method.as_bytes()) || (holds(method, b"*") && *method != "*") {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::MethodInvalid,
                     at(),
                     &quote(method),
                     "is not a method; write a name as in \"GET\", or \"*\" alone",
                 );
             } else if is_forbidden_method(method) {
-                self.report.warn(
+                self.diagnostics.warn(
+                    Code::MethodNeverSent,
                     at(),
                     &quote(method),
                     "is a method that no browser sends; leave it out",
                 );
             } else if remedy::is_any(method) {
-                self.report.warn(at(), &quote(method), ANY);
+                self.diagnostics
+                    .warn(Code::AnyAsName, at(), &quote(method), ANY);
             } else if upper != *method
                 && (KNOWN_METHODS.contains(&upper.as_str()) || upper == "QUERY")
             {
                 let text = format!("is not {upper}: methods are case-sensitive; write \"{upper}\"");
-                self.report.warn(at(), &quote(method), text);
+                self.diagnostics
+                    .warn(Code::MethodCase, at(), &quote(method), text);
             }
         }
         let mut names: Vec<&str> = listed.iter().map(|(_, name)| *name).collect();
@@ -51,7 +56,8 @@ impl Reader {
         let names = unique(names, |one, other| one == other);
         policy.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::AnyMethodAndOthers,
                     &path,
                     "",
                     "\"*\" stands beside other methods; write it alone, or list the others only",
@@ -64,7 +70,8 @@ impl Reader {
         if self.read_bool(object, "autoOptions") {
             let mut allow = match &policy.methods {
                 Methods::Any => {
-                    self.report.warn(
+                    self.diagnostics.warn(
+                        Code::AutoOptionsAnyMethod,
                         object.at("autoOptions"),
                         "",
                         "cannot say \"*\" in Allow and names the common methods; list allowMethods",
@@ -91,15 +98,18 @@ impl Reader {
         for (index, name) in &listed {
             let at = || format!("{path}[{index}]");
             if !is_header_name(name) {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::HeaderNameInvalid,
                     at(),
                     &quote(name),
                     "is not a header name; write one name an entry, or \"*\"",
                 );
             } else if remedy::is_any(name) {
-                self.report.warn(at(), &quote(name), ANY);
+                self.diagnostics
+                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
             } else if is_forbidden_request_header_name(name) {
-                self.report.warn(
+                self.diagnostics.warn(
+                    Code::HeaderNeverSet,
                     at(),
                     &quote(name),
                     "is a header that no script can set; leave it out",
@@ -132,25 +142,32 @@ impl Reader {
         for (index, name) in &listed {
             let at = || format!("{path}[{index}]");
             if !is_header_name(name) {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::HeaderNameInvalid,
                     at(),
                     &quote(name),
                     "is not a header name; write one name an entry, or \"*\"",
                 );
             } else if remedy::is_any(name) {
-                self.report.warn(at(), &quote(name), ANY);
+                self.diagnostics
+                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
             } else if matches!(
                 name.to_ascii_lowercase().as_str(),
                 "set-cookie" | "set-cookie2"
             ) {
-                self.report.warn(
+                self.diagnostics.warn(
+                    Code::HeaderNeverReadable,
                     at(),
                     &quote(name),
                     "is a header that no script can read; leave it out",
                 );
             } else if is_cors_safelisted_response_header_name(name) {
-                self.report
-                    .note(at(), &quote(name), "is readable without being exposed");
+                self.diagnostics.note(
+                    Code::HeaderAlwaysReadable,
+                    at(),
+                    &quote(name),
+                    "is readable without being exposed",
+                );
             }
         }
         let names = listed.iter().map(|(_, name)| *name);
@@ -175,7 +192,8 @@ impl Reader {
                 "makes a header of {} bytes; the limit is {MAX_LIST_LENGTH}",
                 list.value.len()
             );
-            self.report.error(path, "", text);
+            self.diagnostics
+                .error(Code::HeaderValueTooLong, path, "", text);
         }
         list
     }

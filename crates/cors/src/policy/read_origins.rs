@@ -3,6 +3,7 @@
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
+use crate::diagnostic::Code;
 use crate::origin::holds;
 use crate::origin::pattern::{OriginPattern, Remark};
 use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
@@ -32,15 +33,17 @@ impl Reader {
             let (pattern, remarks) = match OriginPattern::parse(text) {
                 Ok(parsed) => parsed,
                 Err(error) => {
+                    let mut code = error.code();
                     let mut error = error.to_string();
                     if let Some(remedy) = remedy::origins(text) {
                         let fault = error.bytes().position(|byte| byte == b';');
                         error.truncate(fault.unwrap_or(error.len()));
                         error.push_str(&remedy);
-                    } else if let Some((what, regex)) = meant_regex(text) {
+                    } else if let Some((meant, what, regex)) = meant_regex(text) {
+                        code = meant;
                         error = format!("{what}; write {} in allowOriginRegexes", quote(&regex));
                     }
-                    self.report.error(at(), &quote(text), error);
+                    self.diagnostics.error(code, at(), &quote(text), error);
                     continue;
                 }
             };
@@ -50,7 +53,8 @@ impl Reader {
                 if is_kept && pattern.is_exact() {
                     written.push_str(" (until then, an Origin written so is allowed too)");
                 }
-                self.report.warn(at(), &quote(text), written);
+                self.diagnostics
+                    .warn(remark.code(), at(), &quote(text), written);
             }
             match &pattern {
                 OriginPattern::Any => any_origin = Some((at(), quote(text))),
@@ -71,7 +75,8 @@ impl Reader {
                     } else if tuple.is_any_host() {
                         any_origin = Some((at(), quote(text)));
                     } else if tuple.is_insecure() && policy.credentials {
-                        self.report.warn(
+                        self.diagnostics.warn(
+                            Code::CredentialsWithPlainHttp,
                             at(),
                             &quote(text),
                             "is plain http with credentials: who is on the network can act as its users; write https",
@@ -80,7 +85,8 @@ impl Reader {
                 }
             }
             if !origins.insert(&pattern) {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::TooManySchemes,
                     at(),
                     &quote(text),
                     "is the 65th scheme; the limit is 64 schemes",
@@ -94,7 +100,8 @@ impl Reader {
                     any_origin = Some((at.clone(), quote(source)));
                 }
                 if !origins.insert_regex(regex) {
-                    self.report.error(
+                    self.diagnostics.error(
+                        Code::RegexTooCostly,
                         at,
                         &quote(source),
                         "can cost too much on one Origin, with the expressions before it; list the origins, or their domain as in \"https://*.example.com\", in allowOrigins, which cost nothing",
@@ -119,10 +126,11 @@ impl Reader {
             let text = format!(
                 "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [] for none"
             );
-            self.report.error(&path, "", text);
+            self.diagnostics.error(Code::NoOrigins, &path, "", text);
         }
         if origins.is_any() && origins.len() > 1 {
-            self.report.error(
+            self.diagnostics.error(
+                Code::AnyOriginAndOthers,
                 &path,
                 "",
                 "\"*\" stands beside other origins; write it alone, or list the others only",
@@ -144,10 +152,16 @@ impl Reader {
             let text = format!(
                 "{what}: with allowCredentials each of them acts as your users; drop one of the two"
             );
-            self.report.error(path, &quote(written), text);
+            self.diagnostics.error(
+                Code::CredentialsWithSharedOrigin,
+                path,
+                &quote(written),
+                text,
+            );
         } else {
             let text = format!("{what}; serve the page from an origin of its own");
-            self.report.warn(path, &quote(written), text);
+            self.diagnostics
+                .warn(Code::SharedOrigin, path, &quote(written), text);
         }
     }
 
@@ -160,7 +174,8 @@ impl Reader {
         self.regexes += 1;
         if self.regexes > MAX_REGEXES {
             if self.regexes == MAX_REGEXES + 1 {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::TooManyRegexes,
                     path,
                     "",
                     format!("is over the limit of {MAX_REGEXES} regular expressions"),
@@ -169,7 +184,8 @@ impl Reader {
             return None;
         }
         if source.len() > MAX_REGEX_LENGTH {
-            self.report.error(
+            self.diagnostics.error(
+                Code::RegexTooLong,
                 path,
                 &quote(source),
                 format!("is longer than {MAX_REGEX_LENGTH} bytes"),
@@ -181,14 +197,15 @@ impl Reader {
                 "has an unescaped dot, which matches any character; write {}",
                 quote(&dotted)
             );
-            self.report.warn(path, &quote(source), text);
+            self.diagnostics
+                .warn(Code::RegexUnescapedDot, path, &quote(source), text);
         }
         OriginRegex::parse(source)
             .and_then(|regex| {
                 if !regex.is_any()
-                    && let Some(warning) = regex.warning(credentials)
+                    && let Some((code, warning)) = regex.warning(credentials)
                 {
-                    self.report.warn(path, &quote(source), warning);
+                    self.diagnostics.warn(code, path, &quote(source), warning);
                 }
                 self.regex_size += regex.size();
                 if self.regex_size <= MAX_REGEX_SIZE {
@@ -199,19 +216,24 @@ impl Reader {
             })
             .map_err(|error| {
                 let text = format!("is not a valid regular expression: {error}");
-                self.report.error(path, &quote(source), text);
+                self.diagnostics
+                    .error(Code::RegexInvalid, path, &quote(source), text);
             })
             .ok()
     }
 }
 
 /// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
-fn meant_regex(text: &str) -> Option<(&'static str, String)> {
+fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
     if text.len() > MAX_REGEX_LENGTH {
         return None;
     }
     if let Some(regex) = expand_stars(text) {
-        return Some(("has a wildcard within a label", regex));
+        return Some((
+            Code::OriginWildcardInLabel,
+            "has a wildcard within a label",
+            regex,
+        ));
     }
     let is_alike = text.bytes().any(|byte| b"\\^$()|{}".contains(&byte))
         || ["/.*", "/.+", "]*", "]+"]
@@ -219,7 +241,11 @@ fn meant_regex(text: &str) -> Option<(&'static str, String)> {
             .any(|part| holds(text, part.as_bytes()));
     let regex = with_escaped_dots(text).unwrap_or_else(|| text.to_owned());
     let can_match = || OriginRegex::parse(&regex).is_ok_and(|regex| !regex.matches_nothing());
-    (is_alike && can_match()).then_some(("looks like a regular expression", regex))
+    (is_alike && can_match()).then_some((
+        Code::OriginIsRegex,
+        "looks like a regular expression",
+        regex,
+    ))
 }
 
 /// The expression with its unescaped dots escaped, if it has some that stand for themselves most

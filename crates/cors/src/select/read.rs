@@ -6,7 +6,7 @@ use crate::byte_map::Indexed;
 use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
-use crate::diagnostic::{Report, join};
+use crate::diagnostic::{Code, Diagnostics, join};
 use crate::origin::holds;
 use crate::policy::Policy;
 use crate::policy::read_names::MAX_NAME;
@@ -19,36 +19,42 @@ impl PolicySet {
     /// Reads the bytes of a plugin configuration: JSON, a serialized `google.protobuf.Struct`, or
     /// nothing.
     ///
-    /// Returns no plugin if, and only if, the report holds an error.
-    pub fn from_bytes(bytes: &[u8]) -> (Option<PolicySet>, Report) {
+    /// Returns no plugin if, and only if, there is an error.
+    pub fn from_bytes(bytes: &[u8]) -> (Option<PolicySet>, Diagnostics) {
         if bytes.is_empty() {
             return Self::from_json(&Node::Object(Vec::new()));
         }
         if bytes.len() > MAX_CONFIGURATION {
-            let mut report = Report::default();
-            report.error(
+            let mut diagnostics = Diagnostics::default();
+            diagnostics.error(
+                Code::ConfigurationTooLarge,
                 "",
                 "",
                 format!("the configuration has more than {MAX_CONFIGURATION} bytes"),
             );
-            return (None, report);
+            return (None, diagnostics);
         }
         match Node::parse(bytes) {
             Ok(node) => Self::from_json(&node),
             Err(error) => {
-                let mut report = Report::default();
-                report.error("", "", format!("the configuration is not JSON: {error}"));
-                (None, report)
+                let mut diagnostics = Diagnostics::default();
+                diagnostics.error(
+                    Code::NotJson,
+                    "",
+                    "",
+                    format!("the configuration is not JSON: {error}"),
+                );
+                (None, diagnostics)
             }
         }
     }
 
     /// Reads a configuration that is parsed already.
-    pub fn from_json(node: &Node) -> (Option<PolicySet>, Report) {
+    pub fn from_json(node: &Node) -> (Option<PolicySet>, Diagnostics) {
         let mut reader = Reader::default();
         let plugin = reader.read_plugin(node);
-        let report = reader.report;
-        (report.errors.is_empty().then_some(plugin), report)
+        let diagnostics = reader.diagnostics;
+        ((!diagnostics.has_errors()).then_some(plugin), diagnostics)
     }
 }
 
@@ -66,7 +72,8 @@ impl Reader {
         let policies = self.read_policies(&object);
         let names_a_policy = POLICY_FIELDS.iter().any(|field| object.has(field.name));
         let top_level = if is_absent {
-            self.report.warn("", "", DEFAULT_POLICY_WARNING);
+            self.diagnostics
+                .warn(Code::DefaultPolicy, "", "", DEFAULT_POLICY_WARNING);
             Some(Rc::new(self.default_policy()))
         } else if names_a_policy {
             Some(Rc::new(self.build_policy(&object)))
@@ -79,15 +86,16 @@ impl Reader {
             .map(RouteMetadata::new);
         let rules = self.read_rules(&object, &policies);
         let plugin = PolicySet::new(settings, top_level, rules, policies, route_metadata);
-        if !is_absent && self.report.errors.is_empty() && plugin.governs_nothing() {
-            self.report.warn(
+        if !is_absent && !self.diagnostics.has_errors() && plugin.governs_nothing() {
+            self.diagnostics.warn(
+                Code::NoPolicy,
                 "",
                 "",
                 "no policy: no request is governed; list allowOrigins, or rules",
             );
         }
         if plugin.settings.strict {
-            self.report.make_strict();
+            self.diagnostics.make_strict();
         }
         plugin
     }
@@ -113,7 +121,8 @@ impl Reader {
                         .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
             });
         if !is_name {
-            self.report.error(
+            self.diagnostics.error(
+                Code::StatPrefixInvalid,
                 object.at("statPrefix"),
                 &quote(prefix),
                 "is no prefix; write 1 to 64 letters, digits, _, - and single dots between",
@@ -125,7 +134,8 @@ impl Reader {
     pub(crate) fn is_namespace(&mut self, object: &Object, name: &str) -> bool {
         let is_good = (1..=MAX_NAME).contains(&name.len()) && !holds(name, b"\0");
         if !is_good {
-            self.report.error(
+            self.diagnostics.error(
+                Code::NamespaceInvalid,
                 object.at("routeMetadataNamespace"),
                 &quote(name),
                 format!("is no namespace; write 1 to {MAX_NAME} bytes, as in \"cors\""),
@@ -146,14 +156,19 @@ impl Reader {
             }
         };
         if pairs.len() > MAX_RULES {
-            self.report
-                .error(&path, "", format!("has more than {MAX_RULES} policies"));
+            self.diagnostics.error(
+                Code::TooManyPolicies,
+                &path,
+                "",
+                format!("has more than {MAX_RULES} policies"),
+            );
             return policies;
         }
         for (name, node) in pairs.iter().filter(|(name, _)| !is_comment(name)) {
             let path = join(&path, name);
             if name.is_empty() || name.len() > MAX_NAME {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::PolicyNameInvalid,
                     &path,
                     &quote(name),
                     format!("is no name; write 1 to {MAX_NAME} bytes"),
@@ -161,8 +176,12 @@ impl Reader {
             }
             let policy = Rc::new(self.read_policy(&path, node));
             if policies.get(name.as_bytes()).is_some() {
-                self.report
-                    .error(&path, "", "stands twice; names are unique");
+                self.diagnostics.error(
+                    Code::DuplicatePolicy,
+                    &path,
+                    "",
+                    "stands twice; names are unique",
+                );
             }
             policies.get_or_insert(name.as_bytes(), policy);
         }
@@ -179,13 +198,8 @@ mod tests {
     use super::*;
 
     fn errors(configuration: &str) -> Vec<String> {
-        let (_, report) = PolicySet::from_bytes(configuration.as_bytes());
-        report
-            .errors
-            .shown
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        let (_, diagnostics) = PolicySet::from_bytes(configuration.as_bytes());
+        diagnostics.errors().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::byte_map::{ByteMap, Indexed};
 use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
+use crate::diagnostic::{Code, Severity};
 use crate::escape::Shown;
 use crate::policy::Policy;
 use crate::routes::key::Key;
@@ -31,7 +32,7 @@ impl Reader {
         };
         if nodes.len() > MAX_RULES {
             let text = format!("has {} rules; the limit is {MAX_RULES}", nodes.len());
-            self.report.error(&path, "", text);
+            self.diagnostics.error(Code::TooManyRules, &path, "", text);
             return rules;
         }
         let mut matches = 0;
@@ -49,8 +50,12 @@ impl Reader {
             if let Some(other) = first.filter(|first| *first != place) {
                 let text =
                     format!("is the name of rules[{other}] too; explanations could mean either");
-                self.report
-                    .warn(rule.at("name"), &quote(name.unwrap_or_default()), text);
+                self.diagnostics.warn(
+                    Code::DuplicateRuleName,
+                    rule.at("name"),
+                    &quote(name.unwrap_or_default()),
+                    text,
+                );
             }
             let policy = self.read_rule_policy(&rule, policies);
             let matched = self.read_match(&rule, &mut matches).unwrap_or_default();
@@ -58,7 +63,8 @@ impl Reader {
                 let text = format!(
                     "matches what rules[{other}] matches; make one of them more specific or merge them"
                 );
-                self.report.error(rule.at("match"), "", text);
+                self.diagnostics
+                    .error(Code::ConflictingRules, rule.at("match"), "", text);
             }
         }
         rules
@@ -84,7 +90,7 @@ impl Reader {
                     .texts()
                     .take(MAX_COMPARED)
                     .filter_map(|name| std::str::from_utf8(name).ok());
-                let is_shown = self.report.errors.more == 0;
+                let is_shown = self.diagnostics.more(Severity::Error) == 0;
                 let suggestion = is_shown
                     .then(|| suggest(known, name))
                     .flatten()
@@ -93,10 +99,16 @@ impl Reader {
                         |known| format!("did you mean `{}`?", Shown(known)),
                     );
                 let text = format!("names no policy; {suggestion}");
-                self.report.error(rule.at("policyRef"), &quote(name), text);
+                self.diagnostics.error(
+                    Code::UnknownPolicy,
+                    rule.at("policyRef"),
+                    &quote(name),
+                    text,
+                );
             }
             (Some(_), _) => {
-                self.report.error(
+                self.diagnostics.error(
+                    Code::PolicyAndPolicyRef,
                     &rule.path,
                     "",
                     "has policy and policyRef; write one of them",
@@ -104,8 +116,12 @@ impl Reader {
             }
             (None, None) if rule.writes("policy") || rule.writes("policyRef") => {}
             (None, None) => {
-                self.report
-                    .error(&rule.path, "", "has no policy; write policy or policyRef");
+                self.diagnostics.error(
+                    Code::RuleWithoutPolicy,
+                    &rule.path,
+                    "",
+                    "has no policy; write policy or policyRef",
+                );
             }
         }
         Rc::default()
@@ -117,7 +133,8 @@ impl Reader {
             if rule.writes("match") {
                 return None;
             }
-            self.report.error(
+            self.diagnostics.error(
+                Code::RuleWithoutMatch,
                 &path,
                 "",
                 "is missing; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
@@ -126,17 +143,20 @@ impl Reader {
         };
         let object = self.read_object(&path, node, &[MATCH_FIELDS])?;
         if object.fields.is_empty() && object.unreadable.is_empty() {
-            self.report.error(
+            self.diagnostics.error(
+                Code::EmptyMatch,
                 &path,
                 "",
                 "is empty; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
             );
             return None;
         }
-        let errors = self.report.errors.len();
+        let errors = self.diagnostics.count(Severity::Error);
         let hosts = self.read_host_names(&object, "hostnames");
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
-            parse_path(text).map(prefix_key)
+            parse_path(text)
+                .map(prefix_key)
+                .map_err(|error| (Code::PathInvalid, error))
         });
         // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
         let mut below = ByteMap::default();
@@ -146,20 +166,21 @@ impl Reader {
             }
         }
         let exact = self.read_keys(&object, "exactPaths", |text| {
-            let path = parse_path(text)?;
+            let path = parse_path(text).map_err(|error| (Code::PathInvalid, error))?;
             if prefixes.is_empty() || is_under(path, &below) {
                 Ok(Key::Exact(path.to_owned()))
             } else {
-                Err(
+                Err((
+                    Code::PathOutsidePrefixes,
                     "lies under none of pathPrefixes, and both must match; write a rule of its own"
                         .to_owned(),
-                )
+                ))
             }
         });
         let routes = self.read_keys(&object, "routeNames", |text| {
-            parse_route_name(text).map_err(str::to_owned)
+            parse_route_name(text).map_err(|error| (Code::RouteNameInvalid, error.to_owned()))
         });
-        if self.report.errors.len() > errors {
+        if self.diagnostics.count(Severity::Error) > errors {
             return None;
         }
         // A rule with both means the exact ones, each of which lies under a prefix.
@@ -182,7 +203,8 @@ impl Reader {
             let text = format!(
                 "brings the combinations of host, path and route name over {MAX_MATCHES}; split the rules by what they need"
             );
-            self.report.error(&path, "", text);
+            self.diagnostics
+                .error(Code::TooManyMatches, &path, "", text);
             return None;
         }
         Some(Match {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::byte_map::Indexed;
-use crate::diagnostic::Problems;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::http::request::RequestContext;
 use crate::origin::regex::MAX_REGEX_SIZE;
 use crate::policy::Policy;
@@ -148,11 +148,11 @@ impl Cache {
         settings: &Settings,
         seconds: &impl Fn() -> u64,
     ) -> (Result<Rc<Policy>, Fault>, Option<Notice>) {
-        let (policy, report) = read_policy(text, settings);
+        let (policy, diagnostics) = read_policy(text, settings);
         let Some(policy) = policy else {
             let log = format!(
                 "a policy in route metadata is wrong, its routes allow no origin: {}",
-                join(&report.errors)
+                join(diagnostics.errors())
             );
             return (Err(Fault::Invalid), Some(Notice::Invalid(Some(log))));
         };
@@ -164,8 +164,12 @@ impl Cache {
             }
         }
         self.regex_size += regex_size;
-        let warned = (!report.warnings.is_empty())
-            .then(|| format!("a policy in route metadata: {}", join(&report.warnings)));
+        let warned = (diagnostics.count(Severity::Warning) > 0).then(|| {
+            format!(
+                "a policy in route metadata: {}",
+                join(diagnostics.warnings())
+            )
+        });
         (Ok(Rc::new(policy)), warned.map(Notice::Warned))
     }
 
@@ -212,8 +216,8 @@ impl Kept {
     }
 }
 
-fn join(problems: &Problems) -> String {
-    let texts: Vec<String> = problems.shown.iter().map(ToString::to_string).collect();
+fn join<'d>(diagnostics: impl Iterator<Item = &'d Diagnostic>) -> String {
+    let texts: Vec<String> = diagnostics.map(ToString::to_string).collect();
     texts.join("; ")
 }
 

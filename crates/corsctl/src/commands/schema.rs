@@ -3,7 +3,10 @@
 
 use std::process::ExitCode;
 
-use cors::config::fields::{Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS};
+use cors::config::fields::{
+    FOREIGN_FIELDS, Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS,
+};
+use cors::config::reference::entry;
 use serde_json::{Map, Value, json};
 
 use crate::output::print_json;
@@ -16,24 +19,16 @@ pub fn run() -> ExitCode {
 /// What a schema can say: names, types, the words to choose from. That an origin is well-formed, and
 /// what goes together, is for `corsctl check`.
 fn schema() -> Value {
-    let mut schema = policy(&[POLICY_FIELDS, PLUGIN_FIELDS]);
+    let mut schema = object(&[POLICY_FIELDS, PLUGIN_FIELDS, FOREIGN_FIELDS]);
+    schema["$id"] = "urn:proxy-wasm-cors:schema:configuration".into();
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "The configuration of proxy-wasm-cors".into();
     schema["$defs"] = json!({
-        "policy": policy(&[POLICY_FIELDS]),
+        "policy": object(&[POLICY_FIELDS, FOREIGN_FIELDS]),
         "rule": object(&[RULE_FIELDS]),
         "match": object(&[MATCH_FIELDS]),
     });
     schema
-}
-
-fn policy(tables: &[&[Field]]) -> Value {
-    let mut policy = object(tables);
-    // Of other gateways: taken where it says what happens anyway.
-    for name in ["optionsPassthrough", "options_passthrough"] {
-        policy["properties"][name] = json!({"const": false});
-    }
-    policy
 }
 
 fn object(tables: &[&[Field]]) -> Value {
@@ -47,7 +42,7 @@ fn object(tables: &[&[Field]]) -> Value {
         let mut names: Vec<String> = names.into_iter().collect();
         names.dedup();
         for name in &names {
-            properties.insert(name.clone(), value(&field.kind));
+            properties.insert(name.clone(), property(field));
         }
         // No two spellings of one field together.
         for (index, one) in names.iter().enumerate() {
@@ -67,8 +62,28 @@ fn object(tables: &[&[Field]]) -> Value {
     object
 }
 
-fn value(kind: &Kind) -> Value {
+/// The schema of a field's value, with what an editor shows beside it.
+fn property(field: &Field) -> Value {
+    let entry = entry(field.name);
+    let mut property = value(&field.kind, entry.map_or("", |entry| entry.pattern));
+    if let Some(entry) = entry {
+        property["description"] = format!("{}.", entry.description).into();
+        if let Ok(default) = serde_json::from_str::<Value>(entry.default) {
+            property["default"] = default;
+        }
+        if let Ok(example) = serde_json::from_str::<Value>(entry.example) {
+            property["examples"] = json!([example]);
+        }
+    }
+    property
+}
+
+fn value(kind: &Kind, pattern: &str) -> Value {
     let texts = |item: Value| json!({"type": "array", "items": item});
+    let text = || match pattern {
+        "" => json!({"type": "string"}),
+        pattern => json!({"type": "string", "pattern": pattern}),
+    };
     match kind {
         Kind::Boolean => json!({"type": "boolean"}),
         Kind::Duration => json!({"anyOf": [
@@ -76,6 +91,7 @@ fn value(kind: &Kind) -> Value {
             {"type": "string", "pattern": r"^([0-9]+|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$"},
         ]}),
         Kind::EachOneOf(words) => texts(json!({"enum": words})),
+        Kind::Foreign => json!({"const": false}),
         Kind::Match => json!({"$ref": "#/$defs/match"}),
         // Upper case is taken too, and no editor should propose it.
         Kind::OneOf(words) => json!({"anyOf": [
@@ -90,8 +106,8 @@ fn value(kind: &Kind) -> Value {
         Kind::Policy => json!({"$ref": "#/$defs/policy"}),
         Kind::Rules => texts(json!({"$ref": "#/$defs/rule"})),
         Kind::Status(statuses) => json!({"enum": statuses}),
-        Kind::Text => json!({"type": "string"}),
-        Kind::Texts => texts(json!({"type": "string"})),
+        Kind::Text => text(),
+        Kind::Texts => texts(text()),
     }
 }
 

@@ -348,9 +348,9 @@ fn in_policy(policy: &Value, metadata: &Metadata) -> Vec<Remark> {
         strict: metadata.is_strict,
         ..Settings::default()
     };
-    let (_, report) = read_policy(text.as_bytes(), &settings);
+    let (_, diagnostics) = read_policy(text.as_bytes(), &settings);
     let embedded = policy.embedded();
-    Remark::all(&report, |path| match &embedded {
+    Remark::all(&diagnostics, |path| match &embedded {
         Some(document) => document.line(path),
         None => policy.line_of(""),
     })

@@ -2,7 +2,7 @@
 //! of Kubernetes.
 
 use cors::config::json::Node;
-use cors::diagnostic::{Report, join};
+use cors::diagnostic::{Diagnostics, join};
 use cors::select::policy_set::PolicySet;
 
 use crate::discover::recognise::{
@@ -302,7 +302,7 @@ impl Configuration<'_> {
 }
 
 /// Reads a configuration as the plugin will.
-pub fn read(configuration: &Configuration) -> (Option<PolicySet>, Report) {
+pub fn read(configuration: &Configuration) -> (Option<PolicySet>, Diagnostics) {
     match &configuration.content {
         Content::Absent(_) => PolicySet::from_bytes(b""),
         Content::Text { value, .. } => {

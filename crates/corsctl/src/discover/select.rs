@@ -55,12 +55,10 @@ pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
             "{file}{key}: is not a field of the plugin; write what it holds at the top level"
         ));
     }
-    let (plugin, report) = read(configuration);
+    let (plugin, diagnostics) = read(configuration);
     plugin.ok_or_else(|| {
-        let errors: Vec<String> = report
-            .errors
-            .shown
-            .iter()
+        let errors: Vec<String> = diagnostics
+            .errors()
             .map(|error| format!("\n  {error}"))
             .collect();
         format!(

@@ -132,9 +132,9 @@ impl Policy {
 
     /// Checks the policy with the code that the module reads it with.
     pub fn check(&self, notes: &mut Notes) {
-        let (_, report) = PolicySet::from_json(&self.to_node());
-        for problem in &report.errors.shown {
-            notes.error(&self.place, problem);
+        let (_, diagnostics) = PolicySet::from_json(&self.to_node());
+        for error in diagnostics.errors() {
+            notes.error(&self.place, error);
         }
     }
 

@@ -87,11 +87,11 @@ pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Optio
             notes.push(Level::Changed, &Place::default(), text);
         }
     }
-    let (_, report) = PolicySet::from_json(&configuration);
-    for problem in &report.errors.shown {
+    let (_, diagnostics) = PolicySet::from_json(&configuration);
+    for problem in diagnostics.errors() {
         notes.error(&Place::default(), problem);
     }
-    for problem in &report.warnings.shown {
+    for problem in diagnostics.warnings() {
         notes.push(Level::Warning, &Place::default(), problem);
     }
     Some(configuration)
