@@ -8,7 +8,7 @@ use cors::http::request::RequestContext;
 use cors::policy::counter::Counter;
 use cors::select::judgement::{HIDDEN, Judgement};
 use cors::select::policy_set::PolicySet;
-use cors::select::selection::MetadataRemark;
+use cors::select::selection::Notice;
 use log::{Level, LevelFilter};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
@@ -170,14 +170,14 @@ impl Shared {
         }
     }
 
-    fn log_notice(&self, notice: Option<&MetadataRemark>) {
+    fn log_notice(&self, notice: Option<&Notice>) {
         let (level, text) = match notice {
             None => return,
-            Some(MetadataRemark::Invalid(text)) => {
+            Some(Notice::Invalid(text)) => {
                 self.counters.increment(Counter::MetadataInvalid);
                 (Level::Error, text.as_ref())
             }
-            Some(MetadataRemark::Warned(text)) => (Level::Warn, Some(text)),
+            Some(Notice::Warned(text)) => (Level::Warn, Some(text)),
         };
         if let Some(text) = text {
             log::log!(level, "{text}");

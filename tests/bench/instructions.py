@@ -20,7 +20,7 @@ import other_host
 
 WARM_UP, FUEL = 200, 10**12
 # The limit for one more regular expression that does not match.
-EACH_EXPRESSION = 500
+EACH_EXPRESSION = 1_000
 
 
 def main():

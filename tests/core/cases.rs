@@ -119,7 +119,7 @@ fn describe(verdict: &Verdict) -> String {
     match verdict.reason {
         Reason::Allowed => "allowed".into(),
         Reason::NotCors => "not-cors".into(),
-        Reason::Refused(refusal) => format!("refused: {}", refusal.word()),
+        Reason::Refused(refusal) => format!("refused: {}", refusal.code()),
         Reason::SameOrigin(_) => "same-origin".into(),
     }
 }

@@ -4,7 +4,7 @@ use cors::http::request::{Headers, RequestContext};
 use cors::policy::counter::Counter;
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
-use cors::select::selection::MetadataRemark;
+use cors::select::selection::Notice;
 use cors::simulate::exchange::{Incoming, Response, exchange};
 
 #[test]
@@ -40,8 +40,8 @@ fn invalid_metadata_allows_no_origin_and_is_reported_once() {
     let log = |text: &str| {
         let judgement = plugin.judge(&Request::new(text));
         judgement.notice().cloned().map(|remark| match remark {
-            MetadataRemark::Invalid(log) => log,
-            MetadataRemark::Warned(log) => panic!("warned: {log}"),
+            Notice::Invalid(log) => log,
+            Notice::Warned(log) => panic!("warned: {log}"),
         })
     };
     let bad = log("nonsense").expect("trouble").expect("a line");
@@ -110,8 +110,8 @@ fn texts_beyond_the_limit_do_not_replace_each_other_forever() {
                 };
                 match plugin.judge(&request).notice() {
                     None => {}
-                    Some(MetadataRemark::Warned(_)) => read += 1,
-                    Some(MetadataRemark::Invalid(log)) => {
+                    Some(Notice::Warned(_)) => read += 1,
+                    Some(Notice::Invalid(log)) => {
                         closed += 1;
                         logs += usize::from(log.is_some());
                         assert!(round > 0, "while the ration lasts none is closed");
@@ -252,7 +252,7 @@ fn dubious_metadata_is_reported_once_and_governs() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let text = r#"{"allowOrigins": ["*"], "allowCredentials": true}"#;
     let remark = || plugin.judge(&Request::new(text)).notice().cloned();
-    let Some(MetadataRemark::Warned(log)) = remark() else {
+    let Some(Notice::Warned(log)) = remark() else {
         panic!("no warning");
     };
     assert!(log.contains("every site can act as your users"), "{log}");
@@ -361,9 +361,9 @@ fn regular_expressions_of_a_forgotten_text_leave_their_room() {
     }
     assert!(matches!(
         remark(500, 7_000, 240),
-        Some(MetadataRemark::Invalid(Some(_)))
+        Some(Notice::Invalid(Some(_)))
     ));
-    assert_eq!(remark(500, 7_000, 240), Some(MetadataRemark::Invalid(None)));
+    assert_eq!(remark(500, 7_000, 240), Some(Notice::Invalid(None)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cors::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
-use cors::select::selection::MetadataRemark;
+use cors::select::selection::Notice;
 use cors::simulate::exchange::Incoming;
 use serde_json::{Map, Value, json};
 
@@ -259,10 +259,8 @@ fn texts_from_outside_are_shown() {
                     .map(Value::to_string),
             };
             let judgement = plugin.judge(&request);
-            texts.push(judgement.source().words().to_owned());
-            if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-                judgement.notice()
-            {
+            texts.push(judgement.source().label().to_owned());
+            if let Some(Notice::Invalid(Some(text)) | Notice::Warned(text)) = judgement.notice() {
                 texts.push(text.clone());
             }
             texts.push(judgement.to_string());

@@ -5,9 +5,9 @@ use hashbrown::HashTable;
 
 /// Texts, each with a number.
 #[derive(Debug, Default)]
-pub struct TextMap(HashTable<(Box<[u8]>, u64)>);
+pub struct ByteMap(HashTable<(Box<[u8]>, u64)>);
 
-impl TextMap {
+impl ByteMap {
     pub fn get(&self, text: &[u8]) -> Option<u64> {
         if self.0.is_empty() {
             return None;
@@ -44,12 +44,12 @@ impl TextMap {
 
 /// Values by text.
 #[derive(Debug)]
-pub struct ByText<T> {
-    places: TextMap,
+pub struct Indexed<T> {
+    places: ByteMap,
     values: Vec<T>,
 }
 
-impl<T> ByText<T> {
+impl<T> Indexed<T> {
     pub fn get(&self, text: &[u8]) -> Option<&T> {
         let place = usize::try_from(self.places.get(text)?).ok()?;
         self.values.get(place)
@@ -101,10 +101,10 @@ impl<T> ByText<T> {
     }
 }
 
-impl<T> Default for ByText<T> {
+impl<T> Default for Indexed<T> {
     fn default() -> Self {
         Self {
-            places: TextMap::default(),
+            places: ByteMap::default(),
             values: Vec::new(),
         }
     }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn texts_keep_their_first_number() {
-        let mut map = TextMap::default();
+        let mut map = ByteMap::default();
         assert_eq!(map.get(b"a"), None);
         assert_eq!(*map.get_or_insert(b"a", 1), 1);
         assert_eq!(*map.get_or_insert(b"a", 2), 1);
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn values_are_found_by_their_text() {
-        let mut map = ByText::default();
+        let mut map = Indexed::default();
         assert!(map.is_empty());
         assert_eq!(*map.get_or_insert(b"a", 'a'), 'a');
         assert_eq!(*map.get_or_insert(b"b", 'b'), 'b');
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_removed_text_leaves_its_place_to_the_last() {
-        let mut map = ByText::default();
+        let mut map = Indexed::default();
         for text in [b"a", b"b", b"c"] {
             map.get_or_insert(text, text);
         }

@@ -12,7 +12,7 @@ pub mod read_names;
 pub mod read_origins;
 pub mod verdict;
 
-use crate::http::header_block::Gap;
+use crate::http::header_block::HeaderTemplate;
 use crate::origin::set::OriginSet;
 use crate::policy::verdict::{Reason, Verdict};
 use crate::routes::host::Hosts;
@@ -25,7 +25,7 @@ pub struct Policy {
     pub(crate) preflight_vary: String,
     /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
     /// for the private network has another.
-    pub(crate) preflight_headers: Option<Gap>,
+    pub(crate) preflight_headers: Option<HeaderTemplate>,
 }
 
 /// What a policy says. The default grants nothing.
@@ -158,7 +158,7 @@ impl Policy {
         let (methods, headers) = (&policy.fields.methods, &policy.fields.headers);
         if let (Methods::Listed(_), RequestHeaders::Listed(_)) = (methods, headers) {
             let [(name, _), others @ ..] = policy.preflight_lines(b"", b"", None);
-            policy.preflight_headers = Some(Gap::new(name, &others));
+            policy.preflight_headers = Some(HeaderTemplate::new(name, &others));
         }
         policy
     }

@@ -1,6 +1,7 @@
 //! What a file says: JSON and YAML as trees, with the line of every value.
 
 pub mod cursor;
+pub mod deserialize;
 pub mod document;
 pub mod kubernetes;
 pub mod source;

@@ -119,6 +119,7 @@ impl fmt::Display for Pretty<'_> {
     }
 }
 
+/// Writes a result as JSON to the standard output.
 pub fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {
         Ok(json) => print(&format!("{json}\n")),
@@ -194,5 +195,7 @@ fn wants_color() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// The exit code of what is refused.
 pub const REFUSED: u8 = 1;
+/// The exit code of bad usage or input.
 pub const BAD_INPUT: u8 = 2;

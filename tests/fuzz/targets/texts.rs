@@ -5,7 +5,7 @@
 use cors::diagnostic::Severity;
 use cors::policy::read::read_policy;
 use cors::select::policy_set::PolicySet;
-use cors::select::selection::MetadataRemark;
+use cors::select::selection::Notice;
 use cors::settings::Settings;
 use cors_fuzz::Exchange;
 use libfuzzer_sys::fuzz_target;
@@ -28,8 +28,8 @@ fuzz_target!(|data: &[u8]| {
     };
     check(&plugin.summary());
     let judgement = plugin.judge(&exchange.request);
-    check(judgement.source().words());
-    if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
+    check(judgement.source().label());
+    if let Some(Notice::Invalid(Some(text)) | Notice::Warned(text)) =
         judgement.notice()
     {
         check(text);

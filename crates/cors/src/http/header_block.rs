@@ -35,12 +35,12 @@ impl HeaderBlock {
 
 /// Header lines, except the value of the first.
 #[derive(Debug)]
-pub struct Gap {
+pub struct HeaderTemplate {
     before: Vec<u8>,
     behind: Vec<u8>,
 }
 
-impl Gap {
+impl HeaderTemplate {
     /// The lines after one of this name.
     pub fn new(name: &'static str, others: &[Line]) -> Self {
         let placeholder = b"*";
@@ -192,7 +192,7 @@ mod tests {
     fn a_filled_gap_is_as_serialized() {
         let (none, other): (Line, Line) = (("none", b""), ("b", b"2"));
         for others in [&[][..], &[none, other], &[other; 3]] {
-            let gap = Gap::new("name", others);
+            let gap = HeaderTemplate::new("name", others);
             for value in [&b"v"[..], &[b'v'; 300]] {
                 let map = gap.fill(value);
                 assert_eq!(

@@ -1,6 +1,6 @@
 //! All origins that a policy allows, found in a time that does not depend on their number.
 
-use crate::byte_map::TextMap;
+use crate::byte_map::ByteMap;
 use crate::origin::pattern::{OriginPattern, PortPattern, TuplePattern};
 use crate::origin::regex::OriginRegex;
 use crate::origin::{MAX_ORIGIN_LENGTH, Origin, TupleOrigin};
@@ -11,13 +11,13 @@ pub struct OriginSet {
     any: bool,
     null: bool,
     /// Whole origins, also as they are listed with a slash or a default port behind.
-    exact: TextMap,
+    exact: ByteMap,
     /// Every scheme that a pattern with a tail names; it is a bit in the masks.
     schemes: Vec<String>,
     /// Tails with the port in them.
-    tails: TextMap,
+    tails: ByteMap,
     /// Tails of patterns that match any port.
-    any_port_tails: TextMap,
+    any_port_tails: ByteMap,
     depths: Depths,
     regexes: Vec<OriginRegex>,
 }
@@ -255,16 +255,16 @@ pub enum Mismatch {
 }
 
 /// Adds a whole origin or a tail, with the mask of a scheme.
-fn add(texts: &mut TextMap, text: &str, mask: u64) {
+fn add(texts: &mut ByteMap, text: &str, mask: u64) {
     *texts.get_or_insert(text.as_bytes(), 0) |= mask;
 }
 
-fn has(texts: &TextMap, text: &[u8], mask: u64) -> bool {
+fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
     texts.get(text).is_some_and(|schemes| schemes & mask != 0)
 }
 
 /// How many patterns there are.
-fn count(texts: &TextMap) -> usize {
+fn count(texts: &ByteMap) -> usize {
     texts
         .iter()
         .map(|(_, mask)| mask.count_ones() as usize)

@@ -151,10 +151,13 @@ impl Policy {
         let private_network = answer.is_some_and(|answer| answer.private_network);
         [
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
-            (ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, truth(private_network)),
+            (
+                ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
+                flag_value(private_network),
+            ),
             (
                 ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                truth(self.fields.credentials),
+                flag_value(self.fields.credentials),
             ),
             (ACCESS_CONTROL_ALLOW_METHODS, methods),
             (ACCESS_CONTROL_ALLOW_HEADERS, headers),
@@ -174,7 +177,7 @@ impl Policy {
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
             (
                 ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                truth(self.fields.credentials),
+                flag_value(self.fields.credentials),
             ),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
         ]
@@ -265,7 +268,7 @@ pub(crate) fn remove_grant(headers: &mut impl HeadersMut) {
 }
 
 /// The value of a header that is there if something is true.
-fn truth(is: bool) -> &'static [u8] {
+fn flag_value(is: bool) -> &'static [u8] {
     if is { b"true" } else { b"" }
 }
 

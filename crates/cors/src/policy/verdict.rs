@@ -71,8 +71,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The word for counters, access logs and tables.
-    pub fn word(self) -> &'static str {
+    /// The code for counters, access logs and tables.
+    pub fn code(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::MalformedHeaders | Self::MalformedMethod | Self::MalformedOrigin => "malformed",

@@ -1,6 +1,6 @@
 //! The path of a request as rules see it.
 
-use crate::byte_map::TextMap;
+use crate::byte_map::ByteMap;
 use crate::origin::holds;
 use crate::routes::key::{Key, MAX_PARTS, positions};
 use crate::routes::readings::normalise_path;
@@ -61,7 +61,7 @@ pub fn prefix_key(path: &str) -> Key {
 }
 
 /// Whether the path is below one of the keys of path prefixes, by whole segments.
-pub fn is_under(path: &str, prefixes: &TextMap) -> bool {
+pub fn is_under(path: &str, prefixes: &ByteMap) -> bool {
     path_starts(path.as_bytes()).any(|start| prefixes.get(start).is_some())
 }
 

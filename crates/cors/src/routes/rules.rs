@@ -3,7 +3,7 @@
 //! The index nests one map in the next: route names, hosts, paths. The most specific key that leads
 //! to a rule wins, in this order, whatever the order of the rules in the configuration.
 
-use crate::byte_map::ByText;
+use crate::byte_map::Indexed;
 use crate::routes::host::{host_of, host_tails};
 use crate::routes::key::Key;
 use crate::routes::path::{path_of, path_starts};
@@ -131,8 +131,8 @@ pub struct Ambiguous {
 #[derive(Debug)]
 struct Level<T> {
     any: Option<T>,
-    exact: ByText<T>,
-    below: ByText<T>,
+    exact: Indexed<T>,
+    below: Indexed<T>,
     /// The length of the longest key: what is longer is not looked up, so that a path of 60 KiB does
     /// not cost a hundred times its length.
     longest: usize,
@@ -142,8 +142,8 @@ impl<T> Default for Level<T> {
     fn default() -> Self {
         Self {
             any: None,
-            exact: ByText::default(),
-            below: ByText::default(),
+            exact: Indexed::default(),
+            below: Indexed::default(),
             longest: 0,
         }
     }

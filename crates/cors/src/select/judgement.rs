@@ -9,7 +9,7 @@ use crate::policy::Mode;
 use crate::policy::counter::Counter;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
 use crate::select::policy_set::PolicySet;
-use crate::select::selection::{Governing, MetadataRemark, Selection, Source};
+use crate::select::selection::{Governing, Notice, Selection, Source};
 
 /// The decision about one request, made once, in the request phase, and carried out in both: a later
 /// filter may change `Origin` (CVE-2023-35943 of Envoy's own filter).
@@ -138,9 +138,9 @@ impl Judgement {
         if self.is_shadow() {
             text.push_str("shadow ");
         }
-        text.push_str(refusal.word());
+        text.push_str(refusal.code());
         text.push(' ');
-        text.push_str(self.selection.source.words());
+        text.push_str(self.selection.source.label());
     }
 
     /// Why the request is refused.
@@ -190,7 +190,7 @@ impl Judgement {
     }
 
     /// What there is to say about the metadata of the route.
-    pub fn notice(&self) -> Option<&MetadataRemark> {
+    pub fn notice(&self) -> Option<&Notice> {
         self.selection.notice.as_deref()
     }
 

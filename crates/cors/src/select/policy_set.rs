@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use crate::byte_map::ByText;
+use crate::byte_map::Indexed;
 use crate::escape::Quoted;
 use crate::http::header::{AUTHORITY, PATH};
 use crate::http::request::{Headers, RequestContext};
@@ -23,7 +23,7 @@ pub struct PolicySet {
     top_level: Option<Rc<Policy>>,
     rules: RuleSet,
     /// The policies that route metadata may name.
-    named: ByText<Rc<Policy>>,
+    named: Indexed<Rc<Policy>>,
     route_metadata: Option<RouteMetadata>,
     /// Whether some policy hides headers of requests; those in route metadata become known as they come.
     hides: Cell<bool>,
@@ -34,7 +34,7 @@ impl PolicySet {
         settings: Settings,
         top_level: Option<Rc<Policy>>,
         rules: RuleSet,
-        named: ByText<Rc<Policy>>,
+        named: Indexed<Rc<Policy>>,
         route_metadata: Option<RouteMetadata>,
     ) -> Self {
         let hides = rules

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::byte_map::ByText;
+use crate::byte_map::Indexed;
 use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
@@ -144,8 +144,8 @@ impl Reader {
         is_good
     }
 
-    pub(crate) fn read_policies(&mut self, object: &Object) -> ByText<Rc<Policy>> {
-        let mut policies = ByText::default();
+    pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Rc<Policy>> {
+        let mut policies = Indexed::default();
         let path = object.at("policies");
         let pairs = match object.get("policies") {
             None => return policies,

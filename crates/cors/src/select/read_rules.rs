@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::byte_map::{ByText, TextMap};
+use crate::byte_map::{ByteMap, Indexed};
 use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
@@ -15,7 +15,11 @@ use crate::routes::route_name::parse_route_name;
 use crate::select::rule_set::{Match, RuleSet};
 
 impl Reader {
-    pub(crate) fn read_rules(&mut self, object: &Object, policies: &ByText<Rc<Policy>>) -> RuleSet {
+    pub(crate) fn read_rules(
+        &mut self,
+        object: &Object,
+        policies: &Indexed<Rc<Policy>>,
+    ) -> RuleSet {
         let mut rules = RuleSet::default();
         let path = object.at("rules");
         let nodes = match object.get("rules") {
@@ -32,7 +36,7 @@ impl Reader {
             return rules;
         }
         let mut matches = 0;
-        let mut names = TextMap::default();
+        let mut names = ByteMap::default();
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("{path}[{index}]");
             let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
@@ -69,7 +73,7 @@ impl Reader {
     pub(crate) fn read_rule_policy(
         &mut self,
         rule: &Object,
-        policies: &ByText<Rc<Policy>>,
+        policies: &Indexed<Rc<Policy>>,
     ) -> Rc<Policy> {
         let name = self.read_text(rule, "policyRef");
         match (rule.get("policy"), name) {
@@ -155,7 +159,7 @@ impl Reader {
                 .map_err(|error| (Code::PathInvalid, error))
         });
         // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
-        let mut below = TextMap::default();
+        let mut below = ByteMap::default();
         for prefix in &prefixes {
             if let Key::Below(prefix) = prefix {
                 below.get_or_insert(prefix.as_bytes(), 0);

@@ -3,13 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::byte_map::ByText;
+use crate::byte_map::Indexed;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::http::request::RequestContext;
 use crate::origin::regex::MAX_REGEX_SIZE;
 use crate::policy::Policy;
 use crate::policy::read::read_policy;
-use crate::select::selection::{Governing, MetadataRemark, Selection, Source};
+use crate::select::selection::{Governing, Notice, Selection, Source};
 use crate::settings::Settings;
 
 /// Policies that routes carry in their metadata, each distinct text parsed once.
@@ -24,7 +24,7 @@ pub(crate) struct RouteMetadata {
 /// The texts that were looked up last, and what each of them says.
 #[derive(Debug, Default)]
 struct Cache {
-    kept: ByText<Kept>,
+    kept: Indexed<Kept>,
     /// The size of their regular expressions, which cost more memory than their texts.
     regex_size: usize,
     lookups: u64,
@@ -62,7 +62,7 @@ impl RouteMetadata {
     pub(crate) fn select(
         &self,
         stream: &impl RequestContext,
-        named: &ByText<Rc<Policy>>,
+        named: &Indexed<Rc<Policy>>,
         settings: &Settings,
     ) -> Option<Selection> {
         let text = |level: &str| {
@@ -94,7 +94,7 @@ impl Cache {
         text: &[u8],
         settings: &Settings,
         seconds: impl Fn() -> u64,
-    ) -> (Option<Rc<Policy>>, Option<MetadataRemark>) {
+    ) -> (Option<Rc<Policy>>, Option<Notice>) {
         self.lookups += 1;
         let known = self.kept.get(text).map(|kept| {
             kept.used.set(self.lookups);
@@ -103,12 +103,12 @@ impl Cache {
         let is_known = match known {
             Some(Ok(policy)) => return (Some(policy), None),
             Some(Err(Fault::NoRoom)) if self.may_forget(&seconds) => true,
-            Some(Err(_)) => return (None, Some(MetadataRemark::Invalid(None))),
+            Some(Err(_)) => return (None, Some(Notice::Invalid(None))),
             None => false,
         };
         let refuse_once = |is_logged: &mut bool, log: String| {
             let log = (!std::mem::replace(is_logged, true)).then_some(log);
-            (None, Some(MetadataRemark::Invalid(log)))
+            (None, Some(Notice::Invalid(log)))
         };
         if text.len() > MAX_TEXT {
             let log = format!(
@@ -136,7 +136,7 @@ impl Cache {
         *self.kept.get_or_insert(text, unread) = kept;
         let remark = match remark {
             // That was logged when it came.
-            Some(MetadataRemark::Invalid(_)) if is_known => Some(MetadataRemark::Invalid(None)),
+            Some(Notice::Invalid(_)) if is_known => Some(Notice::Invalid(None)),
             remark => remark,
         };
         (policy.ok(), remark)
@@ -147,23 +147,20 @@ impl Cache {
         text: &[u8],
         settings: &Settings,
         seconds: &impl Fn() -> u64,
-    ) -> (Result<Rc<Policy>, Fault>, Option<MetadataRemark>) {
+    ) -> (Result<Rc<Policy>, Fault>, Option<Notice>) {
         let (policy, diagnostics) = read_policy(text, settings);
         let Some(policy) = policy else {
             let log = format!(
                 "a policy in route metadata is wrong, its routes allow no origin: {}",
                 join(diagnostics.errors())
             );
-            return (
-                Err(Fault::Invalid),
-                Some(MetadataRemark::Invalid(Some(log))),
-            );
+            return (Err(Fault::Invalid), Some(Notice::Invalid(Some(log))));
         };
         let regex_size = policy.fields.origins.regex_size();
         while self.regex_size + regex_size > MAX_REGEX_SIZE {
             if !self.forget(|kept| kept.regex_size() > 0, seconds) {
                 let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
-                return (Err(Fault::NoRoom), Some(MetadataRemark::Invalid(Some(log))));
+                return (Err(Fault::NoRoom), Some(Notice::Invalid(Some(log))));
             }
         }
         self.regex_size += regex_size;
@@ -173,7 +170,7 @@ impl Cache {
                 join(diagnostics.warnings())
             )
         });
-        (Ok(Rc::new(policy)), warned.map(MetadataRemark::Warned))
+        (Ok(Rc::new(policy)), warned.map(Notice::Warned))
     }
 
     /// Forgets the text of this kind that was used longest ago, as that of an update long gone is.

@@ -12,7 +12,7 @@ pub(crate) struct Selection {
     pub governing: Governing,
     pub source: Source,
     /// Behind a pointer: few have one, and all are moved about.
-    pub notice: Option<Box<MetadataRemark>>,
+    pub notice: Option<Box<Notice>>,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub enum Source {
 
 impl Source {
     /// The source in words.
-    pub fn words(&self) -> &str {
+    pub fn label(&self) -> &str {
         match self {
             Self::Ambiguous => "conflicting rules",
             Self::RouteMetadata => "route metadata",
@@ -63,13 +63,13 @@ impl Source {
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())
+        f.write_str(self.label())
     }
 }
 
 /// What there is to say about the metadata of a route, and to log the first time that a text is seen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum MetadataRemark {
+pub enum Notice {
     /// It names no policy and is none.
     Invalid(Option<String>),
     /// It is a policy that does what few people want.

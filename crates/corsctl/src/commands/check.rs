@@ -18,7 +18,7 @@ use crate::discover::public_suffix::public_suffix_under_wildcard;
 use crate::discover::regexes::{self, Work};
 use crate::discover::slashes;
 use crate::input::cursor::Value;
-use crate::input::source::{InputError, Source, without_position};
+use crate::input::source::{InputError, Malformed, Source};
 use crate::output::{
     BAD_INPUT, Output, REFUSED, Remark, Severity, at, color, print, print_error, print_json,
 };
@@ -171,19 +171,21 @@ fn check(
 
 fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
     let (plugin, report) = read(configuration);
-    let embedded = match &configuration.content {
-        Content::Text(value) => value.embedded(),
-        _ => None,
-    };
-    let line = |path: &str| match (&embedded, &configuration.content) {
-        (Some(document), _) => document.line(path),
-        (None, Content::Absent(value) | Content::Text(value)) => value.line_of(""),
-        (None, Content::Tree(value)) => value.line_of(path),
+    let root = configuration.root();
+    let line = |path: &str| match &root {
+        Some(root) => root.line_of(path),
+        None => configuration.line(),
     };
     let mut remarks = Remark::all(&report, line);
-    if let Content::Text(value) = &configuration.content {
-        for remark in remarks.iter_mut().filter(|remark| remark.path.is_empty()) {
-            move_to_its_line(remark, value);
+    if let Content::Text { value, .. } = &configuration.content {
+        // The plugin names a line of the text; that of the file is known if the text is in literal style.
+        let wrong = value.text().and_then(Malformed::of_json);
+        let line = wrong
+            .as_ref()
+            .and_then(|wrong| value.lines.of_literal(wrong.line));
+        if let (Some(wrong), Some(line), [remark]) = (wrong, line, remarks.as_mut_slice()) {
+            remark.line = Some(line);
+            remark.text = format!("the configuration {}", wrong.without_position());
         }
     }
     if let Some(key) = configuration.wrapper {
@@ -192,12 +194,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         remark.path = key.to_owned();
         remarks.push(remark);
     }
-    let root = match (&embedded, &configuration.content) {
-        (Some(document), _) => Some(Value::of(document)),
-        (None, Content::Tree(value)) => Some(value.clone()),
-        _ => None,
-    };
-    if let Some(root) = root {
+    if let Some(root) = &root {
         let warnings = remarks.iter();
         let warnings = warnings.filter(|remark| remark.severity == Severity::Warning);
         let mut own = Own {
@@ -210,7 +207,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         });
         let escapes = plugin
             .iter()
-            .flat_map(|plugin| slashes::escapes(plugin, &root));
+            .flat_map(|plugin| slashes::escapes(plugin, root));
         own.remarks.extend(escapes.map(|escape| Remark {
             path: escape.path,
             value: escape.value,
@@ -233,18 +230,6 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         good: is_good,
         summary: plugin.filter(|_| is_good).map(|plugin| plugin.summary()),
         remarks,
-    }
-}
-
-/// A text that is not JSON names a line of its own; that of the file is known if the text is in literal
-/// style.
-fn move_to_its_line(remark: &mut Remark, text: &Value) {
-    let Some((words, line)) = without_position(&remark.text) else {
-        return;
-    };
-    if let Some(line) = text.lines.of_literal(line) {
-        remark.line = Some(line);
-        remark.text = words;
     }
 }
 

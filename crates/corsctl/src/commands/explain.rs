@@ -10,7 +10,7 @@ use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
 use cors::select::policy_set::PolicySet;
-use cors::select::selection::MetadataRemark;
+use cors::select::selection::Notice;
 use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
@@ -299,9 +299,7 @@ impl Told {
         let method = request.get(METHOD).unwrap_or_default();
         let judgement = &exchange.judgement;
         let mut verdict = judgement.to_string();
-        if let Some(MetadataRemark::Invalid(Some(log)) | MetadataRemark::Warned(log)) =
-            judgement.notice()
-        {
+        if let Some(Notice::Invalid(Some(log)) | Notice::Warned(log)) = judgement.notice() {
             let _ = write!(verdict, "; {log}");
         }
         let is_shadow = judgement.is_shadow();
@@ -326,7 +324,7 @@ impl Told {
             headers: texts(&exchange.response.headers),
             refusal: judgement.refusal(),
             is_shadow,
-            has_bad_metadata: matches!(judgement.notice(), Some(MetadataRemark::Invalid(_))),
+            has_bad_metadata: matches!(judgement.notice(), Some(Notice::Invalid(_))),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::import::changes::{Notes, Remark};
 use crate::import::read::import;
 use crate::import::systems::System;
+use crate::input::cursor::Value;
 use crate::input::source::Source;
 use crate::output::{Output, Pretty, guard, print, print_error, print_json};
 
@@ -52,7 +53,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
             good: configuration.is_some(),
             configuration: configuration
                 .as_ref()
-                .and_then(|configuration| serde_json::from_str(&configuration.to_string()).ok()),
+                .and_then(|configuration| Value::bare(configuration).read().ok()),
             remarks: notes.remarks().collect(),
         }),
         Output::Text => {

@@ -181,18 +181,9 @@ fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, String> {
         .enumerate()
         .map(|(index, value)| {
             let line = value.line_of("");
-            // The tree prints itself as JSON.
-            let case: Result<Case, _> = serde_json::from_str(&value.node.to_string());
+            let case: Result<Case, _> = value.read();
             let differences = case
-                .map_err(|error| {
-                    // Its line and column are of the JSON in between.
-                    let error = error.to_string();
-                    error
-                        .split(" at line ")
-                        .next()
-                        .unwrap_or_default()
-                        .to_owned()
-                })
+                .map_err(|error| error.to_string())
                 .and_then(|case| Ok((case.differences(plugin)?, case.name)))
                 .map_err(|error| {
                     format!(
@@ -313,7 +304,7 @@ fn word(exchange: &Exchange) -> String {
         None => "ungoverned".to_owned(),
         Some(Reason::Allowed) => "allowed".to_owned(),
         Some(Reason::NotCors) => "not-cors".to_owned(),
-        Some(Reason::Refused(refusal)) => format!("refused: {}", refusal.word()),
+        Some(Reason::Refused(refusal)) => format!("refused: {}", refusal.code()),
         Some(Reason::SameOrigin(_)) => "same-origin".to_owned(),
     }
 }

@@ -7,7 +7,7 @@ use cors::policy::read::read_policy;
 use cors::settings::Settings;
 use regex_lite::Regex;
 
-use crate::discover::locate::{Chain, Content, Found, Route};
+use crate::discover::locate::{Chain, Found, Route};
 use crate::discover::recognise::{is_plugin_filter, type_of, with_configuration};
 use crate::input::cursor::Value;
 use crate::input::source::InputError;
@@ -82,6 +82,7 @@ pub struct Metadata {
     pub is_strict: bool,
 }
 
+/// What all configurations of the files say of route metadata, and what matters around them.
 pub fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
     let mut metadata = Metadata::default();
     let mut facts = Facts::default();
@@ -91,14 +92,8 @@ pub fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
         .flat_map(|found| &found.configurations)
     {
         facts.has_plugin = true;
-        let embedded = match &configuration.content {
-            Content::Text(value) => value.embedded(),
-            _ => None,
-        };
-        let root = match (&embedded, &configuration.content) {
-            (Some(document), _) => Value::of(document),
-            (None, Content::Tree(value)) => value.clone(),
-            _ => continue,
+        let Some(root) = configuration.root() else {
+            continue;
         };
         facts.add(Facts::of(&root));
         if let Some(namespace) = root.text_of("routeMetadataNamespace") {

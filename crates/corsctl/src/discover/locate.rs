@@ -45,8 +45,11 @@ pub struct Configuration<'d> {
 pub enum Content<'d> {
     /// None is given: the value is of what would hold it.
     Absent(Value<'d>),
-    /// JSON in a string.
-    Text(Value<'d>),
+    /// JSON in a string, and what it holds if it can be read.
+    Text {
+        value: Value<'d>,
+        document: Option<Document>,
+    },
     Tree(Value<'d>),
 }
 
@@ -264,7 +267,10 @@ impl<'d> Found<'d> {
         let content = match configuration {
             None => Content::Absent(filter.clone()),
             Some(any) => match any.get("value") {
-                Some(value) if value.text().is_some() => Content::Text(value),
+                Some(value) if value.text().is_some() => Content::Text {
+                    document: value.embedded(),
+                    value,
+                },
                 Some(value) => Content::Tree(value),
                 None => Content::Tree(any),
             },
@@ -280,8 +286,18 @@ impl<'d> Found<'d> {
 impl Configuration<'_> {
     /// The line on which it starts.
     pub fn line(&self) -> Option<usize> {
-        let (Content::Absent(value) | Content::Text(value) | Content::Tree(value)) = &self.content;
+        let (Content::Absent(value) | Content::Text { value, .. } | Content::Tree(value)) =
+            &self.content;
         value.line_of("")
+    }
+
+    /// What it holds, if it holds anything that can be read.
+    pub fn root(&self) -> Option<Value<'_>> {
+        match &self.content {
+            Content::Absent(_) => None,
+            Content::Text { document, .. } => document.as_ref().map(Value::of),
+            Content::Tree(value) => Some(value.clone()),
+        }
     }
 }
 
@@ -289,7 +305,9 @@ impl Configuration<'_> {
 pub fn read(configuration: &Configuration) -> (Option<PolicySet>, Diagnostics) {
     match &configuration.content {
         Content::Absent(_) => PolicySet::from_bytes(b""),
-        Content::Text(value) => PolicySet::from_bytes(value.text().unwrap_or_default().as_bytes()),
+        Content::Text { value, .. } => {
+            PolicySet::from_bytes(value.text().unwrap_or_default().as_bytes())
+        }
         Content::Tree(value) => PolicySet::from_json(value.node),
     }
 }

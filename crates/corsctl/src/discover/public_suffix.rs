@@ -3,6 +3,7 @@
 use cors::config::json::Node;
 use cors::origin::pattern::OriginPattern;
 
+/// The public suffix below which an origin with a wildcard allows any name.
 pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     let Node::String(text) = item else {
         return None;
@@ -13,4 +14,29 @@ pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     let domain = pattern.wildcard_domain()?;
     let suffix = psl::suffix(domain.as_bytes())?;
     (suffix.is_known() && suffix.as_bytes() == domain.as_bytes()).then(|| domain.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_wildcard_right_below_a_public_suffix_is_found() {
+        for (origin, suffix) in [
+            ("https://*.co.uk", Some("co.uk")),
+            ("https://*.github.io:*", Some("github.io")),
+            ("https://*.com", Some("com")),
+            ("https://*.example.co.uk", None),
+            ("https://*.me.github.io", None),
+            ("https://co.uk", None),
+            // Of a private network: no list knows it.
+            ("https://*.internal.corp-example", None),
+            ("*", None),
+            ("not an origin", None),
+        ] {
+            let found = public_suffix_under_wildcard(&Node::String(origin.to_owned()));
+            assert_eq!(found.as_deref(), suffix, "{origin}");
+        }
+        assert_eq!(public_suffix_under_wildcard(&Node::Null), None);
+    }
 }

@@ -57,16 +57,18 @@ pub fn is_plugin_filter(entry: &Value) -> bool {
 /// Whether a wasm filter is this plugin: its names or its code say cors, or its configuration is one,
 /// or was meant to be.
 pub fn is_plugin(filter: &Value) -> bool {
-    let configuration = wasm_configuration(filter);
-    let has_fields = configuration.is_some_and(|any| {
-        let value = any.get("value").unwrap_or(any);
-        match (value.text(), value.embedded()) {
-            (_, Some(document)) => has_policy_fields(&Value::of(&document)),
-            (Some(broken), None) => mentions_policy_field(broken),
-            (None, None) => has_policy_fields(&value),
-        }
-    });
-    has_fields || mentions_cors(filter, &["configuration"])
+    let has_fields = || {
+        let configuration = wasm_configuration(filter);
+        configuration.is_some_and(|any| {
+            let value = any.get("value").unwrap_or(any);
+            match (value.text(), value.embedded()) {
+                (_, Some(document)) => has_policy_fields(&Value::of(&document)),
+                (Some(broken), None) => mentions_policy_field(broken),
+                (None, None) => has_policy_fields(&value),
+            }
+        })
+    };
+    mentions_cors(filter, &["configuration"]) || has_fields()
 }
 
 /// Whether a wasm filter or plugin is Higress's own for CORS, whose fields are other ones.
@@ -89,6 +91,7 @@ pub fn has_policy_fields(value: &Value) -> bool {
     keys.any(|key| find(POLICY_FIELDS, key).is_some() || is_misspelt(key))
 }
 
+/// Whether a key is a misspelt field of a policy: a long name that begins as it should.
 pub fn is_misspelt(key: &str) -> bool {
     let start = |name: &str| name.get(..2).map(str::to_ascii_lowercase);
     let names = POLICY_FIELDS.iter().map(|field| field.name);
@@ -209,3 +212,114 @@ const ENVOY_FIELDS: [&str; 8] = [
     "typed_config",
     "virtual_hosts",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(json: &str) -> Node {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_document_is_a_configuration_by_fields_that_nothing_else_has() {
+        for (json, is_it) in [
+            ("{}", true),
+            (r#"{"allowOrigins": []}"#, true),
+            (r#"{"allow_origins": []}"#, true),
+            (r#"{"allowOrigin": []}"#, true),
+            (r#"{"mode": "shadow"}"#, true),
+            // Fields that other files have too, alone and together.
+            (r#"{"mode": "production"}"#, false),
+            (r#"{"debug": true}"#, false),
+            (r#"{"debug": true, "strict": true}"#, true),
+            (r#"{"rules": [{"match": {}, "policyRef": "a"}]}"#, true),
+            (r#"{"rules": [{"host": "a"}]}"#, false),
+            (
+                r#"{"apiVersion": "v1", "kind": "X", "allowOrigins": []}"#,
+                false,
+            ),
+            (r#"{"static_resources": {}, "allowOrigins": []}"#, false),
+            ("[]", false),
+        ] {
+            let node = node(json);
+            assert_eq!(
+                looks_like_a_configuration(&Value::bare(&node)),
+                is_it,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_long_names_that_begin_as_they_should_are_misspelt() {
+        for (key, is_it) in [
+            ("allowOrigns", true),
+            ("exposeHeader", true),
+            ("fallowOrigins", false),
+            ("mod", false),
+            ("origins", false),
+        ] {
+            assert_eq!(is_misspelt(key), is_it, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_this_plugin_by_its_names_or_its_configuration() {
+        const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        for (name, config, is_it) in [
+            ("cors", "{}", true),
+            ("wasm", r#"{"name": "my-cors"}"#, true),
+            (
+                "wasm",
+                r#"{"configuration": {"value": "{\"allowOrigins\": []}"}}"#,
+                true,
+            ),
+            (
+                "wasm",
+                r#"{"configuration": {"value": "{\"allowOrigins\": ["}}"#,
+                true,
+            ),
+            (
+                "wasm",
+                r#"{"configuration": {"value": "{\"text\": \"cors\"}"}}"#,
+                false,
+            ),
+            (
+                "wasm",
+                r#"{"configuration": {"value": {"allowOrigins": []}}}"#,
+                true,
+            ),
+            (
+                "wasm",
+                r#"{"configuration": {"value": {"allow_origin_patterns": []}}}"#,
+                false,
+            ),
+            ("ratelimit", r#"{"name": "limits"}"#, false),
+        ] {
+            let json = format!(
+                r#"{{"name": "{name}", "typed_config": {{"@type": "{WASM}", "config": {config}}}}}"#
+            );
+            let node = node(&json);
+            assert_eq!(is_plugin_filter(&Value::bare(&node)), is_it, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_under_a_key_of_its_own_is_found_below_it() {
+        for (json, key) in [
+            (r#"{"cors": {"allowOrigins": []}}"#, Some("cors")),
+            (
+                r#"{"cors_policy": {"allowOrigins": []}}"#,
+                Some("cors_policy"),
+            ),
+            (r#"{"cors": {}}"#, None),
+            (r#"{"cors": {"allowOrigins": []}, "a": 1}"#, None),
+            (r#"{"spec": {"allowOrigins": []}}"#, None),
+        ] {
+            let node = node(json);
+            let found = wrapped(&Value::bare(&node)).map(|(key, _)| key.to_owned());
+            assert_eq!(found.as_deref(), key, "{json}");
+        }
+    }
+}

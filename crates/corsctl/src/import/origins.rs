@@ -398,3 +398,110 @@ fn escape(text: &str) -> String {
 /// What `*` can stand for within the host of a well-formed origin.
 const ANY: &str = "[a-z0-9._-]*";
 const SCHEMES: [&str; 2] = ["https", "http"];
+
+#[cfg(test)]
+mod tests {
+    use cors::config::json::Node;
+
+    use super::*;
+
+    /// What a matcher becomes: origins, regular expressions, or `!` if it is refused.
+    fn read(matcher: impl Fn(&mut Origins, &Value, &str), text: &str) -> String {
+        let node = Node::String(text.to_owned());
+        let value = Value::bare(&node);
+        let mut notes = Notes::of("f", false);
+        let mut policy = Policy::new(value.place(), 200);
+        let mut origins = Origins::new(&mut notes);
+        matcher(&mut origins, &value, text);
+        origins.finish(&mut policy, &value);
+        if notes.has_errors() {
+            return "!".to_owned();
+        }
+        let regexes = policy.regexes.iter().map(|regex| format!("/{regex}/"));
+        policy
+            .origins
+            .into_iter()
+            .chain(regexes)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn globs_become_patterns_or_expressions_of_the_same_hosts() {
+        for (glob, expected) in [
+            ("*", "*"),
+            ("https://a.example", "https://a.example"),
+            ("https://*.a.example", "https://*.a.example"),
+            (
+                "https://*a.example",
+                "https://a.example https://*.a.example",
+            ),
+            ("https://a.example:*", r"/https://a\.example:[0-9]+/"),
+            ("https://*", "https://*:*"),
+            (
+                "https://a-*.b.example",
+                r"/https://a-[a-z0-9._-]*\.b\.example/",
+            ),
+            (
+                "https://a.*.b.*.example",
+                r"/https://a\.[a-z0-9._-]*\.b\.[a-z0-9._-]*\.example/",
+            ),
+            ("*://a.*.example", "!"),
+            ("https://a.*.example.*", "!"),
+        ] {
+            assert_eq!(
+                read(|origins, at, text| origins.glob(at, text), glob),
+                expected,
+                "{glob}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_not_let_grow_into_another_host() {
+        for (prefix, expected) in [
+            ("", "*"),
+            ("https://", "https://*:*"),
+            ("http", "https://*:* http://*:*"),
+            ("https://a.example", "https://a.example:*"),
+            ("https://a.example:", r"/https://a\.example:[0-9]+/"),
+            ("https://a.example:80", r"/https://a\.example:80[0-9]*/"),
+            ("https://localhost", "https://localhost:*"),
+            ("https://a.", "!"),
+            ("https://a", "!"),
+            ("https://*.a.example", "!"),
+            ("ftp", "!"),
+        ] {
+            assert_eq!(
+                read(|origins, at, text| origins.prefix(at, text), prefix),
+                expected,
+                "{prefix}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_expression_is_kept_and_refused_if_it_is_none_of_ours() {
+        for (regex, expected) in [
+            (r"https://.*\.a\.example", r"/https://.*\.a\.example/"),
+            ("https://a(", "!"),
+            ("https://[[:alpha:]]+", "!"),
+        ] {
+            assert_eq!(
+                read(|origins, at, text| origins.regex(at, text), regex),
+                expected,
+                "{regex}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_origin_stands_alone() {
+        let both = |origins: &mut Origins, at: &Value, text: &str| {
+            origins.exact(at, "https://a.example");
+            origins.exact(at, text);
+        };
+        assert_eq!(read(both, "*"), "*");
+        assert_eq!(read(both, "null"), "https://a.example null");
+    }
+}

@@ -14,6 +14,7 @@ use crate::import::systems::{System, detect, names_of};
 use crate::input::cursor::{Place, Value, letters};
 use crate::input::source::Source;
 
+/// Reads a file and writes its configuration; none, with the errors in the notes, if it cannot.
 pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {
     let objects = objects_of(source);
     if objects.is_empty() {

@@ -158,3 +158,59 @@ const ORIGIN_KEYS: [&str; 6] = [
     "allowedoriginpatterns",
     "allowedorigins",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cors_is_found_where_it_is_a_setting() {
+        for (json, path) in [
+            (r#"{"spec": {"cors": {"a": 1}}}"#, Some("spec.cors")),
+            (
+                r#"{"spec": {"enable-cors": "true"}}"#,
+                Some("spec.enable-cors"),
+            ),
+            (r#"{"allowedOrigins": []}"#, Some("allowedOrigins")),
+            (
+                r#"{"plugins": [{"name": "acl"}, {"name": "cors"}]}"#,
+                Some("plugins[1]"),
+            ),
+            (
+                r#"{"lines": ["Access-Control-Allow-Origin: *"]}"#,
+                Some("lines[0]"),
+            ),
+            (r#"{"cors": null}"#, None),
+            (r#"{"status": {"cors": 1}}"#, None),
+            (r#"{"origin": "a"}"#, None),
+            (
+                r#"{"apiVersion": "apps/v1", "kind": "Deployment", "cors": 1}"#,
+                None,
+            ),
+        ] {
+            let node = serde_json::from_str(json).unwrap();
+            let found = cors_in(&Value::bare(&node)).map(|value| value.place().path);
+            assert_eq!(found.as_deref(), path, "{json}");
+        }
+    }
+
+    #[test]
+    fn other_systems_are_named() {
+        for (json, name) in [
+            (
+                r#"{"kind": "Ingress", "apiVersion": "networking.k8s.io/v1"}"#,
+                Some("an Ingress of networking.k8s.io"),
+            ),
+            (r#"{"kind": "HostPolicy"}"#, Some("a HostPolicy")),
+            (
+                r#"{"_format_version": "3.0"}"#,
+                Some("a declarative configuration of Kong"),
+            ),
+            (r#"{"listen_path": "/a"}"#, Some("an API definition of Tyk")),
+            (r#"{"a": 1}"#, None),
+        ] {
+            let node = serde_json::from_str(json).unwrap();
+            assert_eq!(name_of(&Value::bare(&node)).as_deref(), name, "{json}");
+        }
+    }
+}

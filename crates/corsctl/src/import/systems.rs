@@ -170,7 +170,50 @@ pub fn detect(objects: &[Object], notes: &mut Notes) -> Vec<System> {
     Vec::new()
 }
 
+/// The systems in words.
 pub fn names_of(systems: &[System]) -> String {
     let names: Vec<_> = systems.iter().map(System::to_string).collect();
     names.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_owns_its_own_documents_alone() {
+        for (json, systems) in [
+            (r#"{"static_resources": {}}"#, &[System::Envoy][..]),
+            (r#"{"allow_origin_string_match": []}"#, &[System::Envoy]),
+            (
+                r#"{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}"#,
+                &[System::GatewayApi],
+            ),
+            (
+                r#"{"apiVersion": "extensions.higress.io/v1alpha1", "kind": "WasmPlugin"}"#,
+                &[System::Higress],
+            ),
+            (r#"{"allow_origin_patterns": []}"#, &[System::Higress]),
+            (
+                r#"{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}"#,
+                &[System::Istio],
+            ),
+            (r#"{"endpoints": [{"endpoint": "/a"}]}"#, &[System::Krakend]),
+            (r#"{"endpoints": [{"name": "of xDS"}]}"#, &[]),
+            (r#"{"allowed_origins": []}"#, &[System::RsCors]),
+            (r#"{"http": {"middlewares": {}}}"#, &[System::Traefik]),
+            (
+                r#"{"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware"}"#,
+                &[System::Traefik],
+            ),
+            (r#"{"allowOrigins": []}"#, &[]),
+            (r#"{"kind": "Service"}"#, &[]),
+        ] {
+            let node = serde_json::from_str(json).unwrap();
+            let value = Value::bare(&node);
+            let owners = System::value_variants().iter().copied();
+            let owners: Vec<System> = owners.filter(|system| system.owns(&value)).collect();
+            assert_eq!(owners, systems, "{json}");
+        }
+    }
 }

@@ -97,3 +97,64 @@ impl Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(line: usize, within: Vec<Lines>) -> Lines {
+        Lines {
+            line,
+            text_line: None,
+            within,
+        }
+    }
+
+    #[test]
+    fn paths_follow_keys_with_dots_and_brackets() {
+        let text = |text: &str| Node::String(text.to_owned());
+        let object = |pairs: &[(&str, Node)]| {
+            let pairs = pairs.iter();
+            Node::Object(
+                pairs
+                    .map(|(key, node)| ((*key).to_owned(), node.clone()))
+                    .collect(),
+            )
+        };
+        let document = Document {
+            node: object(&[
+                ("a", object(&[("b", text("x"))])),
+                ("a.b", text("y")),
+                ("c[0]", text("z")),
+                ("c", Node::List(vec![text("0"), text("1")])),
+            ]),
+            lines: lines(
+                1,
+                vec![
+                    lines(2, vec![lines(3, vec![])]),
+                    lines(4, vec![]),
+                    lines(5, vec![]),
+                    lines(6, vec![lines(7, vec![]), lines(8, vec![])]),
+                ],
+            ),
+        };
+        let quoted = |key| PathKey(key).to_string();
+        for (path, line) in [
+            ("", 1),
+            ("a.b", 3),
+            (&quoted("a.b"), 4),
+            (&quoted("c[0]"), 5),
+            ("c[1]", 8),
+            ("c[2]", 6),
+            ("ab", 1),
+        ] {
+            assert_eq!(document.line(path), Some(line), "{path}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not_known_have_no_number() {
+        assert_eq!(Lines::none().number(), None);
+        assert_eq!(Lines::none().of(3).number(), None);
+    }
+}

@@ -53,7 +53,7 @@ impl Source {
         let mut copies = Copies::default();
         let documents = parse(name, text, &mut copies).map_err(|mut wrong| {
             if let Some((line, text)) = other_format(name, text) {
-                wrong = Malformed { line, text };
+                wrong = Malformed::new(line, text);
             }
             wrong.at(name, Some(wrong.line))
         })?;
@@ -90,12 +90,11 @@ impl Source {
                     let ends = [".json", ".yaml", ".yml"];
                     if ends.iter().any(|end| key.ends_with(end)) && mentions_policy_field(text) {
                         let line = value.lines.of_text(wrong.line);
-                        let mut error = wrong.at(&self.name, (line > 0).then_some(line));
-                        // The line that the text names is one of its own.
-                        let words = without_position(&error.text);
-                        let words = words.map_or(error.text.clone(), |(words, _)| words);
-                        error.text = format!("{place}: {words}");
-                        self.malformed.push(error);
+                        let text = format!("{place}: {}", wrong.without_position());
+                        self.malformed.push(InputError {
+                            text,
+                            ..wrong.at(&self.name, (line > 0).then_some(line))
+                        });
                     }
                     continue;
                 }
@@ -138,28 +137,67 @@ impl fmt::Display for InputError {
 }
 
 /// What is wrong with a text, and on which of its lines.
-struct Malformed {
-    line: usize,
-    text: String,
+pub struct Malformed {
+    pub line: usize,
+    what: String,
+    /// The parser's words for the line and column, if it has any.
+    position: String,
+    remedy: &'static str,
 }
 
 impl Malformed {
+    /// What is wrong with a text that has to be JSON, if anything is.
+    pub fn of_json(text: &str) -> Option<Self> {
+        let text = without_mark(text);
+        let error = serde_json::from_str::<Node>(text).err()?;
+        Some(Self::json(&error, text))
+    }
+
+    fn json(error: &serde_json::Error, text: &str) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let position = format!(" at line {line} column {column}");
+        let words = error.to_string();
+        let words = words.strip_suffix(&position).unwrap_or(&words);
+        Self {
+            what: format!("is not JSON: {words}"),
+            position,
+            remedy: remedy::json(text.as_bytes(), line, column),
+            ..Self::new(line, "")
+        }
+    }
+
     fn yaml(error: &ScanError, text: &str) -> Self {
         let line = error.marker().line();
-        let text = match unquoted_star(error, text) {
-            Some(word) => format!(
-                "is not YAML: * begins an alias there; put it in quotes: {}",
-                Node::String(word.to_owned())
-            ),
-            None => format!("is not YAML: {}", error.info()),
-        };
-        Self { line, text }
+        match unquoted_star(error, text) {
+            Some(word) => {
+                let word = Node::String(word.to_owned());
+                let text =
+                    format!("is not YAML: * begins an alias there; put it in quotes: {word}");
+                Self::new(line, text)
+            }
+            None => Self::new(line, format!("is not YAML: {}", error.info())),
+        }
+    }
+
+    fn new(line: usize, what: impl Into<String>) -> Self {
+        Self {
+            line,
+            what: what.into(),
+            position: String::new(),
+            remedy: "",
+        }
+    }
+
+    /// What is wrong, for a text whose lines are not those of the file.
+    pub fn without_position(&self) -> String {
+        format!("{}{}", self.what, self.remedy)
     }
 
     fn at(&self, file: &str, line: Option<usize>) -> InputError {
+        let text = format!("{}{}{}", self.what, self.position, self.remedy);
         InputError {
             is_malformed: true,
-            ..InputError::of(file, line, &self.text)
+            ..InputError::of(file, line, text)
         }
     }
 }
@@ -175,13 +213,7 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
     let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
     let mut start = 0;
     while let Some(node) = nodes.next() {
-        let node = node.map_err(|error| Malformed {
-            line: error.line(),
-            text: {
-                let remedy = remedy::json(text.as_bytes(), error.line(), error.column());
-                format!("is not JSON: {error}{remedy}")
-            },
-        })?;
+        let node = node.map_err(|error| Malformed::json(&error, text))?;
         let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
         let before = text.get(..start).unwrap_or_default();
         let before = before.bytes().filter(|byte| *byte == b'\n').count();
@@ -198,10 +230,7 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
         documents.push(Document { node, lines });
     }
     if documents.is_empty() {
-        return Err(Malformed {
-            line: 1,
-            text: "is not JSON: it is empty".to_owned(),
-        });
+        return Err(Malformed::new(1, "is not JSON: it is empty"));
     }
     Ok(documents)
 }
@@ -256,14 +285,6 @@ fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
         return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
     }
     Ok(bytes)
-}
-
-/// A text without its ` at line 3 column 5`, and that line.
-pub fn without_position(text: &str) -> Option<(String, usize)> {
-    let (words, position) = text.split_once(" at line ")?;
-    let (line, rest) = position.split_once(" column ")?;
-    let rest = rest.trim_start_matches(|char: char| char.is_ascii_digit());
-    Some((format!("{words}{rest}"), line.parse().ok()?))
 }
 
 /// Whether a text that is neither JSON nor YAML names a field of a policy.

@@ -438,3 +438,96 @@ const MAX_INDENTED: usize = 10_000;
 const MAX_REPAIRS: usize = 16_000_000;
 /// As deep as JSON is read.
 const MAX_DEPTH: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Vec<Document> {
+        parse_yaml(text, &mut Copies::default()).unwrap()
+    }
+
+    fn error(text: &str) -> (usize, String) {
+        let error = parse_yaml(text, &mut Copies::default()).unwrap_err();
+        (error.marker().line(), error.info().to_owned())
+    }
+
+    #[test]
+    fn values_have_the_line_of_their_key() {
+        let documents = parse("a:\n  b: 1\n\n  c:\n    - x\n    - y\n---\nd: 2\n");
+        let [first, second] = documents.as_slice() else {
+            panic!("{documents:?}");
+        };
+        for (path, line) in [("", 1), ("a", 1), ("a.b", 2), ("a.c", 4), ("a.c[1]", 6)] {
+            assert_eq!(first.line(path), Some(line), "{path}");
+        }
+        // What does not exist has the line of the nearest value above it.
+        assert_eq!(first.line("a.c[7].z"), Some(4));
+        assert_eq!(second.line("d"), Some(8));
+    }
+
+    #[test]
+    fn an_alias_has_a_line_of_its_own_and_its_values_those_of_the_anchor() {
+        let documents = parse("a: &x\n  b: 1\nc: *x\nd:\n  - *x\n");
+        let document = &documents[0];
+        assert_eq!(
+            document.node.to_string(),
+            r#"{"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}]}"#
+        );
+        for (path, line) in [("c", 3), ("c.b", 2), ("d[0]", 5), ("d[0].b", 2)] {
+            assert_eq!(document.line(path), Some(line), "{path}");
+        }
+    }
+
+    #[test]
+    fn aliases_bring_in_no_more_than_their_bound() {
+        let text = "a: &x [long]\nb: [*x, *x]\n";
+        // The list and its text count 104 bytes each time: for the anchor, and for each alias.
+        for (left, is_read) in [(3 * 104, true), (3 * 104 - 1, false)] {
+            let read = parse_yaml(text, &mut Copies { left });
+            assert_eq!(read.is_ok(), is_read, "{left}");
+        }
+        assert_eq!(error("a: &x [*x]\n").1, "an alias is within its own anchor");
+    }
+
+    #[test]
+    fn anchors_end_with_their_document() {
+        assert_eq!(error("a: &x 1\n---\nb: *x\n").0, 3);
+    }
+
+    #[test]
+    fn duplicate_keys_are_kept() {
+        let documents = parse("a: 1\nb: 2\na: 3\n");
+        assert_eq!(documents[0].node.to_string(), r#"{"a": 1, "b": 2, "a": 3}"#);
+        assert_eq!(documents[0].line("a"), Some(3));
+    }
+
+    #[test]
+    fn lines_of_a_literal_text_are_those_of_the_file() {
+        let documents = parse("a:\n  b: |\n\n    {\n    }\n  c: \"x\"\n");
+        let lines = |path| documents[0].lines.find(&documents[0].node, path);
+        assert_eq!(lines("a.b").of_literal(2), Some(4));
+        assert_eq!(lines("a.c").of_literal(1), None);
+        let embedded = Document::embedded("\n{\"d\":\n1}", lines("a.b")).unwrap();
+        assert_eq!(embedded.line("d"), Some(4));
+    }
+
+    #[test]
+    fn brackets_and_quotes_need_no_indentation() {
+        for text in ["a:\n  b: [\n1,\n2\n]\n", "a:\n  b: \"1,\n2\"\n"] {
+            let documents = parse(text);
+            assert_eq!(documents[0].line("a.b"), Some(2), "{text}");
+        }
+        // An error behind them has its own line.
+        assert_eq!(error("a: [\n1\n]\nb: *x\n").0, 4);
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        for (depth, is_read) in [(128, true), (129, false)] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            let read = parse_yaml(&text, &mut Copies::default());
+            assert_eq!(read.is_ok(), is_read, "{depth}");
+        }
+    }
+}

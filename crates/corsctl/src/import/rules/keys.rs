@@ -98,4 +98,91 @@ fn or_any(names: &[String]) -> Vec<Option<String>> {
     }
 }
 
+/// As many keys as one import may have.
 pub const MAX_KEYS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key of a host, a path (`/a` exactly, `/a*` with what is below, `*`) and a route name.
+    fn key(host: &str, path: &str, name: &str) -> Key {
+        let some = |text: &str| (text != "*").then(|| text.to_owned());
+        Key {
+            route_name: some(name),
+            host: some(host),
+            path: match path.strip_suffix('*') {
+                Some(prefix) => Path::below(prefix),
+                None => Path::Exact(path.to_owned()),
+            },
+        }
+    }
+
+    #[test]
+    fn a_key_covers_what_is_within_it() {
+        for (host, path, is_covered) in [
+            ("a.b.example", "/a/b", true),
+            ("a.b.example", "/a", true),
+            ("*.b.example", "/a*", true),
+            ("b.example", "/a", false),
+            ("a.b.example", "/ab", false),
+            ("a.b.example", "*", false),
+            ("*", "/a", false),
+        ] {
+            let other = key(host, path, "*");
+            let is_it = key("*.b.example", "/a*", "*").covers(&other);
+            assert_eq!(is_it, is_covered, "{other:?}");
+        }
+        let named = key("*", "*", "main");
+        assert!(key("*", "*", "*").covers(&named));
+        assert!(!named.covers(&key("*", "*", "*")));
+        assert!(!named.covers(&key("*", "*", "other")));
+    }
+
+    #[test]
+    fn keys_meet_if_some_request_matches_both() {
+        let one = key("*.b.example", "/a", "*");
+        assert!(one.meets(&key("a.b.example", "*", "main")));
+        assert!(!one.meets(&key("a.b.example", "/b*", "*")));
+        assert!(!one.meets(&key("b.example", "*", "*")));
+        assert!(!key("*", "*", "main").meets(&key("*", "*", "other")));
+    }
+
+    #[test]
+    fn route_name_then_host_then_path_make_a_key_more_specific() {
+        let ordered = [
+            key("*", "*", "*"),
+            key("*", "/a*", "*"),
+            key("*", "/a/b*", "*"),
+            key("*", "/a", "*"),
+            key("*.example", "*", "*"),
+            key("*.a.example", "*", "*"),
+            key("a.example", "*", "*"),
+            key("a.example", "/a", "*"),
+            key("*", "*", "main"),
+        ];
+        for pair in ordered.windows(2) {
+            assert_eq!(pair[0].compare(&pair[1]), Ordering::Less, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_has_a_key_for_each_host_and_path() {
+        let mut route = Route::everything(
+            "r",
+            Default::default(),
+            crate::import::draft::Policy::new(Default::default(), 200),
+        );
+        assert_eq!(route.keys(), [key("*", "*", "*")]);
+        route.hosts = vec!["A.example.".to_owned(), "b.example".to_owned()];
+        route.paths = vec![Path::Any, Path::Exact("/x".to_owned())];
+        let keys = [
+            key("a.example", "*", "*"),
+            key("a.example", "/x", "*"),
+            key("b.example", "*", "*"),
+            key("b.example", "/x", "*"),
+        ];
+        assert_eq!(route.keys(), keys);
+        assert_eq!(route.count(), keys.len());
+    }
+}

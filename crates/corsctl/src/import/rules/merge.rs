@@ -11,6 +11,7 @@ use crate::import::rules::keys::Key;
 use crate::import::rules::policies::Policies;
 use crate::import::rules::route::Path;
 
+/// Writes the keys as a configuration in which each policy is written once.
 pub fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
     let mut top_level = None;
     // A rule that names exact paths and prefixes takes only what both match.

@@ -118,3 +118,59 @@ fn paths_above((rank, path): PathKey) -> Vec<PathKey> {
     let own = (rank == 2).then_some((1, path));
     prefixes.chain(own).chain([(0, "")]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys of every shape, with hosts and paths that are the same, above, below and beside each other.
+    fn keys() -> Vec<Key> {
+        let hosts = [
+            "*.example",
+            "*.a.example",
+            "a.example",
+            "b.a.example",
+            "xa.example",
+        ];
+        let hosts = hosts.map(|host| Some(host.to_owned()));
+        let paths = ["/", "/a", "/a/b", "/ab"];
+        let paths = paths
+            .iter()
+            .flat_map(|path| [Path::below(path), Path::Exact((*path).to_owned())]);
+        let paths: Vec<Path> = paths.collect();
+        let names = [None, Some("main".to_owned()), Some("other".to_owned())];
+        let mut keys = Vec::new();
+        for host in hosts.iter().chain([&None]) {
+            for path in &paths {
+                keys.extend(names.iter().map(|route_name| Key {
+                    route_name: route_name.clone(),
+                    host: host.clone(),
+                    path: path.clone(),
+                }));
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn every_key_that_shares_requests_is_found_once() {
+        let keys = keys();
+        let mut related = Related::default();
+        for (number, key) in keys.iter().enumerate() {
+            related.add(key, number);
+        }
+        for key in &keys {
+            let found = related.to(key);
+            assert!(
+                found.is_sorted_by(|one, other| one < other),
+                "{key:?}: {found:?}"
+            );
+            let meeting = keys
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| other.meets(key));
+            let meeting: Vec<usize> = meeting.map(|(number, _)| number).collect();
+            assert_eq!(found, meeting, "{key:?}");
+        }
+    }
+}
