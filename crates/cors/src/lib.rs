@@ -48,7 +48,7 @@
 //!
 //! let (policies, diagnostics) =
 //!     PolicySet::from_bytes(br#"{"allowOrigins": ["https://app.example"], "allowMethods": ["PUT"]}"#);
-//! let policies = policies.unwrap_or_else(|| panic!("{:?}", diagnostics.errors));
+//! let policies = policies.unwrap_or_else(|| panic!("{diagnostics:?}"));
 //!
 //! let mut request = Lines::default();
 //! request.add(":method", b"OPTIONS");
