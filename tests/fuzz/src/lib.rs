@@ -55,7 +55,10 @@ impl<'a> Exchange<'a> {
         let source = judgement.source().clone();
         if let Some(reply) = judgement.reply() {
             let line = |(name, value): (&[u8], &[u8])| {
-                (String::from_utf8(name.to_vec()).expect("a name"), value.to_vec())
+                (
+                    String::from_utf8(name.to_vec()).expect("a name"),
+                    value.to_vec(),
+                )
             };
             return Some(Outcome {
                 status: Some(reply.status),
