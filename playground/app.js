@@ -8,7 +8,7 @@ import { edited } from "./json.js";
 import { fromHash, readHeaders, toHash } from "./link.js";
 import { manifests } from "./manifests.js";
 import { readPaste } from "./paste.js";
-import { besideMessage, tell } from "./story.js";
+import { besideMessage, describe } from "./story.js";
 import { showLines, showMessage, showStory } from "./view.js";
 
 /** @type {(id: string) => any} */
@@ -82,7 +82,7 @@ function judged(state) {
     field("status", checkStatus);
     call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
     const policy = JSON.parse(state.policy.trim() || "{}");
-    const story = tell(judge, policy, call);
+    const story = describe(judge, policy, call);
     return message ? { ...story, verdict: besideMessage(message, story.verdict) } : story;
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;

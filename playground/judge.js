@@ -9,7 +9,7 @@ export class Judge {
   /** Compiles the bytes of cors.wasm; rejects where they are not the module. */
   static async start(bytes) {
     const judge = new Judge();
-    // A second passes at each look: the module writes ten lines a second at most.
+    // Time advances by a second at each call, because the module writes at most ten lines per second.
     let time = 0;
     [judge.#exact, judge.#talking] = await Promise.all([load(bytes), load(bytes, { now: () => (time += 1000) })]);
     return judge;
@@ -24,8 +24,8 @@ export class Judge {
   }
 
   /**
-   * Sends a request through the filter to an upstream that answers so. Beside the answer: what the filter `says`, and
-   * the `source` of the policy that decided, none where no policy governs the request.
+   * Sends a request through the filter to an upstream with this answer. In addition to the answer, the result has the
+   * text that the filter `says`, and the `source` of the policy that decided, if a policy governs the request.
    */
   send(request, upstream) {
     const answer = this.#exact.request({ ...request, upstream });
@@ -38,7 +38,7 @@ export class Judge {
 
 /**
  * `{}` alone is the preset `open`; with `debug` it would be no policy at all. A policy that is off would not say that
- * it governs: in its place stands one that watches.
+ * it governs: one in shadow replaces it.
  */
 function withDebug(configuration) {
   const isEmpty = Object.keys(configuration).length === 0;

@@ -2,7 +2,7 @@
 
 import { Judge } from "./judge.js";
 import { toHash } from "./link.js";
-import { tell } from "./story.js";
+import { describe } from "./story.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -92,9 +92,9 @@ async function sendAll() {
     await Promise.all(
       frames.map(async (frame, column) => {
         const state = stateOf(frame.origin, init);
-        const foretold = tell(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
+        const predicted = describe(judge, JSON.parse(live.policy), { ...state, upstream: UPSTREAM }).verdict.good;
         const result = await ask(frame, state.url, init);
-        const same = foretold === !result.error;
+        const same = predicted === !result.error;
         [right, all] = [right + Number(same), all + 1];
         showResult($("results").tBodies[0].rows[row].cells[column + 1], result, same, state);
       }),

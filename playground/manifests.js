@@ -71,7 +71,7 @@ spec:
       config:
 ${indent(yaml(policy), 8)}
 ---
-# Wasm stands behind authentication unless the proxy is told otherwise. The Gateway names this by
+# Wasm is behind authentication by default. The Gateway names this by
 # spec.infrastructure.parametersRef.
 apiVersion: gateway.envoyproxy.io/v1alpha1
 kind: EnvoyProxy

@@ -1,4 +1,4 @@
-// Keeps a copy of the page for when there is no network; with a network, what is there is always newer.
+// Keeps a copy of the page for use without a network; with a network, the page is always fetched.
 
 const worker = /** @type {any} */ (self);
 

@@ -7,7 +7,7 @@ import { plan, run } from "./browser.js";
  * Runs the call through the browser's rules and the filter. `judge.send` sends the requests; `policy` is the
  * configuration as an object. The result: {verdict: {good, title, text}, steps: [...], fixes: [{text, edits}]}.
  */
-export function tell(judge, policy, { origin, url, method, headers, credentials, upstream }) {
+export function describe(judge, policy, { origin, url, method, headers, credentials, upstream }) {
   const call = plan({ origin, url, method, headers, credentials });
   const result = run(call, (request) => governed(judge.send(request, upstream), policy));
   const steps = [planStep(call), preflightStep(call, result), actualStep(call, result), scriptStep(result)];
@@ -237,7 +237,9 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
 function originFixes(call, decided, of, edits) {
   if (decided.source === "conflicting rules") {
     return [
-      { text: "Write the path of the URL plainly: as sent and as an upstream may read it, it matches different rules." },
+      {
+        text: "Write the path of the URL plainly: as sent and as an upstream may read it, it matches different rules.",
+      },
     ];
   }
   if (/refused: malformed/.test(decided.says)) {

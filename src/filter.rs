@@ -4,14 +4,11 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use cors::diagnostic::{Problems, Report};
-use cors::http::header::{ORIGIN, SEC_FETCH_SITE};
-use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::http::request::RequestContext;
 use cors::policy::counter::Counter;
-use cors::policy::verdict::{Reason, Verdict};
-use cors::policy::{Mode, Policy};
-use cors::select::policy_set::Plugin;
-use cors::select::selection::{Governed, MetadataRemark};
-use cors::settings::Settings;
+use cors::select::judgement::{HIDDEN, Judgement};
+use cors::select::policy_set::PolicySet;
+use cors::select::selection::MetadataRemark;
 use log::{Level, LevelFilter};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
@@ -40,7 +37,7 @@ impl RootContext for Root {
             log::error!("the host did not hand over the configuration");
             return false;
         };
-        let (plugin, report) = Plugin::from_bytes(&bytes);
+        let (plugin, report) = PolicySet::from_bytes(&bytes);
         log_report(&report);
         let Some(plugin) = plugin else {
             return false;
@@ -57,7 +54,7 @@ impl RootContext for Root {
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Http {
             shared: Rc::clone(&self.shared),
-            kept: None,
+            judgement: None,
         }))
     }
 
@@ -69,8 +66,8 @@ impl RootContext for Root {
 /// The context of one stream.
 struct Http {
     shared: Rc<Shared>,
-    /// What the response is due, once the request went on.
-    kept: Option<(Rc<Policy>, Verdict)>,
+    /// Of a request that went on, for its response.
+    judgement: Option<Judgement>,
 }
 
 impl Context for Http {}
@@ -79,42 +76,36 @@ impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
-        assert!(headers.value("x-panic-switch").is_none(), "told to");
-        if self.shared.plugin.hides() {
-            show_again(&mut headers);
-        }
-        let governed = self.shared.plugin.govern(&headers);
-        self.shared.tell(governed.remark.as_ref());
-        let Some((policy, mut verdict)) = governed.judge(&headers) else {
-            return Action::Continue;
-        };
-        self.shared.record(&governed, policy, &verdict);
-        if policy.mode == Mode::Shadow {
-            return Action::Continue;
-        }
-        if let Some(reply) = policy.reply(&verdict) {
-            // Nothing is kept: a host may run the response callback on this reply, or not.
+        assert!(
+            headers.value("x-panic-switch").is_none(),
+            "the panic switch is set"
+        );
+        self.shared.plugin.restore_hidden(&mut headers);
+        let judgement = self.judgement.insert(self.shared.plugin.judge(&headers));
+        self.shared.record(judgement);
+        if let Some(reply) = judgement.reply() {
             host::send(&reply);
+            // A host may run the response callback on this reply, or not.
+            self.judgement = None;
             return Action::Pause;
         }
-        if policy.hides(&verdict) {
-            hide(&verdict, &headers);
+        if let Some(hidden) = judgement.hidden(&headers) {
+            host::set_property(HIDDEN, &hidden);
         }
-        policy.amend_request(&verdict, &mut headers);
-        policy.trim(&mut verdict);
-        self.kept = governed.policy.map(|policy| (policy, verdict));
+        judgement.amend_request(&mut headers);
+        judgement.trim();
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Some((policy, verdict)) = &self.kept {
-            policy.amend_response(verdict, &mut HeaderMap::Response);
+        if let Some(judgement) = &self.judgement {
+            judgement.amend_response(&mut HeaderMap::Response);
         }
         Action::Continue
     }
 }
 
-impl Stream for HeaderMap {
+impl RequestContext for HeaderMap {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         host::property(path)
     }
@@ -126,7 +117,7 @@ impl Stream for HeaderMap {
 
 /// What the streams of one configuration share.
 struct Shared {
-    plugin: Plugin,
+    plugin: PolicySet,
     counters: Counters,
     shadow_counters: Option<Counters>,
     /// The second of the last log lines, and how many there were in it.
@@ -136,7 +127,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn new(plugin: Plugin) -> Self {
+    fn new(plugin: PolicySet) -> Self {
         let prefix = plugin.settings.stat_prefix.as_str();
         let shadow_prefix = format!("{prefix}.shadow");
         Self {
@@ -150,15 +141,16 @@ impl Shared {
         }
     }
 
-    fn record(&self, governed: &Governed, policy: &Policy, verdict: &Verdict) {
-        let is_shadow = policy.mode == Mode::Shadow;
+    fn record(&self, judgement: &Judgement) {
+        self.log_notice(judgement.notice());
+        let is_shadow = judgement.is_shadow();
         let counters = if is_shadow {
             self.shadow_counters.as_ref()
         } else {
             Some(&self.counters)
         };
         if let Some(counters) = counters {
-            let [outcome, detail] = Counter::of(verdict);
+            let [outcome, detail] = judgement.counters();
             if let Some(outcome) = outcome {
                 counters.increment(outcome);
             }
@@ -166,30 +158,20 @@ impl Shared {
                 counters.increment(detail);
             }
         }
-        let refusal = match verdict.reason {
-            Reason::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
-        if let Some(refusal) = refusal {
+        if let Some(refusal) = judgement.refusal() {
             let mut text = self.text.take();
-            text.clear();
-            if is_shadow {
-                text.push_str("shadow ");
-            }
-            text.push_str(refusal.word());
-            text.push(' ');
-            text.push_str(governed.source.words());
+            judgement.write_label(refusal, &mut text);
             host::set_property("cors_verdict", text.as_bytes());
             self.text.set(text);
         }
-        if self.plugin.settings.debug || (is_shadow && refusal.is_some()) {
+        if judgement.is_logged() {
             let shadow = if is_shadow { "shadow: " } else { "" };
-            self.log_bounded(|| format!("{shadow}{}", governed.explain(verdict)));
+            self.log_bounded(|| format!("{shadow}{judgement}"));
         }
     }
 
-    fn tell(&self, remark: Option<&MetadataRemark>) {
-        let (level, text) = match remark {
+    fn log_notice(&self, notice: Option<&MetadataRemark>) {
+        let (level, text) = match notice {
             None => return,
             Some(MetadataRemark::Invalid(text)) => {
                 self.counters.increment(Counter::MetadataInvalid);
@@ -217,7 +199,7 @@ impl Default for Shared {
     /// Governs nothing; before the configuration there is no stream.
     fn default() -> Self {
         Self {
-            plugin: Plugin::new(Settings::default(), None),
+            plugin: PolicySet::default(),
             counters: Counters::default(),
             shadow_counters: None,
             lines: Cell::default(),
@@ -243,28 +225,6 @@ impl Counters {
     }
 }
 
-/// Leaves what is about to be hidden from the upstream for a further pass of the same request: a
-/// redirect that Envoy follows itself starts a new chain of filters on the request as this one leaves it.
-fn hide(verdict: &Verdict, headers: &impl Headers) {
-    if let Some(origin) = verdict.request.origin() {
-        let site = headers.value(SEC_FETCH_SITE).unwrap_or_default();
-        host::set_property(HIDDEN, &[origin, &site].join(&b'\n'));
-    }
-}
-
-/// Puts back what an earlier pass of this request hid: this one may be governed by another policy.
-fn show_again(headers: &mut impl HeadersMut) {
-    let Some(hidden) = host::property(&[HIDDEN]) else {
-        return;
-    };
-    let mut values = hidden.splitn(2, |byte| *byte == b'\n');
-    for name in [ORIGIN, SEC_FETCH_SITE] {
-        if let Some(value) = values.next().filter(|value| !value.is_empty()) {
-            headers.replace(name, value);
-        }
-    }
-}
-
 fn log_report(report: &Report) {
     for (problems, level, word) in [
         (&report.errors, Level::Error, "error"),
@@ -283,8 +243,5 @@ fn log_problems(problems: &Problems, level: Level, word: &str) {
         log::log!(level, "{word}: and {} more", problems.more);
     }
 }
-
-/// The attribute with the headers that a pass of the request hid.
-const HIDDEN: &str = "cors_hidden";
 
 const MAX_LINES_A_SECOND: u32 = 10;

@@ -99,7 +99,7 @@ impl Log for Logger {
 }
 
 /// What is left to do at a panic: tools/wasm-link lets those of the shipped module end here, not in the
-/// standard library's printer. No message, which would have to be allocated: the place tells enough.
+/// standard library's printer. No message, which would have to be allocated: the location is enough.
 #[cfg(target_os = "wasi")]
 #[unsafe(no_mangle)]
 fn cors_panicked(place: &std::panic::Location<'_>) {
@@ -190,6 +190,7 @@ pub fn seconds() -> Option<u64> {
 
 /// Answers the request instead of an upstream.
 pub fn send(reply: &Reply) {
+    let headers = reply.headers.as_host_map();
     unsafe {
         proxy_send_local_response(
             u32::from(reply.status),
@@ -197,8 +198,8 @@ pub fn send(reply: &Reply) {
             0,
             reply.body.as_ptr(),
             reply.body.len(),
-            reply.headers.as_ptr(),
-            reply.headers.len(),
+            headers.as_ptr(),
+            headers.len(),
             NO_GRPC_STATUS,
         );
     }

@@ -24,7 +24,7 @@ fn every_case_of_the_table() {
     run_table("Envoy", Difference::default(), |_, _| true);
 }
 
-/// What a filter can do without must not change its answers.
+/// Optional host calls must not change the answers.
 #[test]
 fn other_hosts_get_the_answers_of_the_table() {
     let no_callback = Difference {
@@ -33,7 +33,7 @@ fn other_hosts_get_the_answers_of_the_table() {
     };
     run_table("own replies do not come back", no_callback, |_, _| true);
 
-    // Where only the first line is shown, a case with two of them means something else.
+    // On a host that shows only the first line, a case with two lines means something else.
     let first_line = Difference {
         joins_lines: false,
         ..Difference::default()
@@ -110,7 +110,7 @@ fn run_table(name: &str, difference: Difference, applies: impl Fn(&Group, &Case)
     assert_ne!(passed, 0, "{name}: no case of the table applies");
 }
 
-/// Sends the request of a case and says what is wrong with the answer.
+/// Sends the request of a case and returns the differences of the answer.
 fn run_case(vm: &mut Vm, plugin: &Plugin, case: &Case, counts: bool) -> Vec<String> {
     let bytes = |lines: &[(String, String)]| -> Lines {
         lines
@@ -163,7 +163,7 @@ fn run_case(vm: &mut Vm, plugin: &Plugin, case: &Case, counts: bool) -> Vec<Stri
     wrong
 }
 
-/// The verdict that the counters tell, whatever their prefix.
+/// The verdict according to the counters, whatever their prefix.
 fn counted(seen: &Exchange) -> String {
     let counted = |end: &str| seen.counters.keys().any(|name| name.ends_with(end));
     let reason = seen
@@ -187,8 +187,8 @@ fn repeats(headers: &[(String, String)]) -> bool {
     names.len() < headers.len()
 }
 
-/// Whatever call fails, with whatever status: no panic, and nothing for an origin that is not
-/// allowed. Only a removal that the host refuses leaves what the upstream sent.
+/// Whichever call fails, with any status: no panic, and no grant for an origin that is not allowed.
+/// Only if the host refuses a removal, the upstream's header stays.
 #[test]
 fn failing_calls_grant_nothing() {
     for call in [
@@ -213,7 +213,7 @@ fn failing_calls_grant_nothing() {
             let plugin = vm
                 .configure(config.as_bytes())
                 .expect("a good configuration");
-            // What `keep` lets through is no leak.
+            // A header that `keep` preserves is not a leak.
             let leak: &[Header] = if config == KEEP {
                 &[]
             } else {
@@ -233,7 +233,7 @@ fn failing_calls_grant_nothing() {
     }
 }
 
-/// It is not taken for an absent one, under which any origin would be allowed.
+/// It is not treated as absent, which would allow any origin.
 #[test]
 fn a_configuration_that_the_host_does_not_hand_over_is_refused() {
     for status in STATUSES {
@@ -453,7 +453,7 @@ fn any_bytes_in_any_header_are_harmless() {
     }
 }
 
-/// A route's metadata names a policy or holds one; the route's wins over its virtual host's.
+/// A route's metadata names or contains a policy; the route's takes precedence over its virtual host's.
 #[test]
 fn route_metadata_selects_the_policy() {
     let (mut vm, plugin) = start(DELEGATED);
@@ -496,8 +496,8 @@ fn route_metadata_selects_the_policy() {
     }
 }
 
-/// A bad text is logged once. Texts that are kept are bounded, and so are those that push out others:
-/// past that, more of them allow no origin.
+/// An invalid text is logged once. The number of kept texts is bounded, and so is the number of texts that
+/// replace others: beyond that, further texts allow no origin.
 #[test]
 fn texts_in_route_metadata_are_bounded() {
     let (mut vm, plugin) = start(DELEGATED);
@@ -548,7 +548,7 @@ fn texts_in_route_metadata_are_bounded() {
     );
 }
 
-/// So are their regular expressions, all together.
+/// The total size of their regular expressions is bounded too.
 #[test]
 fn regexes_in_route_metadata_are_bounded() {
     let (mut vm, plugin) = start(DELEGATED);
@@ -584,8 +584,8 @@ fn regexes_in_route_metadata_are_bounded() {
     );
     assert_eq!(send(&mut vm, "e", 349), good, "and all of its place");
 
-    // Three texts that are in use at once and have no room together push one another out, so often a
-    // minute and no more. Texts without any use up most of it here.
+    // Three texts that are in use at the same time but do not fit together replace each other, a bounded
+    // number of times per minute. Texts without expressions use up most of that number here.
     for index in 0..2_000 {
         assert_eq!(send(&mut vm, &format!("p{index}"), 0), good, "{index}");
     }
@@ -631,7 +631,7 @@ fn debug_logs_ten_judgements_a_second_without_secrets() {
     }
 }
 
-/// Under `debug` a refused preflight says why, with the request's own values and no configured one.
+/// Under `debug` a refused preflight gets the reason, with values of the request and no configured value.
 #[test]
 fn debug_explains_a_refused_preflight() {
     let (mut vm, plugin) = start(DEBUG);
@@ -649,8 +649,8 @@ fn debug_explains_a_refused_preflight() {
     }
 }
 
-/// What is hidden from the upstream is left for a further pass of the request, which starts on what this
-/// one leaves, and is judged by it there.
+/// Headers that are hidden from the upstream are kept for a further pass of the request, which starts with the
+/// headers that this pass leaves, and is judged by the kept ones.
 #[test]
 fn hidden_headers_are_there_in_a_further_pass() {
     let config = r#"{
@@ -697,7 +697,7 @@ fn hidden_headers_are_there_in_a_further_pass() {
     let saw = strict.upstream_saw.expect("a request");
     assert_eq!(saw.read("origin"), Some(APP.1.as_bytes()));
 
-    // Who hides nothing neither declares nor asks.
+    // A plugin that hides nothing makes none of these calls.
     for config in [PLAIN, ROUTES] {
         let (mut vm, plugin) = start(config);
         let is_of_it = |entry: &Entry| entry.name.contains("cors_hidden");
@@ -708,7 +708,7 @@ fn hidden_headers_are_there_in_a_further_pass() {
     }
 }
 
-/// Of a refused request no more is kept than the response needs.
+/// For a refused request, only the data that the response needs is kept.
 #[test]
 fn a_long_stream_does_not_keep_a_refused_origin() {
     let long = "x".repeat(60_000);
@@ -738,7 +738,7 @@ fn a_long_stream_does_not_keep_a_refused_origin() {
     }
 }
 
-/// A refusal leaves its reason for the access log; what is allowed leaves nothing.
+/// A refusal sets its reason for the access log; an allowed request sets none.
 #[test]
 fn a_refusal_leaves_its_reason_as_a_property() {
     let (mut vm, plugin) = start(PLAIN);
@@ -766,7 +766,7 @@ fn a_refusal_leaves_its_reason_as_a_property() {
     }
 }
 
-/// So does one under `shadow`, which says that it was none; and one for a foreign host name.
+/// So do a refusal under `shadow`, marked as such, and one for a foreign host name.
 #[test]
 fn the_verdict_for_the_access_log_has_every_refusal() {
     let shadow =
@@ -841,8 +841,8 @@ fn a_bad_configuration_is_refused_whole() {
         nested.as_bytes(),
     ] {
         let shown = bad[..bad.len().min(80)].escape_ascii();
-        // Envoy sets up a new plugin and keeps the old one if that fails; other hosts offer the
-        // configuration to the old one.
+        // Envoy creates a new plugin and keeps the old one if that fails; other hosts give the new
+        // configuration to the old plugin.
         let log = vm
             .configure(bad)
             .err()
@@ -867,7 +867,7 @@ fn a_new_configuration_replaces_the_old_one() {
     assert_right(&mut vm, &plugin, EVIL);
 }
 
-/// A host that asks before it configured anything changes nothing by it.
+/// A host that sends requests before any configuration changes nothing.
 #[test]
 fn a_plugin_without_configuration_touches_nothing() {
     let mut vm = Vm::start(Difference::default());
@@ -892,7 +892,7 @@ fn a_million_streams_leave_nothing_behind() {
     send_streams(1_000_000);
 }
 
-/// Sends streams and compares the memory alive afterwards with that after the first hundred.
+/// Sends streams and compares the memory in use afterwards with that after the first hundred.
 fn send_streams(count: usize) {
     let (mut vm, plugin) = start(PLAIN);
     let kinds: [(&str, &[Header]); 4] = [
@@ -915,7 +915,7 @@ fn send_streams(count: usize) {
     );
 }
 
-/// Counts the bytes that this thread holds.
+/// Counts the bytes that this thread has allocated.
 struct CountingAllocator;
 
 unsafe impl GlobalAlloc for CountingAllocator {
@@ -974,8 +974,8 @@ fn refusing(status: u32, refuses: impl Fn(&Entry) -> bool + 'static) -> Differen
 
 type Header<'a> = (&'a str, &'a str);
 
-/// The headers of a request, pseudo-headers included. The URL is only cut: the filter judges what
-/// was sent.
+/// The headers of a request, including pseudo-headers. The URL is only split: the filter judges it as
+/// sent.
 fn request(method: &str, url: &str, headers: Lines) -> Lines {
     let (scheme, rest) = url.split_once("://").expect("a URL with a scheme");
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));

@@ -1,4 +1,4 @@
-"""What a request can cost and a configuration can take, in the shipped module: counted, not timed.
+"""The largest cost of a request and of a configuration in the shipped module: counted, not timed.
 
     python3 tests/bounds.py [dist/cors.wasm [EXPRESSIONS]]        needs the package `wasmtime` of PyPI
 
@@ -52,7 +52,7 @@ class Counted(Plugin):
         return self.memory.data_len(self.store)
 
 
-# Everything that a request can have read, with patterns of every kind.
+# A configuration that reads every part of a request, with patterns of every kind.
 POLICY = {
     "allowOrigins": ["https://app.example", "https://*.example", "https://*.a.b.c.example:*", "http://*:8080"],
     "allowOriginRegexes": ["https://[a-z0-9-]+\\.preview\\.example", "https?://([a-z]+\\.)*x"],
@@ -88,7 +88,7 @@ def filled(piece, size):
     return piece * (size // len(piece))
 
 
-# What a client or an upstream can make long: a request, and the upstream's headers, of about this size.
+# Parts that a client or an upstream can make long: a request, and the upstream's headers, of about this size.
 LONG = {
     "Origin": lambda n: (options(("origin", b"https://" + filled(b"a.", n)), PUT), []),
     "Origin of a length that can match": lambda n: (get(("origin", b"https://" + filled(b"a.", n // 300) + b"b")), []),
@@ -112,7 +112,7 @@ LONG = {
     "header names of the upstream": lambda n: (get(APP), [(f"x-{i}", b"1") for i in range(n // 16)]),
 }
 
-# Paths with more readings than are looked at.
+# Paths with more readings than the filter examines.
 READINGS = {
     "path of everything": lambda n: (get(APP, path=b"/" + filled(b"a;%2f..%2f/..;//%5c%2e%3b/\\x/.", n)), []),
     "path of parameters, the longest last": lambda n: (get(APP, path=filled(b"/.;/..%2f", n // 8) + b";" + b"a%61" * (n * 7 // 32)), []),
@@ -121,7 +121,7 @@ READINGS = {
 
 
 def check_work(engine, module):
-    """Twice the length is at most twice the work."""
+    """Twice the length takes at most twice the work."""
     plugin = Counted(engine, module, json.dumps(POLICY | {"rules": RULES}).encode())
     assert plugin.accepted, plugin.exchange.log
     sizes = [8192, 16384, 32768, 65536]
@@ -135,7 +135,7 @@ def check_work(engine, module):
 
 
 def check_readings(engine, module):
-    """The readings of a path take a bounded work, of a short one too."""
+    """The work for the readings of a path is bounded, also for a short path."""
     plugin = Counted(engine, module, json.dumps(POLICY | {"rules": RULES}).encode())
     assert plugin.accepted, plugin.exchange.log
     for name, long in READINGS.items():
@@ -148,7 +148,7 @@ def check_readings(engine, module):
 
 
 def check_requests(engine, module):
-    """The worst of requests leave the memory as large as the first of them did."""
+    """After the first of the worst requests, memory does not grow."""
     plugin = Counted(engine, module, json.dumps(POLICY | {"rules": RULES}).encode())
     worst = [long(65536) for long in (LONG | READINGS).values()]
     sizes = []
@@ -161,7 +161,7 @@ def check_requests(engine, module):
 
 
 def check_metadata(engine, module):
-    """Policies in route metadata are kept up to a number, whatever their texts, and as many a minute push out others."""
+    """A bounded number of policies in route metadata is kept, whatever their texts, and as many replace others per minute."""
     for what, cut in (("bad", 1), ("good", 0)):
         plugin = Counted(engine, module, b'{"routeMetadataNamespace": "cors"}')
         assert plugin.accepted, plugin.exchange.log
@@ -178,7 +178,7 @@ def check_metadata(engine, module):
         yield f"{sizes[-1]} bytes", sizes[-1] == sizes[2100] <= 256 * MIB
 
 
-# Expressions that are made to keep the automaton busy, and the origins that do it.
+# Expressions that keep the automaton busy, and the origins for them.
 HEAVY = [
     "(?:[^x]?[^y]?){3}[!]", "(?:[^x]*[^y]*){2}[!]", "(?:(?:[^x]|.)*)[!]", ".*[!]", ".*a[!]", "h.*a?[!]", "(?i).*a.*[!]",
     "https://[a-z0-9.-]+(?:a|b)x[a-z.]*", "https://([a-z0-9-]+\\.)*(de|com)", "(([^x]?)([^y]?)){9}[!]", "https://" + "[a-z.]" * 135 + "!.*",
@@ -187,7 +187,7 @@ HEAVY = [
 ]
 LABELS = ("a" * 61 + ".") * 4 + "aaaaa"
 HELD_AGAINST = [b"https://" + filled(b"a.", 253), f"https://{LABELS}".encode(), f"{'s' * 64}://{LABELS}:65535".encode()]
-# 5 ms of V8: it was seen to run 6 to 9 of these instructions a nanosecond.
+# 5 ms of V8, which was measured to run 6 to 9 of these instructions per nanosecond.
 MOST_WORK = 32_000_000
 
 
@@ -239,7 +239,7 @@ def worst_cost(engine, module, sources, origins):
 
 
 def check_regexes(engine, module):
-    """As many regular expressions as are accepted, one kind at a time, take no more than 5 ms on the worst origin."""
+    """The largest accepted number of regular expressions, one kind at a time, takes at most 5 ms on the worst origin."""
     for heavy in HEAVY:
         most = most_accepted(engine, module, heavy)
         yield f"{heavy}: not even one is accepted", most > 0
@@ -339,7 +339,7 @@ CONFIGURATIONS = {
 
 
 def check_configurations(engine, module):
-    """A configuration that is too much is refused in words, and the VM goes on."""
+    """A configuration that is too large is rejected with a message, and the VM keeps working."""
     for name, configuration in CONFIGURATIONS.items():
         plugin = Counted(engine, module, configuration)
         words = [text for _, text in plugin.exchange.log]

@@ -1,8 +1,9 @@
 // Runs the table of cases through the shipped module in V8, without Envoy: node tests/node.mjs [dist/cors.wasm]
 //
-// What a case can see of the host is checked: who answered, the status, every CORS header and Vary, what the upstream
-// received, and the verdict as the counters tell it. The table runs on a host like Envoy, which joins several lines of
-// a header with commas, then on one that shows the first line only. Then many requests must not make memory grow.
+// Checks everything that a case can see of the host: who answered, the status, every CORS header and Vary, what the
+// upstream received, and the verdict according to the counters. The table runs on a host like Envoy, which joins
+// several lines of a header with commas, then on one that shows only the first line. Then many requests must not make
+// memory grow.
 
 import { readFileSync } from "node:fs";
 import { load } from "../playground/host.js";
@@ -37,7 +38,7 @@ if (failures.length > 20) console.log(`and ${failures.length - 20} more`);
 console.log(`${passed} passed, ${failures.length} failed`);
 process.exitCode = failures.length || !passed ? 1 : 0;
 
-/** By how many bytes the module's memory grows under requests of each kind, after a first thousand. */
+/** By how many bytes the module's memory grows with requests of each kind, after a first thousand. */
 async function soak(count) {
   const plugin = await load(bytes);
   plugin.configure('{"allowOrigins": ["https://app.example"]}');
@@ -55,7 +56,7 @@ async function soak(count) {
   return plugin.memory - before;
 }
 
-/** What is wrong with the module's answer to one case, in lines. */
+/** The differences of the module's answer to one case, in lines. */
 function check(plugin, { request, upstream, answer, verdict, receives = { present: [], absent: [] } }) {
   let seen;
   try {
@@ -84,7 +85,7 @@ function check(plugin, { request, upstream, answer, verdict, receives = { presen
   return problems;
 }
 
-/** The headers that a case names in full: none of them may appear unless the case has it. */
+/** The headers that a case lists completely: none of them may appear unless the case has it. */
 function isGoverned(name, from) {
   const ours = ["cache-control", "content-type", "x-content-type-options"];
   return /^access-control-|^vary$|^allow$/.test(name) || (from === "filter" && ours.includes(name));
@@ -112,7 +113,7 @@ function tokens(lines) {
     .join(", ");
 }
 
-/** The verdict that the counters tell, whatever their prefix; empty where none was counted. */
+/** The verdict according to the counters, whatever their prefix; empty if none was counted. */
 function counted(counters) {
   const names = Object.keys(counters).join(" ");
   const [, refusal] = /\.refused\.(\w+)/.exec(names) ?? [];

@@ -2,9 +2,9 @@
 
     python3 tests/other_host.py [dist/cors.wasm]        needs the package `wasmtime` of PyPI
 
-Beside the table, the ways in which hosts differ are switched on one by one. What a filter can do
-without must not change its answers; where a call fails that it cannot do without, it must not
-trap, and must grant nothing.
+In addition to the table, the known differences between hosts are turned on one by one. Optional host calls
+must not change the filter's answers; if a required call fails, the filter must not trap, and must grant
+nothing.
 """
 
 import json
@@ -27,7 +27,7 @@ INLINE = re.compile("origin|vary|access-control-.*")
 
 @dataclass
 class Difference:
-    """What a host does differently from Envoy."""
+    """The differences of a host from Envoy."""
 
     name: str
     joins_lines: bool = True
@@ -90,7 +90,7 @@ class Headers:
 
 @dataclass
 class Exchange:
-    """What the host knows of one request, and what came of it."""
+    """The host's data about one request, and its result."""
 
     phase: str = "configure"
     maps: dict = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Exchange:
 
 
 class Plugin:
-    """The module in a VM of its own, with one configuration."""
+    """The module in a separate VM, with one configuration."""
 
     def __init__(self, engine, module, difference, configuration):
         self.difference = difference
@@ -143,12 +143,12 @@ class Plugin:
         return exchange
 
     def enter(self, callback, *args):
-        """Calls what the module exports; it may leave out callbacks that it does not need."""
+        """Calls an export of the module; the module may omit callbacks that it does not need."""
         function = self.exports.get(callback)
         return function(self.store, *args) if function else None
 
     def function(self, call):
-        """An import: refused where the host differs, else done; what has no method is unimplemented."""
+        """An import: it fails if the host differs, and is otherwise executed; one without a method is unimplemented."""
         act = getattr(self, call, None)
 
         def run(*args):
@@ -235,7 +235,7 @@ class Plugin:
         return OK
 
     def hand(self, value, data, data_size):
-        """Hands bytes over in memory that the module allocates and then owns."""
+        """Copies bytes into memory that the module allocates and then owns."""
         at = self.enter("proxy_on_memory_allocate", len(value)) if value else 0
         self.write(at, value)
         self.write(data, struct.pack("<I", at))
@@ -254,7 +254,7 @@ def read_pairs(data):
 
 
 def pseudo_headers(method, url):
-    """The URL is only cut: the filter judges what was sent."""
+    """The URL is only split: the filter judges it as sent."""
     scheme, authority, path = re.fullmatch(r"(?s)([a-z]+)://([^/?#*]*)(.*)", url).groups()
     lines = [(":method", method), (":authority", authority)]
     if method != "CONNECT":
@@ -267,7 +267,7 @@ def latin1(lines):
 
 
 def problems(case, seen, counts):
-    """What is wrong with the answer to a case."""
+    """The differences of the answer to a case."""
     answer = case["answer"]
     of_filter = seen.reply is not None
     expected = {name.lower(): [value] for name, value in answer.get("headers", {}).items()}
@@ -293,7 +293,7 @@ def problems(case, seen, counts):
 
 
 def is_governed(name, of_filter):
-    """The headers that a case names in full: none of them may appear unless the case has it."""
+    """The headers that a case lists completely: none of them may appear unless the case has it."""
     if of_filter and name in ("cache-control", "content-type", "x-content-type-options"):
         return True
     return name.startswith("access-control-") or name in ("vary", "allow")
@@ -305,7 +305,7 @@ def tokens(lines):
 
 
 def counted(seen):
-    """The verdict that the counters tell, whatever their prefix."""
+    """The verdict according to the counters, whatever their prefix."""
     names = " ".join(seen.counters) + " "
     if reason := re.search(r"\.refused\.(\w+)", names):
         return f"refused: {reason[1]}" if "_refused " in names else f"only .refused.{reason[1]} counted"
@@ -317,7 +317,7 @@ def repeats(lines):
 
 
 def run_table(engine, module, groups, difference):
-    """Runs the table on a host with this difference; returns how many cases passed, and what failed."""
+    """Runs the table on a host with this difference; returns the number of passed cases, and the failures."""
     passed, failures = 0, []
     for group in groups:
         plugin = Plugin(engine, module, difference, json.dumps(group["config"]).encode())
@@ -327,7 +327,7 @@ def run_table(engine, module, groups, difference):
         for case in group["cases"]:
             request, upstream = case["request"], case.get("upstream", {})
             headers, upstream_headers = request.get("headers", []), upstream.get("headers", [])
-            # Where only the first line is shown, a case with two of them means something else.
+            # On a host that shows only the first line, a case with two lines means something else.
             if not difference.joins_lines and (repeats(headers) or repeats(upstream_headers)):
                 continue
             lines = pseudo_headers(request.get("method", "GET"), request["url"]) + headers
@@ -346,13 +346,13 @@ def run_table(engine, module, groups, difference):
 
 
 def run_failing_calls(engine, module):
-    """Every call in turn fails on the request path: no trap, and nothing for an origin that is not allowed."""
+    """Every call in turn fails on the request path: no trap, and no grant for an origin that is not allowed."""
     passed, failures = 0, []
     configuration = b'{"allowOrigins": ["https://app.example"]}'
     origin = ("origin", "https://evil.example")
     asks = ("access-control-request-method", "PUT")
     calls = [needed.name.removeprefix("proxy_") for needed in module.imports if needed.module == "env"]
-    calls.remove("remove_header_map_value")  # what the upstream sent stays if it cannot be removed
+    calls.remove("remove_header_map_value")  # an upstream header that cannot be removed stays
     for failing, status in product(calls, (NOT_FOUND, BAD_ARGUMENT, UNIMPLEMENTED, UNKNOWN)):
 
         def refuses(call, _found, phase):

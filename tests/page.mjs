@@ -1,8 +1,8 @@
-// Holds the page's parts against the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
+// Compares the page's parts with the table of cases, the module and each other: node tests/page.mjs [dist/cors.wasm]
 //
-// The model of the browser gets every answer of the table that a browser can have asked for, and must let the script
-// read it exactly when the policy, read plainly, says so; the module's own explanation must agree. Then: what needs a
-// preflight, what is read from pasted texts, links, and that every fix that the page offers does fix it.
+// The model of the browser gets every answer of the table that a browser can request, and must let the script read it
+// exactly when a simple reading of the policy allows it; the module's own explanation must agree. Then: which calls
+// need a preflight, how pasted texts are read, links, and whether every fix that the page offers works.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -14,14 +14,14 @@ import { fromHash, toHash } from "../playground/link.js";
 import { manifests } from "../playground/manifests.js";
 import { fill, MESSAGES, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
-import { besideMessage, tell } from "../playground/story.js";
+import { besideMessage, describe } from "../playground/story.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
 const judge = await Judge.start(bytes);
 let checked = 0;
 
-// What the presets say, by their documentation.
+// The presets according to their documentation.
 const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"] };
 const HEADERS = {
   "grpc-web": ["content-type", "grpc-timeout", "x-grpc-web", "x-user-agent"],
@@ -56,7 +56,7 @@ for (const { name, config, cases } of groups) {
     }
   }
 }
-// Most of what is left aside is what no browser sends, or what an upstream decides.
+// Most skipped cases are requests that no browser sends, or decisions of the upstream.
 assert(seen.preflight > 200 && seen.actual > 200, JSON.stringify(seen));
 
 /** Which kind of request was checked, if any. */
@@ -82,7 +82,7 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
     method: isPreflight ? method : request.method,
     headers: isPreflight ? names.map((name) => [name, "…"]) : [],
   });
-  // A browser changes the case of some methods and the form of some URLs, and leaves out what no script can set.
+  // A browser changes the case of some methods and the form of some URLs, and drops headers that no script can set.
   if (
     call.sameOrigin ||
     call.blocked ||
@@ -122,7 +122,7 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
   }
   const methods = ["GET", "HEAD", "POST", ...list(policy, "allowMethods", METHODS, (item) => item)];
   const headers = list(policy, "allowHeaders", HEADERS);
-  // With credentials no header says "*", not even where it is a name that is asked for.
+  // With credentials no header has the value "*", not even if "*" is a requested name.
   const covers = (names, name) =>
     policy.allowCredentials && name === "*" ? false : names.includes("*") || names.includes(name);
   // A longer method is not echoed, and a literal "*" is not sent.
@@ -163,7 +163,7 @@ function list(policy, field, presets, form = (item) => item.toLowerCase()) {
   return [...(policy[field] ?? []), ...(policy.presets ?? []).flatMap((preset) => presets[preset] ?? [])].map(form);
 }
 
-// What needs a preflight, by the standard's tables
+// Which calls need a preflight, by the standard's tables
 
 const call = {
   origin: "https://app.example",
@@ -225,7 +225,7 @@ for (const [change, because] of /** @type {[object, RegExp][]} */ ([
 assert.equal(plan({ ...call, url: "http://127.0.0.1:8080/" }).blocked, undefined);
 assert.throws(() => plan({ ...call, url: "api.example" }), /is not a URL/);
 
-// The checks, on answers that this filter never gives
+// The checks, with answers that this filter never gives
 
 const answer = (...headers) => ({ status: 200, headers: headers.map((line) => line.split(": ")) });
 const origin = "access-control-allow-origin: https://app.example";
@@ -252,7 +252,7 @@ assert.equal(checkPreflight(wants("x-a"), star), undefined);
 assert.equal(checkPreflight(wants("authorization"), star).kind, "header");
 assert.equal(checkPreflight(wants("x-a"), { ...star, status: 302 }).kind, "status");
 
-// What is pasted
+// Pasted texts
 
 for (const [text, expected] of [
   ["curl https://api.example/", { url: "https://api.example/", method: "GET" }],
@@ -330,7 +330,7 @@ for (const [text, expected] of [
   for (const [name, value] of Object.entries(expected)) assert.deepEqual(found[name], value, `${text}: ${name}`);
   checked++;
 }
-// Calls and requests as people write them: what stands in them is read, and what does not is asked for.
+// Calls and requests as people write them: their content is read, and missing parts are requested.
 for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][]} */ ([
   ["fetch(url, {method: 'PUT'})", { url: undefined, method: "PUT" }, /The URL is not in the call, only url: enter it/],
   [
@@ -406,7 +406,7 @@ for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][
     { url: "http://api.example/x?a=…", method: "POST", origin: "null", headers: [["content-type", "text/plain"]] },
   ],
   ["GET https://api.example/x?a=b net::ERR_FAILED 200 (OK)", { url: "https://api.example/x?a=…", method: "GET" }],
-  // Over plain http a copy has no Sec-Fetch-Mode that tells it from a script's own request.
+  // Over plain http a copy has no Sec-Fetch-Mode to distinguish it from a script's own request.
   [
     'fetch("http://api.example/", {"headers": {"cache-control": "no-cache"}, "referrer": "http://app.example/",\n' +
       '  "referrerPolicy": "origin", "body": null, "method": "GET", "mode": "cors", "credentials": "omit"});',
@@ -424,7 +424,7 @@ for (const [text, expected, asks = /./] of /** @type {[string, object, RegExp?][
     'fetch("https://api.example/", {"headers": {"authority": "api.example", "sec-ch-ua": "x", "x-a": "1"}})',
     { headers: [["x-a", "…"]] },
   ],
-  // "Copy all": of several requests, the first.
+  // "Copy all": the first of several requests.
   [
     "curl 'https://api.example/a' -H 'x-a: 1' ;\ncurl 'https://api.example/b' -X PUT -H 'x-b: 1'",
     { url: "https://api.example/a", method: "GET", headers: [["x-a", "…"]] },
@@ -454,7 +454,7 @@ for (const [text, says] of /** @type {[string, RegExp][]} */ ([
   checked++;
 }
 
-// What each browser copies of one and the same request is read as what its script set, and holds no secret.
+// Each browser's copies of the same request are read as the call of the script, and contain no secret.
 const pastes = new URL("pastes/", here);
 for (const file of readdirSync(pastes).filter((name) => name.endsWith(".txt"))) {
   const copy = readFileSync(new URL(file, pastes), "utf8");
@@ -486,14 +486,14 @@ for (const file of readdirSync(pastes).filter((name) => name.endsWith(".txt"))) 
   withoutSecret(copy);
   checked++;
 }
-// Who writes a request by hand means what stands in it, but for what browsers always send.
+// A handwritten request means exactly its content, except headers that browsers always send.
 const byHand = readPaste("curl https://a.example/ -H 'Cache-Control: no-store' -H 'If-None-Match: x'");
 assert.deepEqual(byHand.found.headers, [
   ["Cache-Control", "…"],
   ["If-None-Match", "…"],
 ]);
 
-/** What is read of a text with S3CR3T in it, and what the page shows and links to, does not have it. */
+/** The result of reading a text with S3CR3T, the page and its link do not contain the secret. */
 function withoutSecret(text) {
   assert(/s3cr3t/i.test(text), text);
   let shown = "";
@@ -568,7 +568,7 @@ for (const header of headerForms) {
   }
 }
 
-// Every message of every engine is known for what it is, also with other quotes and in the middle of other lines.
+// Every message of every engine is recognised, also with other quotes and in the middle of other lines.
 const places = {
   url: "https://api.example/x",
   from: "https://old.example/",
@@ -595,7 +595,7 @@ for (const message of MESSAGES) {
     }
   }
 }
-// Beside a message, the verdict says whether this policy can be what it is about.
+// With a message, the verdict says whether this policy can be its cause.
 const from =
   "Access to fetch at 'https://api.example/' from origin 'https://app.example' has been blocked by CORS policy:";
 const [it, other, elsewhere] = ["It is what the message says", "not what the message says", "come from elsewhere"];
@@ -620,11 +620,11 @@ for (const [policy, line, says] of /** @type {[object, string, string][]} */ ([
   const { found, message } = readPaste(line);
   const fetched = { ...call, headers: [], ...found, upstream: { status: 200, headers: [] } };
   assert(judge.configure(JSON.stringify(policy)).ok, line);
-  const { verdict } = tell(judge, policy, { ...fetched, method: found.method ?? "GET" });
+  const { verdict } = describe(judge, policy, { ...fetched, method: found.method ?? "GET" });
   assert.match(besideMessage(message, verdict).text, new RegExp(says), `${line}\n${JSON.stringify(policy)}`);
   checked++;
 }
-// The README's two tables are the data's.
+// The README's two tables are those of the data.
 const code = (text) => (text.includes("`") ? `\`\`${text}\`\`` : `\`${text}\``);
 const lines = (list, missing = "") => (list ?? []).map((wording) => code(fill(wording).trim())).join("<br>") || missing;
 const ofChromium = MESSAGES.filter(({ chromium, isVague }) => chromium && !isVague);
@@ -643,7 +643,7 @@ for (const table of [
   ],
 ]) {
   const text = `\n${table.join("\n")}\n\n`;
-  assert(readme.includes(text), `README.md lacks this table of playground/messages.js:\n${text}`);
+  assert(readme.includes(text), `README.md does not have this table of playground/messages.js:\n${text}`);
   checked++;
 }
 
@@ -670,7 +670,7 @@ for (const nonsense of [
   checked++;
 }
 
-// Nothing that is pasted takes long to read or refuse.
+// No pasted text takes long to read or reject.
 for (const part of [
   "Access to fetch at 'a' ",
   "Cross-Origin Request Blocked: at ' ",
@@ -723,7 +723,7 @@ for (const { policy, id } of EXAMPLES) {
     assert(manifest.includes(name === "envoy" ? policy.split("\n")[1].trim() : "apiVersion"), id);
 }
 
-// Beside the policy, a manifest is what the tested ones in envoy/ are.
+// Apart from the policy, a manifest is the same as the tested ones in envoy/.
 for (const [name, file] of [
   ["envoy", "envoy.yaml"],
   ["istio", "istio/wasm-plugin.yaml"],
@@ -742,7 +742,7 @@ for (const [name, file] of [
   checked++;
 }
 
-// Every example is accepted but the one that shows mistakes, and every fix fixes
+// Every example is accepted, except the one with mistakes, and every fix works
 
 for (const { id, policy, request } of EXAMPLES) {
   const { ok, problems } = judge.configure(policy);
@@ -768,7 +768,7 @@ for (const { id, policy, request } of EXAMPLES) {
   }
 }
 
-// A policy whose name has a dot is fixed in its place; one that is off is not, and none is widened in its stead.
+// A policy whose name has a dot is fixed in its place; one that is off is not, and no other is widened instead.
 const api = { hostnames: ["api.example.com"] };
 for (const [config, fix] of /** @type {[object, (config: any) => void][]} */ ([
   [
@@ -800,14 +800,14 @@ for (const [config, fix] of /** @type {[object, (config: any) => void][]} */ ([
 }
 
 /**
- * Takes the first fix that the page offers until there is none; then the script must be able to read the answer, or
- * what to change is not the policy. Returns the policy that is left.
+ * Applies the first fix that the page offers until there is none; then the script must be able to read the answer, or
+ * the change is not one of the policy. Returns the resulting policy.
  */
 function fixAll(policy, fetched, title) {
   for (let turn = 0; turn < 6; turn++) {
     const { ok, problems } = judge.configure(policy);
     assert(ok, `${title}: ${policy}: ${JSON.stringify(problems)}`);
-    const { verdict, fixes } = tell(judge, JSON.parse(policy), fetched);
+    const { verdict, fixes } = describe(judge, JSON.parse(policy), fetched);
     checked++;
     if (verdict.good) return policy;
     assert(fixes.length, `${title}: no fix for ${verdict.text}`);

@@ -1,7 +1,6 @@
-// Holds the page against the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
+// Compares the page with the command line: node tests/page_and_corsctl.mjs CORSCTL MODULE
 //
-// For every example and some changes of its request, both conclude the same, for the same reason, from the same
-// answers, and advise the same.
+// For every example and some changes of its request, both have the same conclusion, reason, answers and advice.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -9,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { plan, run } from "../playground/browser.js";
 import { EXAMPLES, REQUEST } from "../playground/examples.js";
 import { Judge } from "../playground/judge.js";
-import { tell } from "../playground/story.js";
+import { describe } from "../playground/story.js";
 
 const [corsctl, module] = process.argv.slice(2);
 const judge = await Judge.start(readFileSync(module));
@@ -37,33 +36,35 @@ for (const { id, policy, request } of EXAMPLES) {
   for (const change of changes) {
     const fetched = { ...REQUEST, ...request, ...change };
     const title = `${id} with ${JSON.stringify(change)}`;
-    const told = explain(policy, fetched);
+    const explained = explain(policy, fetched);
     const call = plan(fetched);
     const { blocked, preflight, actual, readable } = run(call, (sent) =>
       judge.send(sent, { status: 200, headers: [] }),
     );
-    assert.equal(!blocked, told.readable, title);
-    assert.equal(blocked?.because ?? null, told.because ?? null, title);
-    assert.equal(blocked?.at ?? null, told.blocked_at ?? null, title);
+    assert.equal(!blocked, explained.readable, title);
+    assert.equal(blocked?.because ?? null, explained.because ?? null, title);
+    assert.equal(blocked?.at ?? null, explained.blocked_at ?? null, title);
     const answers = [preflight, actual].filter(Boolean);
     assert.deepEqual(
       answers.map(({ status }) => status),
-      told.exchanges.map(({ status }) => status),
+      explained.exchanges.map(({ status }) => status),
       title,
     );
     for (const [index, { headers }] of answers.entries()) {
-      assert.deepEqual(sorted(headers), sorted(told.exchanges[index].headers), title);
+      assert.deepEqual(sorted(headers), sorted(explained.exchanges[index].headers), title);
     }
-    // The command line names what is listed, the page what is there.
-    const listed = told.exposed.map((name) => name.toLowerCase());
+    // The command line names the listed headers, the page those of the response.
+    const listed = explained.exposed.map((name) => name.toLowerCase());
     if (!call.sameOrigin) for (const name of readable) assert(listed.includes(name), `${title}: ${name}`);
-    // Under shadow the page says first that nothing is enforced; it names all headers that are missing, not the first
-    // alone.
-    if (told.remedy && !/"mode": "shadow"/.test(policy)) {
-      const [advice] = tell(judge, JSON.parse(policy), { ...fetched, upstream: { status: 200, headers: [] } }).fixes;
+    // Under shadow the page first says that nothing is enforced; it names all missing headers, not only the first.
+    if (explained.remedy && !/"mode": "shadow"/.test(policy)) {
+      const [advice] = describe(judge, JSON.parse(policy), {
+        ...fetched,
+        upstream: { status: 200, headers: [] },
+      }).fixes;
       const said = advice.text.replace(/(add "[^"]+")(, "[^"]+")+/i, "$1").toLowerCase();
-      assert(said.includes(told.remedy.toLowerCase()), `${title}: ${advice.text} / ${told.remedy}`);
-      advised.add(told.remedy.replace(/"[^"]*"/g, "…").replace(/ (of|in) rules.*/, ""));
+      assert(said.includes(explained.remedy.toLowerCase()), `${title}: ${advice.text} / ${explained.remedy}`);
+      advised.add(explained.remedy.replace(/"[^"]*"/g, "…").replace(/ (of|in) rules.*/, ""));
     }
     compared++;
   }

@@ -1,5 +1,5 @@
-//! The playground in a real Chromium: every example, errors at their place, links, bad input, and what
-//! the live page sees of a real Envoy.
+//! The playground in a real Chromium: every example, errors at their place, links, bad input, and the live
+//! page with a real Envoy.
 
 use std::fs;
 use std::net::TcpListener;
@@ -52,9 +52,9 @@ impl Page {
         page
     }
 
-    /// Loads the page anew with this behind its `#`.
+    /// Loads the page again with this after its `#`.
     fn go(&self, hash: &str) {
-        // Another hash alone would not load it anew.
+        // A different hash alone would not reload it.
         self.browser.open("about:blank");
         self.browser
             .open(&format!("http://127.0.0.1:{}/#{hash}", self.site.port));
@@ -88,7 +88,7 @@ impl Page {
         assert_eq!(self.browser.complaints(), Vec::<String>::new());
     }
 
-    /// The size of the window, and what the page is asked to look like.
+    /// Sets the size of the window and the preferred colours.
     fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let command = |name: &str, parameters: Value| {
             let sent = self.browser.post(
@@ -131,7 +131,7 @@ fn every_example_has_a_verdict() {
 }
 
 #[test]
-fn errors_stand_at_their_place() {
+fn errors_are_shown_at_their_place() {
     let page = Page::open();
     let selected = page.text(
         r#"set('#policy', '{\n  "allowOrigins": ["https://a.example", "https://a.example/x"],\n  "max_age": "soon"\n}');
@@ -167,7 +167,7 @@ fn errors_stand_at_their_place() {
 }
 
 #[test]
-fn the_caret_stands_where_the_text_is_painted() {
+fn the_caret_is_where_the_text_is_painted() {
     let page = Page::open();
     for (width, height) in [(1280, 900), (390, 844)] {
         page.emulate(width, height, "light");
@@ -184,7 +184,7 @@ fn the_caret_stands_where_the_text_is_painted() {
 fn a_problem_leads_to_its_line() {
     let page = Page::open();
     page.emulate(1280, 700, "light");
-    // Long, and so long that it is not painted.
+    // A long text, and one that is too long to be coloured.
     for origins in [300, 3000] {
         let shown = page.text(&format!(
             r#"const origins = Array.from({{ length: {origins} }}, (_, i) => `https://host-${{i}}.example`);
@@ -194,7 +194,7 @@ fn a_problem_leads_to_its_line() {
             $('#problems button').click();
             const shown = $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd);
             if ($('#editor').classList.contains('plain')) {{
-              // About as far down as the line is.
+              // About as far down as the line.
               const middle = ($('#policy').scrollTop + $('#policy').clientHeight / 2) / $('#policy').scrollHeight;
               return shown + (middle > 0.45 && middle < 0.55);
             }}
@@ -319,7 +319,7 @@ fn pasted_texts_are_read_and_nonsense_stays() {
     page.is_quiet();
 }
 
-/// First what the message means, then what this policy would do.
+/// First the meaning of the message, then what this policy would do.
 #[test]
 fn a_message_is_answered_before_the_policy() {
     let page = Page::open();
@@ -346,7 +346,7 @@ fn a_message_is_answered_before_the_policy() {
             "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
         assert_eq!(page.run(scrolls), json!(0), "{width}");
     }
-    // A line that does not say why leaves the request as it is; another request is not the message's.
+    // A line without a reason leaves the request unchanged; the message does not apply to another request.
     let said = page.text(
         "set('#pasted', 'TypeError: Failed to fetch'); $('#paste-read').click(); await verdict();
         const vague = [$('#message h3').textContent, $('#url').value, $('#verdict').textContent];
@@ -366,7 +366,7 @@ fn a_message_is_answered_before_the_policy() {
     page.is_quiet();
 }
 
-/// Its Content-Security-Policy lets nothing run but the page's own files.
+/// The Content-Security-Policy permits only the page's own files.
 #[test]
 fn an_injected_script_does_not_run() {
     let page = Page::open();
@@ -421,7 +421,7 @@ fn five_megabytes_are_judged_and_kept() {
 }
 
 #[test]
-fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
+fn a_module_that_does_not_load_is_reported_and_the_input_stays() {
     let page = Page::serve();
     for (state, says) in [
         (MISSING, "the server answered 404"),
@@ -457,7 +457,7 @@ fn a_module_that_does_not_load_is_told_and_what_was_typed_stays() {
 }
 
 #[test]
-fn scripts_that_do_not_load_are_told() {
+fn scripts_that_do_not_load_are_reported() {
     let browser = Browser::start();
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground/index.html");
     browser.open(&format!("file://{}", page.display()));
@@ -540,7 +540,7 @@ fn keyboard_screen_reader_and_phone() {
         tabs,
         "tab-envoytrue tab-istiotrue tab-gatewaytrue tab-jsontrue tab-gatewaytrue tab-jsontrue"
     );
-    // By keys alone one comes from the first control to the last, and nothing holds the focus.
+    // The keyboard alone reaches all controls from the first to the last, and nothing traps the focus.
     let reached = (0..40).map(|_| {
         let tab = json!([{"type": "keyDown", "value": "\u{e004}"}, {"type": "keyUp", "value": "\u{e004}"}]);
         let pressed = page.browser.post("/actions", json!({"actions": [{"type": "key", "id": "keys", "actions": tab}]}));
@@ -561,7 +561,7 @@ fn keyboard_screen_reader_and_phone() {
     ] {
         assert!(reached.iter().any(|own| own == id), "{id}: {reached:?}");
     }
-    // Everything that takes input has a name.
+    // Every input has a name.
     let nameless = page.run(
         "return [...document.querySelectorAll('input, textarea, select, button')].filter((field) => !field.closest('[hidden]')
             && !field.labels?.length && !field.ariaLabel && !field.textContent.trim()).map(({ id }) => id)",
@@ -615,7 +615,7 @@ fn page_and_corsctl_conclude_the_same() {
 }
 
 #[test]
-fn the_live_page_sees_what_the_playground_foretells() {
+fn the_live_page_sees_what_the_playground_predicts() {
     let reply = |_: &_| {
         let headers = [
             ("content-type", "text/plain"),
@@ -675,13 +675,13 @@ fn the_live_page_sees_what_the_playground_foretells() {
     assert_eq!(said, Ok(json!(expected)));
 }
 
-/// The frames of the live page send requests from the origin of whoever serves them: for its own page alone.
+/// The frames of the live page send requests from the origin that serves them, but only for their own page.
 #[test]
 fn the_live_pages_frame_serves_no_other_site() {
     let site = Upstream::start(|head| file(head.start.split(' ').nth(1).unwrap_or_default()));
     let stranger = Upstream::start(|_| file_of("text/html", b"<iframe></iframe>".to_vec()));
     let browser = Browser::start();
-    // Whether a message is answered, asked of pages of both.
+    // Whether a message from a page of each origin is answered.
     let answered = |port: u16| {
         browser.open(&format!("http://127.0.0.1:{port}/live.html"));
         let asked = browser.run(
@@ -692,7 +692,7 @@ fn the_live_pages_frame_serves_no_other_site() {
                 const frame = document.body.appendChild(document.createElement('iframe'));
                 frame.src = 'http://localhost:{}/live-frame.html';
                 await new Promise((loaded) => (frame.onload = loaded));
-                // Nobody is greeted.
+                // No other page gets a message.
                 if (said.length) return String(said);
                 frame.contentWindow.postMessage({{ id: 1, url: '/', init: {{}} }}, '*');
                 await sleep(500);
@@ -708,7 +708,7 @@ fn the_live_pages_frame_serves_no_other_site() {
 }
 
 #[test]
-#[ignore = "writes playground/screenshot*.png anew"]
+#[ignore = "writes playground/screenshot*.png again"]
 fn screenshots() {
     let page = Page::open();
     for (name, width, height, scheme, example) in [
@@ -786,7 +786,7 @@ fn decode_base64(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// What the scripts of these tests share.
+/// Helpers for the scripts of these tests.
 const HELPERS: &str = "
     const $ = (selector) => document.querySelector(selector);
     const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

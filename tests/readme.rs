@@ -1,20 +1,20 @@
-//! README.md does what it says: its configurations are taken or refused, its transcripts come out as
-//! they stand there, its files exist.
+//! The statements of README.md hold: its configurations are accepted or rejected, its transcripts are the
+//! real output, its files exist.
 //!
-//! `BLESS=1 cargo test --test readme` writes what corsctl says now into the transcripts. Read the
+//! `BLESS=1 cargo test --test readme` writes the current output of corsctl into the transcripts. Read the
 //! difference before you commit it.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use support::transcript;
 
 /// A fenced block.
 struct Block {
     line: usize,
-    /// What stands behind the fence, as in `json refused`.
+    /// The text after the fence, as in `json refused`.
     kind: String,
     text: String,
 }
@@ -26,7 +26,7 @@ fn every_configuration_is_taken_or_refused_as_it_says() {
         .iter()
         .filter(|block| block.kind.starts_with("json"))
     {
-        let (plugin, report) = Plugin::from_bytes(block.text.as_bytes());
+        let (plugin, report) = PolicySet::from_bytes(block.text.as_bytes());
         let is_refused = block.kind == "json refused";
         assert_eq!(
             plugin.is_none(),
@@ -40,7 +40,7 @@ fn every_configuration_is_taken_or_refused_as_it_says() {
     assert!(count > 0, "no configuration");
 }
 
-/// Beside the plugin that knows their policies; and a policy that it does not know is found.
+/// Each is checked with the plugin that knows their policies; a policy that it does not know is reported.
 #[test]
 fn every_manifest_is_good() {
     let plugin =
@@ -58,7 +58,7 @@ fn every_manifest_is_good() {
     assert_eq!((manifests, wrong), (2, 1), "one is for CI");
 }
 
-/// Checks a file and a text beside it.
+/// Checks a file together with a text.
 fn check(file: &Path, text: &str) -> (bool, String) {
     let mut corsctl = Command::new(support::corsctl())
         .args(["check", &file.display().to_string(), "-"])
@@ -77,7 +77,7 @@ fn check(file: &Path, text: &str) -> (bool, String) {
 }
 
 #[test]
-fn every_transcript_of_corsctl_comes_out_as_it_stands() {
+fn every_transcript_of_corsctl_is_its_output() {
     let mut readme = read_readme();
     let (mut count, mut wrong) = (0, Vec::new());
     for block in blocks() {

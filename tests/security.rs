@@ -1,4 +1,4 @@
-//! SECURITY.md names cases of the table as evidence: they have to be there, and to show what it says.
+//! SECURITY.md names cases of the table as evidence: they must exist and show what it says.
 
 use serde_json::json;
 

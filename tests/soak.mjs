@@ -1,7 +1,7 @@
 // Many streams through the shipped module in V8: node tests/soak.mjs MODULE STREAMS
 //
-// With a new configuration now and then. Afterwards linear memory is as large as after the first streams, the module
-// knows none of their contexts any more, and nothing was logged but what each configuration says.
+// With a new configuration from time to time. Afterwards, linear memory is as large as after the first streams, the
+// module has dropped all of their contexts, and nothing was logged except the lines of each configuration.
 
 import { readFileSync } from "node:fs";
 import { load } from "../playground/host.js";
@@ -68,8 +68,8 @@ console.log(
 process.exitCode = problems.length || !memory ? 1 : 0;
 
 /**
- * Notes the contexts that the host makes: `made` has the root of each, by its id, and 0 for a root. When all is over
- * the module is asked about them, by making one anew: the SDK panics if it knows it.
+ * Records the contexts that the host creates: `made` has the root of each, by its id, and 0 for a root. At the end
+ * the test creates each one again: the SDK panics if it still knows the context.
  */
 function watchContexts() {
   const made = [];

@@ -1,4 +1,4 @@
-//! A host of the proxy-wasm ABI: to the filter linked into this test, the binary is Envoy.
+//! A host of the proxy-wasm ABI: for the filter that is linked into this test, the binary acts as Envoy.
 //!
 //! One [`Vm`] per thread, as the SDK's dispatcher is one per thread. A panic in the filter cannot
 //! unwind through `extern "C"` and aborts the test binary; its message is the last thing printed.
@@ -11,14 +11,14 @@ use std::ptr::{copy_nonoverlapping, null_mut};
 use std::rc::Rc;
 use std::slice;
 
-/// What a host does differently from Envoy, the default.
+/// The differences of a host from Envoy, which is the default.
 #[derive(Clone)]
 pub struct Difference {
     /// Several lines of a header are shown as one, joined with commas.
     pub joins_lines: bool,
     /// The filter's own reply goes through its response phase.
     pub own_replies_come_back: bool,
-    /// The status of a call that is refused and has no effect.
+    /// The status of a call that fails without an effect.
     pub refuses: Refuses,
 }
 
@@ -49,7 +49,7 @@ impl Vm {
         Vm(())
     }
 
-    /// A plugin with a configuration of its own; where that is refused, what was logged.
+    /// A new plugin with this configuration, or the log if the configuration is rejected.
     pub fn configure(&mut self, configuration: &[u8]) -> Result<Plugin, Vec<LogLine>> {
         let plugin = self.create_plugin();
         match self.offer(&plugin, configuration) {
@@ -67,7 +67,7 @@ impl Vm {
         Plugin { root }
     }
 
-    /// Offers a configuration: whether it is accepted, and what is logged.
+    /// Sends a configuration: whether it is accepted, and the log.
     pub fn offer(&mut self, plugin: &Plugin, configuration: &[u8]) -> (bool, Vec<LogLine>) {
         with(|host| {
             host.phase = Phase::Configure;
@@ -82,7 +82,7 @@ impl Vm {
         (accepted, log)
     }
 
-    /// Sends a request through the request phase alone: a stream that goes on. `false` if the filter
+    /// Sends a request through only the request phase: a stream that stays open. `false` if the filter
     /// answers.
     pub fn open(&mut self, plugin: &Plugin, request: Lines) -> (u32, bool) {
         let context = next_context();
@@ -96,7 +96,7 @@ impl Vm {
         (context, goes_on)
     }
 
-    /// Drops what the host has noted of streams.
+    /// Drops the host's records of streams.
     pub fn forget_calls(&mut self) {
         with(|host| {
             *host = Host {
@@ -122,7 +122,7 @@ impl Vm {
             "a request is stopped exactly when it is answered"
         );
         let from_filter = reply.is_some();
-        // Where the host refuses the answer, nothing goes on.
+        // If the host refuses the answer, the request stops.
         let upstream = if stopped { Lines::new() } else { upstream };
         let (lines, body) = reply.unwrap_or((upstream, Vec::new()));
         let count = lines.len();
@@ -162,7 +162,7 @@ impl Vm {
         self.end(plugin.root);
     }
 
-    /// Sets a property of the host, by its dotted path, or takes it away.
+    /// Sets or removes a property of the host, by its dotted path.
     pub fn set_property(&mut self, path: &str, value: Option<&str>) {
         with(|host| match value {
             Some(value) => host.properties.insert(path.into(), value.into()),
@@ -193,7 +193,7 @@ pub struct Plugin {
     root: u32,
 }
 
-/// What became of one request.
+/// The result of one request.
 pub struct Exchange {
     pub from_filter: bool,
     pub headers: HeaderMap,
@@ -276,7 +276,7 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// The headers of a message, one entry a line; names in lower case.
+/// The headers of a message, one entry per line; names in lower case.
 pub type Lines = Vec<(String, Vec<u8>)>;
 
 #[derive(Clone, Debug, Default)]
@@ -350,7 +350,7 @@ struct Host {
 }
 
 impl Host {
-    /// Notes a call and says whether it may take effect.
+    /// Records a call and returns whether it may take effect.
     fn admit(&mut self, call: Call, name: &str, found: bool) -> Result<(), u32> {
         let entry = Entry {
             phase: self.phase,
@@ -363,7 +363,7 @@ impl Host {
         refused.map_or(Ok(()), Err)
     }
 
-    /// The header map that can be reached in this phase.
+    /// The header map that is accessible in this phase.
     fn map(&mut self, map: u32) -> Result<&mut HeaderMap, u32> {
         let map = match map {
             0 => self.request.as_mut(),
@@ -383,12 +383,12 @@ fn with<T>(act: impl FnOnce(&mut Host) -> T) -> T {
     HOST.with_borrow_mut(act)
 }
 
-/// Runs an import: its status is 0 or what refused it.
+/// Runs an import: its status is 0 or the error.
 fn import(act: impl FnOnce(&mut Host) -> Result<(), u32>) -> u32 {
     with(|host| act(host).err().unwrap_or(OK))
 }
 
-/// Hands bytes over in memory that the module allocates and then owns; no bytes need no memory.
+/// Copies bytes into memory that the module allocates and then owns; an empty value needs no memory.
 fn hand(bytes: &[u8], data: *mut *mut u8, size: *mut usize) {
     let at = match bytes.len() {
         0 => null_mut(),
@@ -625,7 +625,7 @@ extern "C" fn proxy_set_property(
     })
 }
 
-/// A function of the host's own: of `declare_property` the name of the property is noted.
+/// A foreign function of the host: for `declare_property`, the name of the property is recorded.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_call_foreign_function(
     name: *const u8,
@@ -669,7 +669,7 @@ extern "C" fn proxy_increment_metric(id: u32, by: i64) -> u32 {
     })
 }
 
-/// What the SDK imports for filters that call services, share data or keep time: never called here.
+/// Imports of the SDK for filters that call services, share data or use timers: never called here.
 macro_rules! unimplemented {
     ($($name:ident)*) => {
         $(#[unsafe(no_mangle)]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measures what the filter costs in a real Envoy, beside what else there is. Run it with scripts/bench.
+"""Measures the cost of the filter in a real Envoy, compared with alternatives. Run it with scripts/bench.
 
 One Envoy with one worker has a listener for each variant, so that all share one process and one run.
-Envoy has one core for itself, the load another. A figure is the CPU time of Envoy's process over the
-requests that it answered; the variants take turns, and the median of the rounds counts, or the lowest.
+Envoy has one core, the load another. A figure is the CPU time of Envoy's process divided by the number of
+answered requests; the variants take turns, and the figure is the median of the rounds, or the lowest.
 """
 
 import argparse
@@ -66,7 +66,7 @@ BODIES = [
     }
     for chunks in (0, 64)
 ]
-# What the module of calls.wat does ten times over in a request, and a reply once, by the header x-call.
+# The host call that the module of calls.wat makes ten times per request (a reply once), by the header x-call.
 REPLY = "a reply of one header, instead of the fault filter's"
 CALLS = {
     "the question for x-call alone": None,
@@ -80,12 +80,12 @@ CALLS = {
     "writing a new header": 7,
     REPLY: 8,
 }
-# What callgrind counts, by its names.
+# The events that callgrind counts, by its names.
 EVENTS = {"Ir": "instructions of a request", "I1mr": "misses of an instruction cache of 32 KiB"}
 PROGRAMS = ("envoy", "shipped", "plain", "floor", "sdk_floor", "calls", "empty")
-# Requests of each kind and variant whose instructions are counted, and before.
+# Requests of each kind and variant whose instructions are counted, and those before.
 COUNTED, WARM_UP = 1000, 100
-# What Envoy's own filter does otherwise: no Vary, 200, refused preflights go on.
+# The differences of Envoy's own filter: no Vary, 200, refused preflights are forwarded.
 NATIVE = {
     "no Origin": (200, {}),
     "actual, refused": (200, {}),
@@ -138,21 +138,21 @@ class Bench:
             measured = {kind["name"]: envoy.measure(kind) for kind in KINDS}
         print_table(measured)
         ratios = {}
-        # Other load on the machine only adds, and not to all alike: the lowest are the least blurred.
+        # Other load on the machine only adds, but not equally: the lowest values are the least disturbed.
         for name, of in (("median", statistics.median), ("lowest", min)):
             print(f"\nratios of the {name}")
             ratios[name] = print_ratios(measured, of)
         return {"figures": measured, "ratios": ratios}
 
     def instructions(self):
-        """The same, counted: no other load on the machine changes how many instructions a request takes."""
+        """The same in instructions, which other load on the machine does not change."""
         variants = self.variants()
-        # Valgrind leaves Envoy the memory for three modules at most: this one has another Envoy.
+        # Valgrind leaves Envoy memory for at most three modules, so this one gets another Envoy.
         apart = {"no filter": variants["no filter"], "SDK's floor": variants.pop("SDK's floor")}
         measured = self.counts(variants, KINDS)
         for event, figures in self.counts(apart, KINDS).items():
             for kind, of in figures.items():
-                # What it adds there, on top of what this Envoy takes without a filter.
+                # The difference from this Envoy without a filter.
                 here = measured[event][kind]
                 here["SDK's floor"] = [of["SDK's floor"][0] - of["no filter"][0] + here["no filter"][0]]
         ratios = {}
@@ -162,7 +162,7 @@ class Bench:
         print("\nto an upstream, by the chunks of the body")
         variants = {
             "no filter": Variant(),
-            # What a chunk costs because there is a filter, whatever it does.
+            # The cost of a chunk for any filter, whatever it does.
             "empty": Variant(wasm_filter(self.options.empty, {}), {kind["name"]: (200, {}) for kind in BODIES}),
             "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY)),
         }
@@ -171,7 +171,7 @@ class Bench:
         return {"figures": measured, "ratios": ratios, "bodies": bodies}
 
     def calls(self):
-        """What entering the module and calling the host cost, whatever the module is: counted instructions."""
+        """The cost of entering any module and of each host call, in instructions."""
         variants = {
             "no filter": Variant(),
             "empty": Variant(wasm_filter(self.options.empty, {})),
@@ -213,7 +213,7 @@ class Bench:
 
     def variants(self):
         module = self.options
-        # The floor is one only if it does what the module does.
+        # The floor is valid only if it does the same as the module.
         modules = [module.floor, module.sdk_floor, module.shipped, module.plain]
         subprocess.run([sys.executable, HERE / "traces.py", *modules], check=True)
         return {
@@ -227,7 +227,7 @@ class Bench:
         }
 
     def scale(self):
-        """What a request costs as the configuration or the request grows."""
+        """The cost of a request as the configuration or the request grows."""
         result = {}
         for name, sizes, policy, kind in SCALES:
             variants = {"no filter": Variant()}
@@ -299,7 +299,7 @@ class Bench:
 
 
 class Variant:
-    """One way of doing CORS: filters of Envoy, and the answers where they are not ours."""
+    """One way of doing CORS: filters of Envoy, and the answers that differ from ours."""
 
     def __init__(self, filters=(), answers=(), per_filter_config=None):
         self.filters, self.answers, self.per_filter_config = list(filters), dict(answers), per_filter_config
@@ -317,7 +317,7 @@ class Envoy(contextlib.AbstractContextManager):
         if upstream:
             resources["clusters"] = [cluster(upstream)]
         config = folder / "envoy.json"
-        # Statistics are flushed as seldom as Envoy allows: that work is not the requests'.
+        # Statistics are flushed as rarely as Envoy permits, because that work is not part of the requests.
         config.write_text(json.dumps({"stats_flush_interval": "299s", "static_resources": resources}))
         command = [options.envoy, "-c", config, "--concurrency", str(workers), "--log-level", "warning"]
         self.log = (folder / "envoy.log").open("w")
@@ -349,7 +349,7 @@ class Envoy(contextlib.AbstractContextManager):
                 self.check(name, kind)
 
     def check(self, name, kind):
-        """A figure for wrong answers would be worth nothing."""
+        """A figure for wrong answers would be useless."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
         connection.request(kind["method"], "/", body_of(kind), kind["headers"])
         response = connection.getresponse()
@@ -472,7 +472,7 @@ class Upstream(http.server.ThreadingHTTPServer):
 
 
 def body_of(kind):
-    """Chunks with a pause before each, so that Envoy reads none together with another; None without a body."""
+    """Chunks with a pause before each, so that Envoy reads each one separately; None without a body."""
     return paced(kind["chunks"]) if kind.get("chunks") else None
 
 
@@ -484,7 +484,7 @@ def paced(chunks):
 
 def listener(port, variant, upstream):
     # Answers 200 instead of an upstream, whose time would be measured too. A direct response
-    # of the route would do, but Envoy's own filter passes those by.
+    # of the route would work, but Envoy's own filter skips those.
     fault = typed_filter("envoy.filters.http.fault", "fault.v3.HTTPFault", abort={"http_status": 200, "percentage": {"numerator": 100}})
     filters = [
         *variant.filters,
@@ -519,7 +519,7 @@ def wasm_filter(module, policy):
     config = {
         "name": "cors",
         "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": json.dumps(policy)},
-        # A VM of its own for each, so that the last configuration is not measured beside the others.
+        # A separate VM for each, so that the last configuration is measured alone.
         "vm_config": {"vm_id": f"{module}{free_number()}", "runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(module)}}},
     }
     return [typed_filter("cors", "wasm.v3.Wasm", config=config)]
@@ -565,7 +565,7 @@ def regexes(count):
 
 
 def rules(count):
-    # The last rule governs the bench's requests; the others have hosts and paths of their own.
+    # The last rule governs the bench's requests; the others have other hosts and paths.
     some = [
         {"match": {"hostnames": [f"api-{index}.example.com"], "pathPrefixes": [f"/v{index % 10}"]}, "policyRef": "p"}
         for index in range(1, count)
@@ -583,7 +583,7 @@ SCALES = [
 
 
 def ratios_of(figures, of):
-    """Of one figure of the rounds; "added" is over what Envoy costs without a filter."""
+    """Statistics of one figure over the rounds; "added" is the difference from Envoy without a filter."""
     cost = {name: of(rounds) for name, rounds in figures.items()}
     added = {name: value - cost["no filter"] for name, value in cost.items()}
     return {

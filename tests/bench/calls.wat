@@ -1,5 +1,5 @@
-;; Makes one host call ten times over in a request, a reply once, so that its price can be told: which
-;; one says the header x-call, a digit. Without that header nothing is called but the question for it.
+;; Makes one host call ten times per request (a reply once), to measure its cost: the header x-call, a digit,
+;; selects it. Without that header the only call is the one that reads it.
 ;; A property and a header are new each time: their names end in the number of the turn. A status that
 ;; is not the expected one is a trap, and with it a wrong answer.
 ;;

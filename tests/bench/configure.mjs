@@ -1,4 +1,4 @@
-// Prints what configuring a module takes: bytes, CPU ms of one VM that is warm, linear memory.
+// Prints the cost of configuring a module: bytes, CPU ms of a warm VM, linear memory.
 //
 //   node tests/bench/configure.mjs cors.wasm CONFIGURATION.json
 import { readFileSync } from "node:fs";

@@ -1,8 +1,8 @@
-//! Benches of the core alone, without a host: the table of cases, then what somebody might send or
-//! configure to make it slow. Run with `cargo bench` in this folder.
+//! Benches of the core alone, without a host: the table of cases, then requests and configurations that
+//! are made to be slow. Run with `cargo bench` in this folder.
 
-use cors::http::request::{Headers, HeadersMut, Stream};
-use cors::select::policy_set::Plugin;
+use cors::http::request::{Headers, HeadersMut, RequestContext};
+use cors::select::policy_set::PolicySet;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ criterion_main!(benches);
 /// Every case of the table, judged and carried out.
 fn table(criterion: &mut Criterion) {
     let groups: Value = serde_json::from_str(include_str!("../cases.json")).unwrap();
-    let plugins: Vec<(Plugin, Vec<Message>)> = groups
+    let plugins: Vec<(PolicySet, Vec<Message>)> = groups
         .as_array()
         .unwrap()
         .iter()
@@ -37,7 +37,7 @@ fn table(criterion: &mut Criterion) {
     });
 }
 
-/// One origin among more and more of them.
+/// One origin among an increasing number.
 fn origins(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("origins");
     for count in [1, 100, 10_000, 100_000] {
@@ -62,7 +62,7 @@ fn origins(criterion: &mut Criterion) {
     }
 }
 
-/// Requests that are made to cost much.
+/// Requests that are made to be expensive.
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("requests");
     let policy = json!({
@@ -130,30 +130,29 @@ fn configurations(criterion: &mut Criterion) {
         .collect();
     let large = json!({ "allowOrigins": origins }).to_string();
     group.bench_function("100,000 origins", |bencher| {
-        bencher.iter(|| Plugin::from_bytes(large.as_bytes()));
+        bencher.iter(|| PolicySet::from_bytes(large.as_bytes()));
     });
     let wrong = "[".repeat(1 << 20);
     group.bench_function("1 MiB of brackets", |bencher| {
-        bencher.iter(|| Plugin::from_bytes(wrong.as_bytes()));
+        bencher.iter(|| PolicySet::from_bytes(wrong.as_bytes()));
     });
 }
 
-fn plugin(configuration: &Value) -> Plugin {
-    let (plugin, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
+fn plugin(configuration: &Value) -> PolicySet {
+    let (plugin, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
     plugin.unwrap_or_else(|| panic!("{:?}", report.errors))
 }
 
-/// All that the core does for one request; what it would change is dropped.
-fn carry_out(plugin: &Plugin, request: &Message) {
-    let governed = plugin.govern(request);
-    if let Some((policy, verdict)) = governed.judge(request) {
-        let reply = policy.reply(&verdict);
-        std::hint::black_box(reply.map(|reply| reply.headers));
-        policy.amend_response(&verdict, &mut Message::new(&[]));
+/// All work of the core for one request; its changes are dropped.
+fn carry_out(plugin: &PolicySet, request: &Message) {
+    let judgement = plugin.judge(request);
+    match judgement.reply() {
+        Some(reply) => drop(std::hint::black_box(reply)),
+        None => judgement.amend_response(&mut Message::new(&[])),
     }
 }
 
-/// A header map of one line a name.
+/// A header map with one line per name.
 struct Message(Vec<(String, Vec<u8>)>);
 
 impl Message {
@@ -189,7 +188,7 @@ impl HeadersMut for Message {
     fn replace(&mut self, _: &str, _: &[u8]) {}
 }
 
-impl Stream for Message {
+impl RequestContext for Message {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }

@@ -1,5 +1,5 @@
-;; A filter that is entered for no request: beside calls.wat, it tells what entering costs. A host
-;; refuses a module that cannot allocate.
+;; A filter that is entered for no request: compared with calls.wat, it shows the cost of entering. A host
+;; rejects a module that cannot allocate.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

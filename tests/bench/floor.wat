@@ -1,6 +1,6 @@
 ;; The floor: the host calls of a CORS filter for the policy of tests/bench/bench.py, in the order of our
-;; module (tests/bench/trace.mjs compares them), and next to nothing between them. What is left to
-;; beat is the price of the sandbox.
+;; module (tests/bench/trace.mjs compares them), and almost nothing between them. Its remaining cost is that
+;; of the sandbox.
 ;;
 ;; Addresses: 0 and 4 receive the address and size of a returned value, 16 to 36 hold the counters'
 ;; numbers; from 1024 texts, from 65536 a state for each stream, from 131072 returned values.
@@ -44,7 +44,7 @@
   (func (export "proxy_on_context_create") (param i32 i32))
   (func (export "proxy_on_delete") (param i32))
 
-  ;; Nothing that is returned outlives its callback.
+  ;; No returned value outlives its callback.
   (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
     (global.get $free)
     (global.set $free (i32.add (global.get $free) (local.get $size))))
@@ -57,7 +57,7 @@
     (call $define (i32.const 0) (i32.const 1435) (i32.const 20) (i32.const 32)) drop
     (i32.const 1))
 
-  ;; Where the state of a stream lies: 0 no Origin, 1 allowed, 2 refused, 3 answered.
+  ;; The address of a stream's state: 0 no Origin, 1 allowed, 2 refused, 3 answered.
   (func $state (param $stream i32) (result i32)
     (i32.add (i32.const 65536) (i32.and (local.get $stream) (i32.const 65535))))
 
@@ -107,7 +107,7 @@
     (local.set $state (i32.load8_u (call $state (local.get $stream))))
     (if (i32.eq (local.get $state) (i32.const 3))
       (then (return (i32.const 0))))
-    ;; In the bench no response has Vary, so that nothing has to be merged.
+    ;; In the bench no response has Vary, so there is nothing to merge.
     (call $get (i32.const 2) (i32.const 1037) (i32.const 4) (i32.const 0) (i32.const 4)) drop
     (call $add (i32.const 2) (i32.const 1037) (i32.const 4) (i32.const 1041) (i32.const 6)) drop
     (if (i32.eqz (local.get $state))

@@ -2,9 +2,9 @@
 
     python3 tests/bench/instructions.py [--limits FILE] [--scale] MODULE.wasm...    needs the package `wasmtime` of PyPI
 
-The limits are for the first module, and so is the scale: the instructions as configurations grow. One request after many, so that nothing
-grows any more. The host's own work is not in it: what is counted is what the filter can do better or worse, and no other load on the
-machine changes it.
+The limits apply to the first module, and so does the scale: the instructions as configurations grow. One request is counted after many, so that
+nothing grows any more. The host's own work is not included: the count covers the filter's own work, and other load on the machine does not
+change it.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import bench
 import other_host
 
 WARM_UP, FUEL = 200, 10**12
-# What one more regular expression may cost that does not match.
+# The limit for one more regular expression that does not match.
 EACH_EXPRESSION = 500
 
 
@@ -48,7 +48,7 @@ def check(counts, limits, path):
 
 
 def scale(module):
-    """An actual request must not take a tenth more as the configuration grows; regular expressions may, one by one."""
+    """An actual request must not take a tenth more as the configuration grows, except for each regular expression."""
     print("as the configuration grows:")
     for name, sizes, policy, kind in bench.SCALES:
         seen = {size: count(module, policy(size), [kind])[kind["name"]] for size in sizes}

@@ -1,5 +1,5 @@
 // Compares two modules call by call: for each kind of request of the bench both must make the same host
-// calls in the same order and give the same answer. Otherwise a comparison of their times means nothing.
+// calls in the same order and give the same answer. Otherwise a comparison of their times would be meaningless.
 //
 //   node tests/bench/trace.mjs POLICY.json KINDS.json ONE.wasm OTHER.wasm
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-"""Makes sure that modules make the same host calls for each kind of request of the bench.
+"""Checks that modules make the same host calls for each kind of request of the bench.
 
     python3 tests/bench/traces.py ONE.wasm OTHER.wasm...        needs node
 """

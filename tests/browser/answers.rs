@@ -1,4 +1,4 @@
-//! The upstream: what it answers depends on the path alone.
+//! The upstream: its answer depends only on the path.
 
 use data_encoding::BASE64;
 use sha1::{Digest, Sha1};
@@ -15,7 +15,7 @@ pub fn answer(head: &Head) -> Reply {
         String::from_utf8_lossy(value).into_owned()
     };
     match path {
-        // Grants everything to everybody, as many an upstream does.
+        // Grants everything to every origin, as many upstreams do.
         "/" => {
             let headers = [
                 ("access-control-allow-origin", "*"),
@@ -71,7 +71,7 @@ pub fn answer(head: &Head) -> Reply {
             "export default 'hello'",
         ),
         "/origin" => reply(200, &[], header("origin")),
-        // An API as it is without this filter: it answers scripts well, and forgets Vary.
+        // An API without this filter: it answers scripts correctly, but without Vary.
         "/reflects" => {
             let mut answer = reply(200, &[("cache-control", "max-age=600")], "hello");
             if let Some(origin) = head.headers.only("origin") {

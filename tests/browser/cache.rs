@@ -35,10 +35,10 @@ fn max_age() {
     assert_eq!(asked("second", put.clone()), 1);
     thread::sleep(Duration::from_millis(1200));
     assert_eq!(asked("second", put.clone()), 2);
-    // The answer holds the whole lists: it covers what was not asked for.
+    // The answer contains the complete lists: it also covers methods and headers that were not requested.
     assert_eq!(asked("hour", json!({"method": "DELETE"})), 1);
     assert_eq!(asked("hour", json!({"headers": {"x-one": "1"}})), 1);
-    // Another path is another resource.
+    // A different path is a different resource.
     assert_eq!(
         stage.fetch("hour", "/origin", put.clone()),
         format!("200 {}", stage.app)
@@ -52,7 +52,7 @@ fn max_age() {
     }
 }
 
-/// An echo covers what was asked for, `Authorization` included, and nothing else.
+/// An echo covers only the requested names, including `Authorization`.
 #[test]
 fn max_age_of_an_echo() {
     let any = json!({"allowOrigins": ["$APP"], "allowMethods": ["*"], "allowHeaders": ["*"],
@@ -88,22 +88,22 @@ fn a_cached_response_is_not_poisoned() {
     stage.answered("bare", &["GET /reflects 200 - -"]);
     stage.answered("list", &["GET /cached 200 - -"]);
 
-    // What happens without this filter: the cached response serves the script, which fails.
+    // Without this filter, the cached response is used for the script, which fails.
     assert_eq!(stage.fetch("bare", "/reflects", json!({})), FAILED);
     stage.answered("bare", &[]);
-    // With it, Vary says that the cached response is another one.
+    // With the filter, Vary shows that the cached response does not apply.
     assert_eq!(stage.fetch("list", "/cached", json!({})), "200 hello");
     stage.answered("list", &["GET /cached 200 $APP -"]);
     assert_eq!(stage.fetch("list", "/cached", json!({})), "200 hello");
     stage.answered("list", &[]);
 
-    // Nor does what was granted to one origin serve another one of the same site.
+    // A response for one origin is not used for another origin of the same site.
     stage.browser.open(&stage.neighbour);
     assert_eq!(stage.fetch("list", "/cached", json!({})), "200 hello");
     stage.answered("list", &["GET /cached 200 $NEIGHBOUR -"]);
 }
 
-/// A 304 carries what the cached response has to be read by now.
+/// A 304 has the headers with which the cached response can now be read.
 #[test]
 fn a_revalidated_response_is_readable() {
     let stage = Stage::new(vec![policy(

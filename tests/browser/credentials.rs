@@ -1,4 +1,4 @@
-//! Cookies, and what an authentication filter behind the module answers.
+//! Cookies, and the answers of an authentication filter behind the module.
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn cookies() {
         ],
     );
 
-    // The policy allows the origin, but no credentials; without them the script reads.
+    // The policy allows the origin, but not credentials; without them the script can read.
     assert_eq!(stage.fetch("without", "/cookie", include.clone()), FAILED);
     assert_eq!(stage.fetch("without", "/cookie", json!({})), "200 none");
     stage.answered(
@@ -63,7 +63,7 @@ fn cookies() {
     stage.answered("with", &["GET /cookie 200 - origin top-level policy"]);
 }
 
-/// A script that cannot read a 401 cannot know that it has to log in.
+/// A script must be able to read a 401, or it cannot know that it has to log in.
 #[test]
 fn answers_of_a_later_filter() {
     let list = json!({"allowOrigins": ["$APP"], "allowHeaders": ["*"],

@@ -1,4 +1,4 @@
-//! What elements and other interfaces fetch with CORS: fonts, images, scripts, events.
+//! CORS requests of elements and other interfaces: fonts, images, scripts, events.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::{Stage, policy};
 #[test]
 fn fonts_images_scripts_and_events() {
     let stage = Stage::new(vec![policy("list", json!({"allowOrigins": ["$APP"]}))]);
-    // The script, its path, what it gives when allowed, and when refused.
+    // The script, its path, its result when allowed, and when refused.
     let cases = [
         (
             "await new FontFace('Triangle', `url(${given})`).load(); return 'loaded';",
@@ -50,7 +50,7 @@ fn fonts_images_scripts_and_events() {
             &[&format!("GET {path} 200 - origin top-level policy")],
         );
     }
-    // Without `crossorigin` an image is shown to anybody, and its pixels to nobody.
+    // Without `crossorigin` every page can show an image, but no script can read its pixels.
     let script = IMAGE.replace("image.crossOrigin = 'anonymous';", "");
     let read = stage.run(&script, json!(stage.url("list", "/image.svg?again")));
     assert!(read.starts_with("SecurityError: "), "{read}");

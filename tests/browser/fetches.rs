@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{FAILED, Stage, policy};
 use support::envoy::{Listener, Routes};
 
-/// Envoy's own answer is right either way; it is the browser that keeps it from the script.
+/// Envoy's answer is the same either way; the browser hides it from the script.
 #[test]
 fn simple() {
     let stage = Stage::new(vec![policy("list", json!({"allowOrigins": ["$APP"]}))]);
@@ -16,7 +16,7 @@ fn simple() {
     stage.browser.open(&stage.evil);
     assert_eq!(stage.fetch("list", "/", json!({})), FAILED);
     stage.answered("list", &["GET / 200 - origin top-level policy"]);
-    // A request that reads nothing is sent and answered all the same: CORS does not stop it.
+    // A request that reads nothing is sent and answered anyway: CORS does not stop it.
     let blind = json!({"method": "POST", "mode": "no-cors", "body": "x"});
     assert_eq!(stage.fetch("list", "/", blind), "0 ");
     stage.answered("list", &["POST / 200 - origin top-level policy"]);
@@ -35,7 +35,7 @@ fn preflighted() {
     assert_eq!(stage.fetch("list", "/", put.clone()), "200 hello");
     stage.answered("list", &["OPTIONS / 204 $APP -", "PUT / 200 $APP -"]);
 
-    // What the policy does not list is answered, and held back by the browser.
+    // A preflight for an unlisted method or header is answered, but the browser blocks the request.
     for init in [
         json!({"method": "DELETE"}),
         json!({"headers": {"x-two": "2"}}),
@@ -63,7 +63,7 @@ fn exposed_headers() {
     stage.browser.open(&stage.app);
     let script = "const response = await fetch(given, {credentials: 'include'});
         return ['x-request-id', 'x-internal'].map(name => response.headers.get(name)).join();";
-    // Without credentials where they are not allowed.
+    // Without credentials, because they are not allowed.
     let simple = script.replace("include", "omit");
     for (listener, script, read) in [
         ("list", simple.as_str(), "42,"),
@@ -76,7 +76,7 @@ fn exposed_headers() {
     }
 }
 
-/// A literal `*` never covers `Authorization`; the filter echoes what is asked for.
+/// A literal `*` never covers `Authorization`; the filter echoes the requested names.
 #[test]
 fn authorization_under_any_header() {
     let any = json!({"allowOrigins": ["$APP"], "allowHeaders": ["*"]});
@@ -104,7 +104,7 @@ fn authorization_under_any_header() {
         FAILED
     );
     stage.answered("none", &["OPTIONS /authorization 204 $APP -"]);
-    // An upstream's own literal `*`: Chromium still takes it, and asks anew each time.
+    // An upstream's own literal `*`: Chromium still accepts it, but sends a preflight each time.
     for _ in 0..2 {
         assert_eq!(stage.fetch("bare", "/star", bearer.clone()), "200 Bearer 1");
         stage.answered("bare", &["OPTIONS /star 200 * -", "GET /star 200 * -"]);

@@ -16,7 +16,7 @@ fn the_user_decides() {
         policy("list", list),
         Listener::new("bare", Vec::new(), says_what_is_asked()),
     ];
-    // Makes the web sites count as public, though they are on this machine.
+    // Makes the web sites count as public, although they are on this machine.
     let stage = Stage::with_switches(listeners, |port| {
         vec![format!(
             "--ip-address-space-overrides=127.0.0.1:{port}=public"

@@ -1,5 +1,5 @@
-//! The module as it ships, in a real Envoy, asked by scripts in a real Chromium: what the script
-//! saw and what Envoy answered, allowed and refused side by side.
+//! The shipped module in a real Envoy, with requests from scripts in a real Chromium: what the script
+//! saw and what Envoy answered, both for allowed and for refused requests.
 
 mod answers;
 mod cache;
@@ -25,7 +25,7 @@ use support::upstream::{Reply, Upstream};
 
 /// Two web sites, an Envoy with an upstream, and a browser.
 ///
-/// In a filter's configuration `$APP` and `$NEIGHBOUR` stand for the origins of that name.
+/// In a filter's configuration, `$APP` and `$NEIGHBOUR` are replaced by the origins of that name.
 struct Stage {
     app: String,
     evil: String,
@@ -33,7 +33,7 @@ struct Stage {
     neighbour: String,
     envoy: Envoy,
     browser: Browser,
-    /// How many lines of a listener's log have been looked at.
+    /// How many lines of a listener's log have been checked.
     seen: RefCell<HashMap<String, usize>>,
 }
 
@@ -110,7 +110,7 @@ impl Stage {
         }
     }
 
-    /// Checks what a listener has answered since the last check.
+    /// Checks the answers of a listener since the last check.
     fn answered(&self, listener: &str, expected: &[&str]) {
         let mut seen = self.seen.borrow_mut();
         let seen = seen.entry(listener.into()).or_default();
@@ -156,7 +156,7 @@ fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Rep
     reply
 }
 
-/// What `fetch` throws, whatever the reason: only the console knows more.
+/// The error of `fetch`, whatever the reason: only the console shows more.
 const FAILED: &str = "TypeError: Failed to fetch";
 
 const LOG_FORMAT: &str = "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% \

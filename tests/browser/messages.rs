@@ -1,4 +1,4 @@
-//! What Chromium prints for each refusal is what the README says, and what it says to change helps.
+//! Chromium prints the README's message for each refusal, and the README's change fixes it.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ fn the_readme_says_what_chromium_says() {
         let complaints = run(&row.refused);
         assert_eq!(run(&row.changed), [""; 0], "after the change");
         match complaints.as_slice() {
-            // Several scripts may hear the same.
+            // Several scripts may get the same message.
             [one] if said.last() != Some(one) => said.push(one.clone()),
             [_] => {}
             other => panic!("{other:?} for {:?}", row.refused),
@@ -51,13 +51,13 @@ fn the_readme_says_what_chromium_says() {
     );
 }
 
-/// What the console says about CORS, as the README writes it. Waits for something to be said: the
-/// console may come later than the script's end.
+/// The console's messages about CORS, in the form of the README. Waits for a message, because the console
+/// may be later than the end of the script.
 pub fn complaints(stage: &Stage) -> Vec<String> {
     let start = Instant::now();
     loop {
         let said = stage.browser.complaints().into_iter().filter(|said| {
-            // What follows every failure and says nothing about it.
+            // This line follows every failure and does not explain it.
             !said.contains(" - Failed to load resource: ")
         });
         let said: Vec<_> = said.map(|said| as_in_readme(stage, &said)).collect();
@@ -67,7 +67,7 @@ pub fn complaints(stage: &Stage) -> Vec<String> {
     }
 }
 
-/// Without the place in the page and what most messages begin with, and with names for addresses.
+/// Without the place in the page and the common beginning of messages, and with names for addresses.
 fn as_in_readme(stage: &Stage, said: &str) -> String {
     let said = match said.split_once(" - ") {
         Some((_, said)) => said,
@@ -212,5 +212,5 @@ const SOCKET: &str = "const socket = new WebSocket(given.url.replace('http:', 'w
 
 const BLOCKED: &str = " at 'URL' from origin 'ORIGIN' has been blocked by CORS policy: ";
 const PREFLIGHT: &str = "Response to preflight request doesn't pass access control check: ";
-/// How long nothing is said after a script that succeeded.
+/// How long to wait for messages after a script that succeeded.
 const QUIET: Duration = Duration::from_millis(300);

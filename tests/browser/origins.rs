@@ -1,10 +1,10 @@
-//! Where the browser says another origin than that of the page: redirects and sandboxes.
+//! Cases in which the browser sends a different origin than that of the page: redirects and sandboxes.
 
 use serde_json::json;
 
 use crate::{FAILED, Stage, policy};
 
-/// From the second foreign origin on, the browser says `null`.
+/// From the second foreign origin on, the browser sends `null`.
 #[test]
 fn redirects() {
     let stage = Stage::new(vec![
@@ -38,7 +38,7 @@ fn redirects() {
     stage.answered("first", &[&first("null")]);
     stage.answered("null", &["GET /origin 200 null -"]);
 
-    // Both ends have their own preflight.
+    // Each end gets its own preflight.
     let put = json!({"method": "PUT"});
     assert_eq!(stage.fetch("first", &to("any"), put), "200 null");
     let path = to("any");
@@ -51,7 +51,7 @@ fn redirects() {
     );
     stage.answered("any", &["OPTIONS /origin 204 * -", "PUT /origin 200 * -"]);
 
-    // A redirect that may not be read is not followed.
+    // The browser does not follow a redirect that the script may not read.
     stage.browser.open(&stage.evil);
     assert_eq!(stage.fetch("first", &to("null"), json!({})), FAILED);
     stage.answered(

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{FAILED, Stage, policy};
 
-/// CORS does not govern WebSockets: without `unmatchedRequests: reject` any page may open one.
+/// CORS does not apply to WebSockets: without `unmatchedRequests: reject` any page may open one.
 #[test]
 fn web_socket() {
     let stage = Stage::new(vec![
@@ -28,7 +28,7 @@ fn web_socket() {
     stage.answered("forward", &["GET /socket 101 - origin top-level policy"]);
     assert_eq!(open("reject"), "closed 1006");
     stage.answered("reject", &["GET /socket 403 - origin top-level policy"]);
-    // The same for requests that CORS does not stop.
+    // The same applies to requests that CORS does not stop.
     let blind = json!({"method": "POST", "mode": "no-cors", "body": "x"});
     assert_eq!(stage.fetch("reject", "/", blind), "0 ");
     stage.answered("reject", &["POST / 403 - origin top-level policy"]);

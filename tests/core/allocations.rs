@@ -1,16 +1,15 @@
-//! The allocations of the core on each kind of request, counted: what configuration time could have
-//! made must not be made again for every request.
+//! Counts the allocations of the core for each kind of request: values that could be made at configuration
+//! time must not be made for every request.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use cors::http::request::{Headers, HeadersMut, Stream};
-use cors::policy::Mode;
-use cors::select::policy_set::Plugin;
+use cors::http::request::{Headers, HeadersMut, RequestContext};
+use cors::select::policy_set::PolicySet;
 
 /// Kind of request, allocations beyond the values that the host returns.
 ///
-/// A refusal's reply is a list of one header, a preflight's one of up to eight.
+/// A refusal's reply is ready; a preflight's gets the origin.
 const ALLOCATIONS: &str = "\
 no Origin: 0
 actual, allowed: 0
@@ -51,17 +50,16 @@ fn allocations_of_each_kind_of_request() {
     ];
     let mut table = String::new();
     for (name, configuration, headers) in kinds {
-        let plugin = Plugin::from_bytes(configuration.as_bytes())
+        let plugin = PolicySet::from_bytes(configuration.as_bytes())
             .0
             .expect("good");
         let mut stream = Lent(headers, Cell::new(0));
         let before = ALLOCATED.get();
-        let governed = plugin.govern(&stream);
-        let (policy, verdict) = governed.judge(&stream).expect("governed");
-        assert_eq!(policy.mode, Mode::Enforce);
-        if policy.reply(&verdict).is_none() {
-            policy.amend_request(&verdict, &mut stream);
-            policy.amend_response(&verdict, &mut stream);
+        let judgement = plugin.judge(&stream);
+        assert!(judgement.is_enforced());
+        if judgement.reply().is_none() {
+            judgement.amend_request(&mut stream);
+            judgement.amend_response(&mut stream);
         }
         let made = ALLOCATED.get() - before - stream.1.get();
         table += &format!("{name}: {made}\n");
@@ -92,7 +90,7 @@ impl HeadersMut for Lent<'_> {
     fn replace(&mut self, _: &str, _: &[u8]) {}
 }
 
-impl Stream for Lent<'_> {
+impl RequestContext for Lent<'_> {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }
@@ -107,7 +105,7 @@ struct Counting;
 // SAFETY: everything is the system's allocator; this only counts.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // During the end of a thread there is nothing to count.
+        // At the end of a thread there is nothing to count.
         let _ = ALLOCATED.try_with(|count| count.set(count.get() + 1));
         unsafe { System.alloc(layout) }
     }

@@ -1,16 +1,16 @@
 //! The oracle: for every policy and every call of `fetch`, a browser lets the script read the response
-//! exactly when the policy, read plainly, says so.
+//! exactly when a simple reading of the policy allows it.
 
 use std::cell::Cell;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::{Fetch, Outcome, Url};
 use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-/// A policy as a person reads it.
+/// A simple reading of a policy.
 #[derive(Clone, Debug)]
 struct Plain {
     origins: Vec<&'static str>,
@@ -59,7 +59,7 @@ impl Plain {
     }
 
     fn allows_method(&self, method: &str) -> bool {
-        // A browser puts these into upper case; GET, HEAD and POST need no permission.
+        // A browser converts these to upper case; GET, HEAD and POST need no permission.
         let method = match method {
             "get" | "post" | "put" | "delete" => method.to_uppercase(),
             other => other.to_owned(),
@@ -81,7 +81,7 @@ impl Plain {
     }
 }
 
-/// Whether a pattern of `allowOrigins` matches, told apart by hand.
+/// Whether a pattern of `allowOrigins` matches, by separate code.
 fn matches(pattern: &str, origin: &str) -> bool {
     match pattern {
         "*" => true,
@@ -145,7 +145,7 @@ fn policies() -> impl Strategy<Value = Plain> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (origins(), methods, headers, expose, flags).prop_map(
         |(origins, methods, headers, expose, (credentials, keep, reject))| Plain {
-            // The configuration refuses the two together.
+            // The two together are a configuration error.
             credentials: credentials && !origins.contains(&"null"),
             origins,
             methods,
@@ -187,7 +187,7 @@ fn fetches() -> impl Strategy<Value = Fetch> {
         })
 }
 
-/// Answers of upstreams; those that send CORS headers of their own grant everything.
+/// Answers of upstreams; those with CORS headers grant everything.
 fn upstreams() -> impl Strategy<Value = (Response, bool)> {
     (
         prop::sample::select(vec![200, 304, 401, 500]),
@@ -223,11 +223,11 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
         .run(
             &(policies(), fetches(), upstreams()),
             |(plain, fetch, (upstream, grants))| {
-                // What is kept of the upstream is the upstream's to decide.
+                // The upstream decides about the headers that are kept.
                 let keep = plain.keep && !grants;
                 let plain = Plain { keep, ..plain };
                 let json = plain.json().to_string();
-                let (plugin, report) = Plugin::from_bytes(json.as_bytes());
+                let (plugin, report) = PolicySet::from_bytes(json.as_bytes());
                 let Some(plugin) = plugin else {
                     return Err(TestCaseError::fail(format!("{json}: {:?}", report.errors)));
                 };
@@ -269,7 +269,7 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
             },
         )
         .unwrap();
-    // Neither half may come to be tested by chance alone.
+    // Both halves must be tested often enough.
     for (kind, count) in [("readable", readable.get()), ("blocked", blocked.get())] {
         assert!(count > 2_000, "only {count} {kind}");
     }

@@ -2,7 +2,7 @@
 //! wasm32-unknown-unknown.
 
 use cors::policy::verdict::{Reason, Verdict};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Incoming, Response, exchange};
 use support::http::Lines;
 use support::table::{self, Case, From};
@@ -12,7 +12,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 fn every_case() {
     let mut wrong = Vec::new();
     for group in table::groups() {
-        let (plugin, report) = Plugin::from_bytes(group.config.to_string().as_bytes());
+        let (plugin, report) = PolicySet::from_bytes(group.config.to_string().as_bytes());
         let Some(plugin) = plugin else {
             wrong.push(format!("{}: {:?}", group.name, report.errors));
             continue;
@@ -36,8 +36,12 @@ fn every_configuration_is_read_the_same_in_snake_case() {
     for group in table::groups() {
         let text = group.config.to_string();
         let snake = snake_case_keys(&group.config).to_string();
-        let read =
-            |text: &str| format!("{:?}", Plugin::from_bytes(text.as_bytes()).0.expect("good"));
+        let read = |text: &str| {
+            format!(
+                "{:?}",
+                PolicySet::from_bytes(text.as_bytes()).0.expect("good")
+            )
+        };
         assert_eq!(read(&text), read(&snake), "{}", group.name);
     }
 }
@@ -65,8 +69,8 @@ fn snake_case_keys(value: &serde_json::Value) -> serde_json::Value {
     }
 }
 
-/// Sends a case through the core and says what is wrong with the answer.
-fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
+/// Sends a case through the core and returns the differences of the answer.
+fn differences(plugin: &PolicySet, case: &Case) -> Vec<String> {
     let mut request = lines(&case.request.headers);
     request.push((
         ":method".to_owned(),
@@ -86,8 +90,8 @@ fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
         headers: lines(&case.upstream.headers).into_iter().collect(),
     };
     let exchange = exchange(plugin, request, upstream);
-    let judged = exchange.judged.as_ref();
-    let verdict = judged.map_or("ungoverned".into(), |(_, verdict)| describe(verdict));
+    let verdict = exchange.judgement.verdict();
+    let verdict = verdict.map_or("ungoverned".into(), describe);
     let from = match exchange.forwarded {
         Some(_) => From::Upstream,
         None => From::Filter,
@@ -110,7 +114,7 @@ fn differences(plugin: &Plugin, case: &Case) -> Vec<String> {
     wrong
 }
 
-/// The verdict in the words of the table.
+/// The verdict as the table writes it.
 fn describe(verdict: &Verdict) -> String {
     match verdict.reason {
         Reason::Allowed => "allowed".into(),

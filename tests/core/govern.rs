@@ -1,10 +1,9 @@
-//! What the table cannot show of a judgement: policies in route metadata, explanations, counters.
+//! Parts of a judgement that the table cannot show: policies in route metadata, explanations, counters.
 
-use cors::http::request::{Headers, Stream};
-use cors::policy::Mode;
+use cors::http::request::{Headers, RequestContext};
 use cors::policy::counter::Counter;
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::exchange::{Incoming, Response, exchange};
 
@@ -36,11 +35,11 @@ fn a_policy_in_route_metadata_is_found_by_name_or_read() {
 }
 
 #[test]
-fn bad_metadata_allows_no_origin_and_is_told_once() {
+fn invalid_metadata_allows_no_origin_and_is_reported_once() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let log = |text: &str| {
-        let governed = plugin.govern(&Request::new(text));
-        governed.remark.map(|remark| match remark {
+        let judgement = plugin.judge(&Request::new(text));
+        judgement.notice().cloned().map(|remark| match remark {
             MetadataRemark::Invalid(log) => log,
             MetadataRemark::Warned(log) => panic!("warned: {log}"),
         })
@@ -61,14 +60,14 @@ fn bad_metadata_allows_no_origin_and_is_told_once() {
     assert_eq!(log(&padded(16 * 1024 + 1)), Some(None));
 }
 
-/// As a control plane sends them: the texts of all routes change with each update, for years.
+/// Updates as from a control plane: the texts of all routes change with each update, for years.
 #[test]
-fn texts_of_updates_long_gone_close_no_live_route() {
+fn texts_of_old_updates_close_no_live_route() {
     for (routes, updates) in [(1, 3_000), (50, 100), (700, 10), (1_024, 5)] {
         let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
         for update in 0..updates {
             for route in 0..routes {
-                // Some are wrong, and some have regular expressions: those are forgotten, too.
+                // Some are invalid, and some have regular expressions: these are forgotten, too.
                 let (text, is_good) = match route % 7 {
                     3 => (format!(r#"{{"maxAge": {route}, "_": {update}}}"#), false),
                     5 if route < 700 => (policy_text(route, update, 3), true),
@@ -78,22 +77,22 @@ fn texts_of_updates_long_gone_close_no_live_route() {
                     seconds: update * 60,
                     ..Request::new(&text)
                 };
-                let governed = plugin.govern(&request);
-                let allows = governed.remark.is_none();
+                let judgement = plugin.judge(&request);
+                let allows = judgement.notice().is_none();
                 assert_eq!(
                     allows, is_good,
                     "route {route} of {routes} after update {update}"
                 );
-                let (_, verdict) = governed.judge(&request).expect("a policy");
+                let verdict = judgement.verdict().expect("a verdict");
                 assert_eq!(verdict.reason == Reason::Allowed, is_good);
             }
         }
     }
 }
 
-/// More texts in use than are kept: the others stay, and what the rest costs is bounded.
+/// More texts in use than are kept: the kept ones stay, and the cost of the others is bounded.
 #[test]
-fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
+fn texts_beyond_the_limit_do_not_replace_each_other_forever() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let mut logs = 0;
     for minute in 0..3 {
@@ -109,7 +108,7 @@ fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
                     seconds: minute * 60,
                     ..Request::new(&text)
                 };
-                match plugin.govern(&request).remark {
+                match plugin.judge(&request).notice() {
                     None => {}
                     Some(MetadataRemark::Warned(_)) => read += 1,
                     Some(MetadataRemark::Invalid(log)) => {
@@ -120,7 +119,7 @@ fn more_texts_than_are_kept_do_not_push_one_another_out_for_ever() {
                 }
             }
         }
-        // Those that were there first are read beside the ration.
+        // The first texts are read in addition to the ration.
         let first = if minute == 0 { 1_024 } else { 0 };
         assert_eq!(read, first + 1_024, "minute {minute}");
         assert!(closed > 10 * 76, "{closed}");
@@ -181,15 +180,14 @@ fn a_verdict_counts_its_outcome_and_the_detail() {
             headers: headers.to_vec(),
             ..Request::default()
         };
-        let governed = plugin.govern(&request);
-        let (_, verdict) = governed.judge(&request).expect("a policy");
-        let counted = Counter::of(&verdict).into_iter().flatten();
+        let judgement = plugin.judge(&request);
+        let counted = judgement.counters().into_iter().flatten();
         assert_eq!(counted.map(Counter::name).collect::<Vec<_>>(), counters);
     }
 }
 
-fn plugin(configuration: &str) -> Plugin {
-    Plugin::from_bytes(configuration.as_bytes())
+fn plugin(configuration: &str) -> PolicySet {
+    PolicySet::from_bytes(configuration.as_bytes())
         .0
         .expect("no errors")
 }
@@ -201,11 +199,10 @@ fn policy_text(route: u64, update: u64, regexes: usize) -> String {
     )
 }
 
-fn explain(plugin: &Plugin, metadata: &str) -> String {
+fn explain(plugin: &PolicySet, metadata: &str) -> String {
     let request = Request::new(metadata);
-    let governed = plugin.govern(&request);
-    let (_, verdict) = governed.judge(&request).expect("a policy");
-    governed.explain(&verdict)
+    let judgement = plugin.judge(&request);
+    judgement.to_string()
 }
 
 #[derive(Default)]
@@ -238,7 +235,7 @@ impl Headers for Request {
     }
 }
 
-impl Stream for Request {
+impl RequestContext for Request {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         (path == ["xds", "route_metadata", "filter_metadata", "cors", "policy"])
             .then(|| self.metadata.clone())
@@ -251,10 +248,10 @@ impl Stream for Request {
 }
 
 #[test]
-fn dubious_metadata_is_told_once_and_governs() {
+fn dubious_metadata_is_reported_once_and_governs() {
     let plugin = plugin(r#"{"routeMetadataNamespace": "cors"}"#);
     let text = r#"{"allowOrigins": ["*"], "allowCredentials": true}"#;
-    let remark = || plugin.govern(&Request::new(text)).remark;
+    let remark = || plugin.judge(&Request::new(text)).notice().cloned();
     let Some(MetadataRemark::Warned(log)) = remark() else {
         panic!("no warning");
     };
@@ -276,14 +273,14 @@ fn debug_holds_for_metadata_too() {
             ("access-control-request-method", "GET"),
             ("access-control-request-headers", "x-a"),
         ]);
-        let governed = plugin.govern(&request);
-        let (_, verdict) = governed.judge(&request).expect("governed");
+        let judgement = plugin.judge(&request);
+        let verdict = judgement.verdict().expect("a verdict");
         assert_eq!(verdict.blocked().is_some(), debug, "{verdict}");
     }
 }
 
 #[test]
-fn counters_of_the_shadow_are_for_who_may_need_them() {
+fn shadow_counters_are_defined_only_if_needed() {
     for (configuration, may_shadow) in [
         (r#"{"allowOrigins": ["*"]}"#, false),
         (r#"{"allowOrigins": ["*"], "mode": "shadow"}"#, true),
@@ -311,11 +308,11 @@ fn counters_of_the_shadow_are_for_who_may_need_them() {
 #[test]
 fn an_ambiguous_path_is_as_strict_as_either_rule() {
     for (admin, rest, mode) in [
-        ("enforce", "enforce", Some(Mode::Enforce)),
-        ("shadow", "enforce", Some(Mode::Enforce)),
-        ("enforce", "shadow", Some(Mode::Enforce)),
-        ("shadow", "shadow", Some(Mode::Shadow)),
-        ("off", "shadow", Some(Mode::Shadow)),
+        ("enforce", "enforce", Some("enforce")),
+        ("shadow", "enforce", Some("enforce")),
+        ("enforce", "shadow", Some("enforce")),
+        ("shadow", "shadow", Some("shadow")),
+        ("off", "shadow", Some("shadow")),
         ("off", "off", None),
     ] {
         let plugin = plugin(&format!(
@@ -326,14 +323,14 @@ fn an_ambiguous_path_is_as_strict_as_either_rule() {
         ));
         let mut request = Request::new("");
         request.headers.push((":path", "//admin"));
-        let governed = plugin.govern(&request);
-        let judged = governed.judge(&request);
-        assert_eq!(
-            judged.as_ref().map(|(policy, _)| policy.mode),
-            mode,
-            "{admin} {rest}"
-        );
-        if let Some((_, verdict)) = judged {
+        let judgement = plugin.judge(&request);
+        let seen = match (judgement.is_enforced(), judgement.is_shadow()) {
+            (true, _) => Some("enforce"),
+            (_, true) => Some("shadow"),
+            _ => None,
+        };
+        assert_eq!(seen, mode, "{admin} {rest}");
+        if let Some(verdict) = judgement.verdict() {
             assert!(verdict.to_string().contains("refused: path"), "{verdict}");
         }
     }
@@ -347,7 +344,7 @@ fn regular_expressions_of_a_forgotten_text_leave_their_room() {
             .map(|n| format!("\"https://a{n}-[a-z]{{{length}}}\""))
             .collect();
         let text = format!(r#"{{"allowOriginRegexes": [{}]}}"#, regexes.join(","));
-        plugin.govern(&Request::new(&text)).remark
+        plugin.judge(&Request::new(&text)).notice().cloned()
     };
     // All texts may have 875 of them.
     for (count, from) in [
@@ -383,8 +380,8 @@ fn safelisted_methods_need_no_listing() {
             (":method", "OPTIONS"),
             ("access-control-request-method", method),
         ]);
-        let governed = plugin.govern(&request);
-        let (_, verdict) = governed.judge(&request).expect("governed");
+        let judgement = plugin.judge(&request);
+        let verdict = judgement.verdict().expect("a verdict");
         assert_eq!(verdict.blocked().is_some(), blocked, "{method}");
     }
 }
@@ -429,8 +426,8 @@ fn with_credentials_a_header_star_is_blocked_and_no_other() {
             ("access-control-request-method", "GET"),
             ("access-control-request-headers", asked),
         ]);
-        let governed = plugin.govern(&request);
-        let (_, verdict) = governed.judge(&request).expect("governed");
+        let judgement = plugin.judge(&request);
+        let verdict = judgement.verdict().expect("a verdict");
         assert_eq!(
             verdict.blocked().is_some(),
             blocked,
@@ -452,11 +449,7 @@ fn a_route_name_is_asked_for_where_a_rule_names_one() {
             route_name: Some(name.to_owned()),
             ..Incoming::default()
         };
-        assert_eq!(
-            plugin.govern(&incoming).policy.is_some(),
-            is_governed,
-            "{name}"
-        );
+        assert_eq!(plugin.judge(&incoming).is_governed(), is_governed, "{name}");
     }
 }
 
@@ -478,9 +471,8 @@ fn under_debug_every_refused_preflight_says_why() {
                 (":path", path),
                 ("access-control-request-method", "GET"),
             ]);
-            let governed = plugin.govern(&request);
-            let (policy, verdict) = governed.judge(&request).expect("governed");
-            let reply = policy.reply(&verdict).expect("a refusal");
+            let judgement = plugin.judge(&request);
+            let reply = judgement.reply().expect("a refusal");
             assert_eq!(
                 (reply.status, reply.body.is_empty()),
                 (403, !debug),
@@ -501,8 +493,8 @@ fn a_preflight_is_never_of_the_same_origin() {
             ("access-control-request-method", "GET"),
             ("sec-fetch-site", "same-origin"),
         ]);
-        let governed = plugin.govern(&request);
-        let (_, verdict) = governed.judge(&request).expect("governed");
+        let judgement = plugin.judge(&request);
+        let verdict = judgement.verdict().expect("a verdict");
         assert_eq!(
             verdict.to_string().contains("refused"),
             is_refused,
@@ -522,7 +514,7 @@ fn the_last_regular_expression_of_all_counts() {
     ));
     let mut request = Request::new("");
     request.headers = vec![("origin", "https://a999.example")];
-    let governed = plugin.govern(&request);
-    let (_, verdict) = governed.judge(&request).expect("governed");
+    let judgement = plugin.judge(&request);
+    let verdict = judgement.verdict().expect("a verdict");
     assert_eq!(verdict.reason, Reason::Allowed);
 }

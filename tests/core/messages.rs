@@ -1,11 +1,11 @@
-//! Everything that is said about a configuration, word for word: tests/messages.json.
+//! All messages about a configuration, word for word: tests/messages.json.
 //!
-//! `BLESS=1 cargo test --test messages` writes what is said now into it; read the difference before
+//! `BLESS=1 cargo test --test messages` writes the current messages into it; read the difference before
 //! you commit it.
 
 use cors::diagnostic::{Problem, Problems, Report};
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::exchange::Incoming;
 use serde_json::{Map, Value, json};
@@ -26,7 +26,7 @@ fn every_message_is_the_golden_one() {
 }
 
 #[test]
-fn limits_are_told() {
+fn limits_are_reported() {
     let names = |count: usize| -> Vec<String> { (0..count).map(|n| format!("a{n}")).collect() };
     let origins = |count| -> Vec<String> {
         let names = names(count);
@@ -108,24 +108,24 @@ fn limits_are_told() {
             "policies.b.allowOriginRegexes[1]: is over the limit of 1000 regular expressions",
         ),
     ] {
-        let report = |value: &Value| Plugin::from_bytes(value.to_string().as_bytes()).1;
+        let report = |value: &Value| PolicySet::from_bytes(value.to_string().as_bytes()).1;
         assert_eq!(texts(&report(&good).errors), [""; 0], "before {error}");
         assert_eq!(texts(&report(&bad).errors), [error]);
     }
 
     let mut spaces = vec![b' '; 16 * 1024 * 1024];
     spaces[..2].copy_from_slice(b"{}");
-    assert!(Plugin::from_bytes(&spaces).0.is_some());
+    assert!(PolicySet::from_bytes(&spaces).0.is_some());
     spaces.push(b' ');
     assert_eq!(
-        texts(&Plugin::from_bytes(&spaces).1.errors),
+        texts(&PolicySet::from_bytes(&spaces).1.errors),
         ["the configuration has more than 16777216 bytes"]
     );
 }
 
 #[test]
 fn twenty_errors_are_shown_and_all_are_counted() {
-    let report = Plugin::from_bytes(
+    let report = PolicySet::from_bytes(
         json!({"allowOrigins": vec!["*.a"; 25]})
             .to_string()
             .as_bytes(),
@@ -135,7 +135,7 @@ fn twenty_errors_are_shown_and_all_are_counted() {
     assert_eq!(report.errors.len(), 25);
 }
 
-/// Names, patterns and values from outside do nothing in a log, in a file of access logs, in a 403.
+/// Names, patterns and values from outside have no effect in a log, in an access log or in a 403.
 #[test]
 fn texts_from_outside_are_shown() {
     const HOSTILE: &str = "z\n\r\u{1b}[31m\u{7f}\u{9b}\u{202e}\u{2028}";
@@ -178,16 +178,15 @@ fn texts_from_outside_are_shown() {
                     .filter(|text| !text.is_null())
                     .map(Value::to_string),
             };
-            let governed = plugin.govern(&request);
-            texts.push(governed.source.words().to_owned());
+            let judgement = plugin.judge(&request);
+            texts.push(judgement.source().words().to_owned());
             if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-                &governed.remark
+                judgement.notice()
             {
                 texts.push(text.clone());
             }
-            let (policy, verdict) = governed.judge(&request.headers).expect("a verdict");
-            texts.push(governed.explain(&verdict));
-            let body = policy.reply(&verdict).map(|reply| reply.body);
+            texts.push(judgement.to_string());
+            let body = judgement.reply().map(|reply| reply.body);
             texts.push(body.unwrap_or_default().trim_end_matches('\n').to_owned());
         }
     }
@@ -198,14 +197,14 @@ fn texts_from_outside_are_shown() {
     }
 }
 
-/// What a remedy says is accepted where it is pasted, and brings nothing in that was kept out before.
+/// The text of a remedy is accepted where it is pasted, and allows nothing that was refused before.
 #[test]
 fn remedies_are_accepted() {
     let text = std::fs::read_to_string(file()).expect(FILE);
     let golden: Vec<Value> = serde_json::from_str(&text).expect("a list");
     let mut pasted = 0;
     for configuration in golden.iter().filter_map(|entry| entry.get("config")) {
-        let (_, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
+        let (_, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
         for problem in report.errors.shown.iter().chain(&report.warnings.shown) {
             let Some(values) = values_to_paste(&problem.text) else {
                 continue;
@@ -213,8 +212,8 @@ fn remedies_are_accepted() {
             pasted += 1;
             let mut edited = configuration.clone();
             paste(&mut edited, &problem.path, &values);
-            let (_, after) = Plugin::from_bytes(edited.to_string().as_bytes());
-            // What stays hidden behind twenty others cannot be found again.
+            let (_, after) = PolicySet::from_bytes(edited.to_string().as_bytes());
+            // An error that is hidden behind twenty others cannot be found again.
             for error in &after.errors.shown {
                 assert_ne!(error.path, problem.path, "{problem}: {error}");
             }
@@ -230,13 +229,13 @@ fn remedies_are_accepted() {
             {
                 let (name, written) = written_origin(problem);
                 let plugin = |entry: &str| plugin_of(&json!({name: [entry]}));
-                // What was an error allowed nothing; the next test says what that may allow.
+                // An entry with an error allowed nothing; the next test checks what its remedy may allow.
                 let (Some(was), Some(is)) = (plugin(&written), plugin(value)) else {
                     continue;
                 };
                 for origin in probes(value) {
                     let is_new = allows(&is, &origin) && !allows(&was, &origin);
-                    assert!(!is_new, "{problem}: lets {origin} in");
+                    assert!(!is_new, "{problem}: allows {origin}");
                 }
             }
         }
@@ -244,7 +243,7 @@ fn remedies_are_accepted() {
     assert!(pasted > 80, "{pasted} remedies");
 }
 
-/// Every way to write an origin with too little or too much leads to that origin, and to no other.
+/// For every incomplete or overlong spelling of an origin, the remedy is that origin and no other.
 #[test]
 fn origins_to_paste_are_those_that_were_meant() {
     let mut remedies = 0;
@@ -282,13 +281,13 @@ fn origins_to_paste_are_those_that_were_meant() {
     assert!(remedies > 1_000, "{remedies} remedies");
 }
 
-/// An entry of the file as it should be: its configuration, and what is said about that.
+/// An expected entry of the file: its configuration, and the messages about it.
 fn say(entry: &Value) -> Value {
     let bytes = match entry.get("text") {
         Some(text) => text.as_str().expect("a text").to_owned(),
         None => entry["config"].to_string(),
     };
-    let (plugin, report) = Plugin::from_bytes(bytes.as_bytes());
+    let (plugin, report) = PolicySet::from_bytes(bytes.as_bytes());
     assert_eq!(plugin.is_some(), report.errors.is_empty());
     let mut said = entry.clone();
     if let Some(fields) = said.as_object_mut() {
@@ -319,7 +318,7 @@ struct Meant<'m> {
 }
 
 impl Meant<'_> {
-    /// Whether this origin is meant, told without the filter's own matching.
+    /// Whether this origin is meant, decided without the filter's own matching.
     fn allows(&self, origin: &str) -> bool {
         let host = self.host.to_ascii_lowercase();
         let is_loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
@@ -340,10 +339,10 @@ impl Meant<'_> {
     }
 }
 
-/// Whether the text is refused with a remedy; what it then allows is what is meant.
+/// Whether the text is rejected with a remedy that allows exactly what is meant.
 fn check_origin(text: &str, meant: &Meant) -> bool {
     let configuration = json!({"allowOrigins": [text]});
-    let (plugin, report) = Plugin::from_bytes(configuration.to_string().as_bytes());
+    let (plugin, report) = PolicySet::from_bytes(configuration.to_string().as_bytes());
     let origins = match report.errors.shown.first() {
         None => vec![json!(text)],
         Some(error) => values_to_paste(&error.text).unwrap_or_else(|| panic!("no remedy: {error}")),
@@ -375,7 +374,7 @@ fn check_origin(text: &str, meant: &Meant) -> bool {
     plugin.is_none()
 }
 
-/// The values behind `write `, if they are all that is to be written.
+/// The values after `write `, if nothing else has to be written.
 fn values_to_paste(text: &str) -> Option<Vec<Value>> {
     let (_, mut rest) = text.rsplit_once("; write ")?;
     let mut values = Vec::new();
@@ -395,7 +394,7 @@ fn values_to_paste(text: &str) -> Option<Vec<Value>> {
     ends.then_some(values)
 }
 
-/// Puts the values in the place of what is at the path, as one does by hand.
+/// Replaces the value at the path with these values, as one does by hand.
 fn paste(configuration: &mut Value, path: &str, values: &[Value]) {
     let (parent, last) = match path
         .strip_suffix(']')
@@ -445,22 +444,23 @@ fn written_origin(problem: &Problem) -> (&'static str, String) {
     (name, value)
 }
 
-fn plugin_of(configuration: &Value) -> Option<Plugin> {
-    Plugin::from_bytes(configuration.to_string().as_bytes()).0
+fn plugin_of(configuration: &Value) -> Option<PolicySet> {
+    PolicySet::from_bytes(configuration.to_string().as_bytes()).0
 }
 
-fn allows(plugin: &Plugin, origin: &str) -> bool {
+fn allows(plugin: &PolicySet, origin: &str) -> bool {
     let request = Incoming {
         headers: [("origin", origin)].into_iter().collect(),
         route_name: None,
         route_policy: None,
     };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request.headers);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
-/// Origins that a pattern or an expression like this may let in, and some that it must not.
+/// Origins that a pattern or an expression like this may allow, and some that it must not.
 fn probes(pattern: &str) -> Vec<String> {
     let plain = pattern
         .replace('\\', "")

@@ -6,7 +6,7 @@ mod undo;
 
 use std::collections::BTreeMap;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use cors::simulate::exchange::{Incoming, Lines};
 
@@ -14,7 +14,7 @@ use support::random::Random;
 
 #[test]
 fn no_server_undoes_a_path_into_another_rule() {
-    let plugin = Plugin::from_bytes(undo::RULES.as_bytes())
+    let plugin = PolicySet::from_bytes(undo::RULES.as_bytes())
         .0
         .expect("a configuration");
     let mut random = Random::new(16);
@@ -35,15 +35,16 @@ fn no_server_undoes_a_path_into_another_rule() {
     assert_eq!(count.len(), 7, "{count:?}");
 }
 
-fn source(plugin: &Plugin, path: &str) -> Source {
+fn source(plugin: &PolicySet, path: &str) -> Source {
     let headers = Lines::from_iter([(":path", path), (":authority", "x.test")]);
     plugin
-        .govern(&Incoming {
+        .judge(&Incoming {
             headers,
             route_name: None,
             route_policy: None,
         })
-        .source
+        .source()
+        .clone()
 }
 
 const PATHS: usize = 8_000;

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# A Docker engine for the tests of envoy/docker-compose.yaml and envoy/Dockerfile: the one that runs,
-# or one of the tests' own, and an image of Envoy. Source it after scripts/lib.sh.
+# A Docker engine for the tests of envoy/docker-compose.yaml and envoy/Dockerfile: the running one or a
+# temporary one, and an image of Envoy. Source it after scripts/lib.sh.
 
 engine=''
 
-# start_engine FOLDER: leaves an engine to talk to. One that it starts keeps all its data in FOLDER,
-# and is ended by stop_engine.
+# start_engine FOLDER: makes sure that an engine runs. One that it starts keeps all data in FOLDER, and
+# stop_engine stops it.
 start_engine() {
   if command -v docker >/dev/null && docker version >/dev/null 2>&1; then
     echo "the Docker engine that runs here: $(docker version --format '{{.Server.Version}}')"
     return
   fi
-  [[ $EUID == 0 ]] || fail 'no Docker engine answers; start one, or run this as root, which starts one of its own'
+  [[ $EUID == 0 ]] || fail 'no Docker engine answers; start one, or run this as root, which starts one'
   command -v docker >/dev/null || debian docker.io
   command -v dockerd >/dev/null || debian docker.io
   export DOCKER_HOST=unix://$1/docker.sock
@@ -28,7 +28,7 @@ start_engine() {
   fail 'the Docker engine does not start (its log is above)'
 }
 
-# stop_engine: ends the engine that start_engine has started, if it has.
+# stop_engine: stops the engine, if start_engine started it.
 stop_engine() {
   [[ -z $engine ]] || { kill "$engine" && wait "$engine"; } || true
 }
@@ -38,8 +38,8 @@ need_compose() {
   docker compose version >/dev/null 2>&1 || need docker-compose
 }
 
-# envoy_image FOLDER: leaves ENVOY_IMAGE and ENVOY_VERSION naming an image of the newest pinned Envoy: the
-# official one if the engine has it, else one of the same binary, its libraries and a shell.
+# envoy_image FOLDER: sets ENVOY_IMAGE and ENVOY_VERSION to an image of the newest pinned Envoy: the official
+# one if the engine has it, otherwise one with the same binary, its libraries and a shell.
 envoy_image() {
   local binary tree=$1/image file
   ENVOY_VERSION=$(envoy_versions | tail -1) ENVOY_IMAGE=envoyproxy/envoy

@@ -1,4 +1,4 @@
-//! A thousand byte sequences at every header that the module reads leave it alive.
+//! A thousand byte sequences in every header that the module reads do not kill it.
 
 use serde_json::json;
 
@@ -155,7 +155,7 @@ impl Bytes {
         sequence
     }
 
-    /// What is interesting at this place, out of what HTTP lets through.
+    /// Interesting bytes for this place, of those that HTTP permits.
     fn byte(&mut self, target: &str) -> u8 {
         let interesting: &[u8] = match target {
             ":path" => b"/%.;&=?%2eEfF5cC\\admin",

@@ -1,4 +1,4 @@
-//! What Envoy does with a configuration that the module refuses, and with one that it warns of.
+//! Envoy with a configuration that the module rejects, and with one that it warns about.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn a_bad_struct_is_refused_as_well() {
 }
 
 #[test]
-fn text_that_is_no_json_is_refused_at_its_place() {
+fn text_that_is_not_json_is_rejected_at_its_place() {
     for text in [
         r#"{"allowOrigins": ["https://a.example"],}"#,
         "allowOrigins: [https://a.example]",

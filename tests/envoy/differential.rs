@@ -1,6 +1,6 @@
-//! The shipped module beside Envoy's own CORS filter, in one Envoy, under random policies that say the
-//! same: where the answers differ, the difference is of one of the classes that the README documents.
-//! Each class must occur, and nothing may lie outside them.
+//! The shipped module and Envoy's own CORS filter, in one Envoy, under random equivalent policies: if the
+//! answers differ, the difference belongs to one of the classes that the README documents. Each class must
+//! occur, and no difference may be outside them.
 
 mod classes;
 
@@ -79,7 +79,7 @@ fn the_readme_names_every_class() {
     }
 }
 
-/// A policy that both filters can say.
+/// A policy that both filters can express.
 #[derive(Debug)]
 struct Policy {
     origins: Vec<Pattern>,
@@ -336,7 +336,7 @@ impl Request {
     }
 }
 
-/// What the upstream sends by itself.
+/// The upstream's own headers.
 fn upstream_headers(kind: &[u8]) -> Vec<(String, Vec<u8>)> {
     let lines: &[(&str, &str)] = match kind {
         b"grants" => &[
@@ -355,7 +355,7 @@ fn upstream_headers(kind: &[u8]) -> Vec<(String, Vec<u8>)> {
     from.iter().chain(lines).map(line).collect()
 }
 
-/// An answer, by what is compared: each name with its lines; Vary in lower case and sorted.
+/// The compared parts of an answer: each name with its lines; Vary in lower case and sorted.
 type Answer = BTreeMap<String, Vec<String>>;
 
 #[derive(Debug)]
@@ -392,7 +392,7 @@ fn lines<'a>(answer: &'a Answer, name: &str) -> &'a [String] {
     answer.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// A connection that is kept as long as Envoy keeps it.
+/// A connection that stays open as long as Envoy keeps it open.
 struct Client {
     port: u16,
     connection: Connection,

@@ -24,7 +24,7 @@ fn the_shipped_module_has_no_panic_switch() {
     assert!(!contains(&module(), SWITCH));
 }
 
-/// One request is lost; the next one has a new VM, also behind the other plugin.
+/// One request is lost; the next one gets a new VM, also with the other plugin.
 #[test]
 fn fail_reload_loses_one_request() {
     let (envoy, _upstream) = start("FAIL_RELOAD");
@@ -42,8 +42,8 @@ fn fail_reload_loses_one_request() {
     assert_eq!(envoy.stat("wasm.one.vm_reload_success"), 1);
 }
 
-/// A VM that fails again and again is made anew once a second; in between there is no filter, and so
-/// no answer. No answer is wrong at any time.
+/// A VM that fails repeatedly is replaced once a second; in between there is no filter and therefore no
+/// answer. No answer is wrong at any time.
 #[test]
 fn fail_reload_is_bounded_and_never_open() {
     let (envoy, _upstream) = start("FAIL_RELOAD");
@@ -71,10 +71,10 @@ fn fail_reload_is_bounded_and_never_open() {
     assert!(recovered, "{:?}", envoy.stats("wasm."));
 }
 
-/// Nothing is answered until Envoy is restarted: one request switches a service off. The listener
-/// beside it, whose plugin shares the VM, goes down with it.
+/// Nothing is answered until Envoy is restarted: one request stops a service. The other listener,
+/// whose plugin shares the VM, stops too.
 #[test]
-fn fail_closed_answers_503_for_ever() {
+fn fail_closed_answers_503_forever() {
     let (envoy, _upstream) = start("FAIL_CLOSED");
     assert_eq!(get(&envoy, "other", APP, false).status, 200);
     assert_eq!(get(&envoy, "one", APP, true).status, 503);
@@ -87,8 +87,8 @@ fn fail_closed_answers_503_for_ever() {
     assert_eq!(get(&envoy, "one", APP, false).status, 503);
 }
 
-/// Everything after it is answered without the filter: what the upstream grants leaks to every origin, and
-/// what the policy grants is missing.
+/// All later requests are answered without the filter: the upstream's grants leak to every origin, and
+/// the policy's grants are missing.
 #[test]
 fn fail_open_lets_the_upstream_decide() {
     let (envoy, _upstream) = start("FAIL_OPEN");
@@ -133,7 +133,7 @@ fn grant(response: &Response) -> String {
     String::from_utf8_lossy(&values.join(&b'|')).into_owned()
 }
 
-/// The module with the switch, made as the shipped one is.
+/// The module with the switch, built like the shipped one.
 fn switched_module() -> &'static Path {
     static MODULE: LazyLock<PathBuf> = LazyLock::new(build_switched_module);
     &MODULE

@@ -1,6 +1,6 @@
 //! The documents of other gateways: each of their configurations, imported by corsctl, and each of
-//! their curl commands, on a real Envoy. They stand in `tests/import` and here; where the documents
-//! themselves are at hand, in `../shared/systems`, the copies are held against them.
+//! their curl commands, on a real Envoy. They are in `crates/corsctl/tests/import` and here. If the documents
+//! are available in `../shared/systems`, the copies are compared with them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -67,7 +67,7 @@ fn kgateways_httproute_answers_its_first_commands() {
     for command in ALLOWED {
         let answers = curl(&envoy, command);
         for answer in &answers {
-            // The document shows the headers of its other example here.
+            // The document shows the headers of its other example at this place.
             expect(
                 answer,
                 200,
@@ -117,7 +117,7 @@ fn kgateways_trafficpolicy_answers_its_first_commands() {
     }
 }
 
-/// The document's second answer is httpbin's: it lets any origin in, with credentials.
+/// The document's second answer is httpbin's: it allows any origin, with credentials.
 #[test]
 fn kgateways_second_commands_do_not_show_httpbins_headers() {
     let httpbin = Httpbin::start();
@@ -148,7 +148,7 @@ fn kgateways_second_commands_do_not_show_httpbins_headers() {
     }
 }
 
-/// Its answers vary by origin, which Envoy's own filter never says.
+/// Its answers vary by origin, but Envoy's own filter never sends Vary.
 #[test]
 fn kgateways_answers_name_vary() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -176,7 +176,7 @@ fn krakends_configurations_are_those_of_its_documents() {
         own("krakend-debugging.json")["endpoints"]
     );
     assert_eq!(documented[2], own("krakend-auto-options.json"));
-    // The document of version 2 has lost its values on its way.
+    // The document of version 2 has lost its values.
     let values = &documented[0]["extra_config"]["security/cors"];
     let old = own("krakend-v2.json");
     assert_eq!(
@@ -213,7 +213,7 @@ fn krakends_blocks_of_both_versions_answer_with_twelve_hours() {
     }
 }
 
-/// Its backends have CORS of their own. In KrakenD the first of the endpoints fails, with two
+/// Its backends send their own CORS headers. In KrakenD the first of the endpoints fails, with two
 /// Access-Control-Allow-Origin; here all three work.
 #[test]
 fn krakends_three_debugging_endpoints_work() {
@@ -254,7 +254,7 @@ fn krakends_three_debugging_endpoints_work() {
     }
 }
 
-/// The other way out of double CORS: the backend's own answer is kept.
+/// The other solution for double CORS headers: the backend's own answer is kept.
 #[test]
 fn krakends_debugging_endpoint_works_with_the_backends_headers_kept() {
     let upstream = Upstream::start(backend_with_cors);
@@ -290,7 +290,7 @@ fn krakends_auto_options_answers_and_comments_are_ignored() {
     assert_eq!(send(&without, "OPTIONS", "/", &[]).status, 405);
 }
 
-/// KrakenD's `*` with credentials never worked, and does not begin to.
+/// KrakenD's `*` with credentials never worked, and does not work here.
 #[test]
 fn krakends_any_origin_has_no_credentials() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -343,7 +343,7 @@ fn traefik_hubs_defaults_are_those_of_its_document() {
     assert!(text.contains("make sure to allow the Portal Domain"));
 }
 
-/// The table, without the credentials that it contradicts itself with.
+/// The table, without the contradictory credentials.
 #[test]
 fn traefik_hubs_default_table_holds_without_credentials() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -366,7 +366,7 @@ fn traefik_hubs_default_table_holds_without_credentials() {
     );
 }
 
-/// Who tightens the origins must list the portal.
+/// If you restrict the allowed origins, you must include the origin of the API portal.
 #[test]
 fn traefik_hubs_portal_works_where_its_origin_is_listed() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -390,7 +390,7 @@ fn traefik_hubs_portal_works_where_its_origin_is_listed() {
     }
 }
 
-/// In Traefik every origin gets credentials and exposed headers, and reads what the upstream grants.
+/// In Traefik every origin gets credentials and exposed headers, and the upstream's grants.
 #[test]
 fn traefiks_headers_go_to_allowed_origins_alone() {
     let upstream = Upstream::start(backend_with_cors);
@@ -452,7 +452,7 @@ fn envoys_own_filter_leaks_forwards_and_names_no_vary() {
     let refused = send(&envoy, "OPTIONS", "/", &preflight(evil, "PUT"));
     expect_response(&refused, 403, &[]);
 
-    // Both let the listed one in, with the same answer but for Vary and the exposed headers.
+    // Both allow the listed one, with the same answer except Vary and the exposed headers.
     for listener in ["envoy", "cors"] {
         let answer = send_by(
             &envoy,
@@ -472,9 +472,9 @@ fn envoys_own_filter_leaks_forwards_and_names_no_vary() {
     }
 }
 
-/// A prefix that lets look-alikes in is the host alone here.
+/// A prefix that allows look-alikes becomes only the host here.
 #[test]
-fn istios_prefix_does_not_let_look_alikes_in() {
+fn istios_prefix_does_not_allow_look_alikes() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
     let envoy = serve("istio.yaml", upstream.port);
     for (origin, status) in [
@@ -527,7 +527,7 @@ fn istios_forward_leaves_preflights_to_the_upstream() {
 
 // === Higress and rs/cors ===
 
-/// The requests of Higress's documentation. What it refuses by method or header, the browser does.
+/// The requests of Higress's documentation. The browser refuses the methods and headers that Higress refuses.
 #[test]
 fn higresss_origins_are_refused_on_actual_requests_too() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -572,7 +572,7 @@ fn higresss_origins_are_refused_on_actual_requests_too() {
     assert_eq!(send(&envoy, "GET", "/", &[host, bad, same]).status, 200);
 }
 
-/// Any origin with credentials is echoed there, and `null` with it.
+/// Higress echoes any origin with credentials, including `null`.
 #[test]
 fn higresss_any_origin_with_credentials_is_not_null() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -587,7 +587,7 @@ fn higresss_any_origin_with_credentials_is_not_null() {
     }
 }
 
-/// rs/cors puts its headers beside the upstream's; here there is one of each.
+/// rs/cors adds its headers to the upstream's; here there is one of each.
 #[test]
 fn rs_cors_has_one_of_each_header() {
     let upstream = Upstream::start(backend_with_cors);
@@ -630,7 +630,7 @@ fn rs_cors_has_one_of_each_header() {
 
 // === what they share ===
 
-/// An upstream that lets every origin in.
+/// An upstream that allows every origin.
 fn backend_with_cors(head: &Head) -> Reply {
     match head.headers.only("origin") {
         Some(origin) => Reply::new(
@@ -647,7 +647,7 @@ fn backend_with_cors(head: &Head) -> Reply {
     }
 }
 
-/// Envoy with what corsctl makes of a file of `tests/import`.
+/// Envoy with the configuration that corsctl imports from a file of `crates/corsctl/tests/import`.
 fn serve(file: &str, upstream: u16) -> Envoy {
     let text = import(file);
     Envoy::start(
@@ -659,7 +659,7 @@ fn serve(file: &str, upstream: u16) -> Envoy {
 fn import(file: &str) -> String {
     let output = Command::new(support::corsctl())
         .arg("import")
-        .arg(root().join("tests/import").join(file))
+        .arg(root().join("crates/corsctl/tests/import").join(file))
         .output()
         .expect("corsctl");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -668,15 +668,15 @@ fn import(file: &str) -> String {
 }
 
 fn fixture(file: &str) -> String {
-    fs::read_to_string(root().join("tests/import").join(file)).expect("a fixture")
+    fs::read_to_string(root().join("crates/corsctl/tests/import").join(file)).expect("a fixture")
 }
 
-/// The text of a document; none, and says so, where the documents are not.
+/// The text of a document; `None`, with a message, if the documents are not available.
 fn document(name: &str) -> Option<String> {
     let folder = root().join("../shared/systems");
     if !folder.is_dir() {
         not_checked(&format!(
-            "the copies of {name} in tests/import, for {} is not there",
+            "the copies of {name} in crates/corsctl/tests/import, for {} is not there",
             folder.display()
         ));
         return None;
@@ -725,8 +725,8 @@ impl Printed {
     }
 }
 
-/// Runs a command of the document as it stands, with every connection led to Envoy. The commands of
-/// its second tab ask the host `GET` as well, by mistake: that makes two answers.
+/// Runs a command of the document unchanged, with every connection redirected to Envoy. The commands of
+/// its second tab also request the host `GET`, by mistake, which gives two answers.
 fn curl(envoy: &Envoy, command: &str) -> Vec<Printed> {
     let connect = format!(
         "--silent --show-error --connect-to ::127.0.0.1:{}",
@@ -767,7 +767,7 @@ fn printed(text: &str) -> Printed {
     }
 }
 
-/// Of the CORS headers these and no others.
+/// The CORS headers are exactly these.
 fn expect(answer: &Printed, status: u16, headers: &[(&str, &str)]) {
     let lines = answer
         .lines
@@ -799,7 +799,7 @@ fn cors_headers(response: &Response) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// The only value of a header; empty without one.
+/// The only value of a header; empty if it is absent.
 fn value(response: &Response, name: &str) -> String {
     let values: Vec<_> = response.headers.values(name).collect();
     assert!(values.len() < 2, "{name}: {values:?}");
@@ -868,7 +868,7 @@ impl Httpbin {
 
 impl Drop for Httpbin {
     fn drop(&mut self) {
-        // Only one that has ended already cannot be killed.
+        // Killing fails only for a process that has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -878,7 +878,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The commands of kgateway's document, as they stand: an allowed origin…
+/// The unchanged commands of kgateway's document: an allowed origin…
 const ALLOWED: [&str; 2] = [
     r#"curl -I -X OPTIONS http://$INGRESS_GW_ADDRESS:8080/get -H "host: cors.example:8080" \
  -H "Origin: https://example.com/" \

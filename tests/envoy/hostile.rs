@@ -1,5 +1,5 @@
-//! Clients that mean harm, against the shipped module in a real Envoy: a hundred thousand requests and
-//! more. After each kind of them an ordinary request is answered rightly, and no VM was lost.
+//! Hostile clients of the shipped module in a real Envoy: more than a hundred thousand requests. After each
+//! kind, ordinary requests are answered correctly, and no VM was lost.
 //!
 //! `HOSTILE=10 cargo test --test envoy hostile::` sends ten times as many.
 
@@ -42,14 +42,14 @@ fn nothing_kills_it() {
         let start = Instant::now();
         send(&envoy, count * times, &mut Random::new(count as u64));
         healthy(&envoy, name);
-        // The ordinary requests are judged too.
+        // The ordinary requests count too.
         let reached = judged(&envoy) - before - (3 * LISTENERS.len()) as u64;
         let seconds = start.elapsed().as_secs_f32();
         println!(
             "{name}: {reached} of {} reached the module, {seconds:.1} s",
             count * times
         );
-        // Of what is no request Envoy hands over nothing.
+        // Envoy passes on nothing that is not a request.
         let is_request = name != "malformed HTTP/1.1";
         assert!(!is_request || reached * 10 >= (count * times) as u64 * 9);
         all += count * times;
@@ -97,7 +97,7 @@ fn start() -> (Envoy, Upstream) {
         policy["statPrefix"] = json!(name);
         let filter = cors(name, Configuration::Text(&policy.to_string()));
         let mut listener = Listener::new(name, vec![filter], routes(name));
-        // So that Envoy hands over what the module has to bear.
+        // So that Envoy passes hostile requests on to the module.
         listener.settings = json!({
             "max_request_headers_kb": 96,
             "common_http_protocol_options": {"max_headers_count": 5000},
@@ -126,7 +126,7 @@ fn routes(listener: &str) -> Routes {
     Routes::VirtualHosts(json!([{"name": "all", "domains": ["*"], "routes": routes}]))
 }
 
-/// Ordinary requests are answered as ever, and no VM was lost.
+/// Ordinary requests are answered as before, and no VM was lost.
 fn healthy(envoy: &Envoy, after: &str) {
     for listener in LISTENERS {
         let ask = |method, origin: &str| {
@@ -191,8 +191,8 @@ fn judged(envoy: &Envoy) -> u64 {
         .sum()
 }
 
-/// The lines of a hostile request, `host` apart: whatever HTTP lets through, in every header that is
-/// read. It always has an Origin, so that it is counted.
+/// The lines of a hostile request, except `host`: all bytes that HTTP permits, in every header that the
+/// module reads. It always has an Origin, because requests with an Origin are counted.
 fn lines(random: &mut Random) -> Vec<(&'static str, Vec<u8>)> {
     let mut lines = vec![("origin", origin(random))];
     for name in [
@@ -253,7 +253,7 @@ fn length(random: &mut Random) -> usize {
     }
 }
 
-/// A byte that may stand in a header value, half of the time one that means something here.
+/// A byte that is permitted in a header value, half of the time one with a meaning here.
 fn byte(random: &mut Random) -> u8 {
     if random.once_in(2) {
         return random.pick(b"https://[]:*.,-_~?#@%\\\"<> \texample0123456789ABC");

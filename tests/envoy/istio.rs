@@ -1,5 +1,5 @@
-//! What Istio makes of a WasmPlugin, on a real Envoy: a configuration that comes by extension
-//! discovery (ECDS), as a JSON string, into several listeners, between filters in Istio's order.
+//! The configuration that Istio generates for a WasmPlugin, on a real Envoy: delivered by extension
+//! discovery (ECDS), as a JSON string, to several listeners, between filters in Istio's order.
 //!
 //! The shape is that of istio/istio, pilot/pkg/networking/core/listener_builder.go and
 //! pilot/pkg/model/extensions.go: CUSTOM authorization, plugins of phase AUTHN, JWT, plugins of phase
@@ -63,7 +63,7 @@ fn in_phase_authn_preflights_pass_and_errors_are_readable() {
     assert_eq!(envoy.stat("wasmcustom.cors.preflight_allowed"), 3);
 }
 
-/// Why the phase matters: behind JWT and RBAC, where a plugin without phase stands, nothing works.
+/// Why the phase matters: behind JWT and RBAC, the place of a plugin without a phase, nothing works.
 #[test]
 fn behind_authentication_preflights_are_refused_and_errors_unreadable() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -83,10 +83,10 @@ fn behind_authentication_preflights_are_refused_and_errors_unreadable() {
     assert_eq!((answer.status, grant(&answer)), (200, APP.into()));
 }
 
-/// CUSTOM authorization stands before every plugin; envoy/istio/before-ext-authz.yaml has the ways out.
+/// CUSTOM authorization runs before every plugin; envoy/istio/before-ext-authz.yaml has the solutions.
 #[test]
-fn custom_authorization_stands_before_phase_authn() {
-    // The same server is the application and the authorization service, which refuses all.
+fn custom_authorization_runs_before_phase_authn() {
+    // The same server is the upstream and the authorization service, which refuses everything.
     let upstream = Upstream::start(|request| {
         let asks = request.start.contains(" /authz/");
         Reply::new(if asks { 403 } else { 200 }, &[])
@@ -131,8 +131,8 @@ fn custom_authorization_stands_before_phase_authn() {
     assert_eq!(both("moved"), [(204, APP.into()), (403, APP.into())]);
 }
 
-/// A running proxy keeps its policy. One that starts with a refused policy becomes ready all the same,
-/// and answers 500 to every request until a good one comes.
+/// A running proxy keeps its policy. A proxy that starts with a rejected policy still becomes ready, and
+/// answers 500 to every request until a valid policy arrives.
 #[test]
 fn a_refused_policy_keeps_the_old_one_or_answers_500() {
     let bad = r#"{"allowOrigins": ["app.example"]}"#;
@@ -160,12 +160,12 @@ fn a_refused_policy_keeps_the_old_one_or_answers_500() {
     assert_eq!(grant(&get(&envoy, "gateway", APP, "")), "");
 }
 
-/// Istio sets no limit to the wait for a plugin, and its agent answers only once it has the module: a
-/// module that cannot be fetched keeps new pods from becoming ready.
+/// Istio waits for a plugin without limit, and its agent answers only once it has the module: if the module
+/// cannot be fetched, new pods do not become ready.
 #[test]
 fn a_configuration_that_does_not_come_keeps_envoy_from_becoming_ready() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
-    // A server that takes the connection and never speaks.
+    // A server that accepts the connection but never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = silent.local_addr().expect("its address").port();
     let source = json!({"initial_fetch_timeout": "0s", "resource_api_version": "V3",
@@ -184,8 +184,8 @@ fn a_configuration_that_does_not_come_keeps_envoy_from_becoming_ready() {
     assert!(!envoy.log().contains("critical"), "{}", envoy.log());
 }
 
-/// Envoy Gateway has a filter for each policy in the chain, off, and switches it on where a route has
-/// the policy. Where there is no route there is no filter.
+/// Envoy Gateway adds a disabled filter for each policy to the chain, and enables it for routes with the
+/// policy. Without a route there is no filter.
 #[test]
 fn envoy_gateway_switches_the_filter_on_by_route() {
     let upstream = Upstream::start(|_| Reply::new(200, &[("access-control-allow-origin", "*")]));

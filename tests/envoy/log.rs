@@ -1,4 +1,4 @@
-//! What an operator sees: counters, access log, log.
+//! The operator's view: counters, access log, log.
 
 use crate::{APP, EVIL, send, value};
 use support::envoy::{Configuration, Envoy, Listener};
@@ -152,7 +152,7 @@ fn counters_verdict_and_log() {
         assert!(!log.contains(secret), "the log holds {secret}: {log}");
     }
 
-    // The reason goes to the developer as text that no browser runs.
+    // The developer gets the reason as text that no browser executes.
     let evil = "https://evil.example/<script>";
     let refused = send(
         &envoy,

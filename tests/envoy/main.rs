@@ -1,4 +1,4 @@
-//! The module as it ships, `dist/cors.wasm`, in a real Envoy over HTTP.
+//! The shipped module, `dist/cors.wasm`, in a real Envoy over HTTP.
 
 mod any_bytes;
 mod configuration;

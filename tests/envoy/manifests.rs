@@ -1,8 +1,8 @@
-//! The manifests under envoy/: held against the types that their projects publish, their plugin
-//! configurations against `corsctl check`, and those that Envoy reads against Envoy.
+//! Checks the manifests under envoy/ against the types that their projects publish, their plugin
+//! configurations with `corsctl check`, and Envoy's configurations with Envoy.
 //!
 //! The published types are not part of this repository: custom resource definitions in `../shared/crds`
-//! or `CRDS`. Of them everything is checked but the rules in CEL (`x-kubernetes-validations`).
+//! or `CRDS`. Everything in them is checked, except the rules in CEL (`x-kubernetes-validations`).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,8 +29,8 @@ fn manifests_are_what_the_published_types_say() {
             let kind = (text(&document["apiVersion"]), text(&document["kind"]));
             match types.schema(&kind) {
                 Some(schema) => {
-                    // Istio's types refuse what is not filled in, so that no gateway waits for a module that
-                    // is not there. Envoy Gateway's takes any text.
+                    // Istio's types reject a manifest that is not filled in, so that no gateway waits for a
+                    // missing module. Envoy Gateway's type accepts any text.
                     let unfilled = document.to_string().contains(PLACEHOLDER);
                     let refused = unfilled && kind.1 != "EnvoyExtensionPolicy";
                     let found = problems(&schema, &document);
@@ -102,7 +102,7 @@ fn their_plugin_configurations_are_good() {
     let folder = Folder::new();
     folder.write("configmap.yaml", &config_map());
     let mut files = manifests();
-    // This one holds Envoy's configuration as text, and this one none of the plugin.
+    // One contains Envoy's configuration as text, the other no plugin configuration.
     files.retain(|file| {
         !file.ends_with("kubernetes.yaml") && !file.ends_with("before-ext-authz.yaml")
     });
@@ -119,8 +119,8 @@ fn their_plugin_configurations_are_good() {
     }
 }
 
-/// The configurations of Envoy itself, also the one inside the ConfigMap: Envoy starts without a word of
-/// warning, and what is copied from them is safe.
+/// The configurations of Envoy itself, also the one inside the ConfigMap: Envoy starts without a warning,
+/// and the parts that users copy are safe.
 #[test]
 fn envoy_starts_without_a_warning() {
     for (name, configuration) in configurations() {
@@ -128,7 +128,7 @@ fn envoy_starts_without_a_warning() {
         let log = envoy.log();
         let warnings: Vec<_> = log.lines().filter(|line| is_warning(line)).collect();
         assert!(warnings.is_empty(), "{name}: {warnings:#?}");
-        // The module is there, and it is the log of this start.
+        // The module was loaded, and this is the log of this start.
         assert!(
             log.contains("cors: version") || name == "compose/upstream.yaml",
             "{log}"
@@ -152,7 +152,7 @@ fn listeners_have_one_spelling_of_paths_named_hosts_and_a_verdict() {
         let configuration = to_json(&documents[0]);
         let mut managers = 0;
         for listener in array(&configuration["static_resources"]["listeners"]) {
-            // The application, which is there to be asked anything.
+            // The upstream, which answers every request.
             if listener["name"] == "upstream" {
                 continue;
             }
@@ -182,7 +182,7 @@ fn listeners_have_one_spelling_of_paths_named_hosts_and_a_verdict() {
     }
 }
 
-/// What envoy.yaml does, and that its access log holds the verdict and no query.
+/// The answers of envoy.yaml, and its access log, which has the verdict but no query.
 #[test]
 fn envoy_yaml_answers_its_hosts_and_logs_verdicts() {
     let (_, configuration) = configurations().remove(0);
@@ -269,7 +269,7 @@ fn filled_in(document: &Value) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// One resource for one place in a file: who applies it, applies nothing else.
+/// One resource for one place per file: applying the file applies nothing else.
 #[test]
 fn istios_files_hold_one_plugin_each() {
     for file in yaml_files(&root().join("envoy/istio")) {
@@ -287,7 +287,7 @@ const PLACEHOLDER: &str = "SHA256-OF-THE-MODULE";
 struct Types(Vec<Value>);
 
 impl Types {
-    /// None, and says so, where they are not.
+    /// `None`, with a message, if they are not available.
     fn published() -> Option<Self> {
         let folder = std::env::var_os("CRDS");
         let folder = folder.map_or_else(|| root().join("../shared/crds"), PathBuf::from);
@@ -306,7 +306,7 @@ impl Types {
         Self(files.iter().flat_map(|file| documents(file)).collect())
     }
 
-    /// The schema of a kind, which knows no field but those it names.
+    /// The schema of a kind, which permits only the fields that it names.
     fn schema(&self, (version, kind): &(String, String)) -> Option<Value> {
         let (group, version) = version.split_once('/')?;
         let definition = self.0.iter().find(|definition| {
@@ -323,7 +323,7 @@ impl Types {
     }
 }
 
-/// As Kubernetes reads it: a field that is not named is unknown, unless the schema keeps such.
+/// As Kubernetes reads it: a field that is not named is unknown, unless the schema preserves such fields.
 fn close(schema: &mut Value) {
     let Some(map) = schema.as_object_mut() else {
         return;
@@ -351,7 +351,7 @@ fn problems(schema: &Value, document: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Every file under envoy/ that holds Kubernetes objects.
+/// Every file under envoy/ with Kubernetes objects.
 fn manifests() -> Vec<PathBuf> {
     let envoy = root().join("envoy");
     let mut files = vec![envoy.join("higress.yaml"), envoy.join("kubernetes.yaml")];

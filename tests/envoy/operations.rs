@@ -1,4 +1,4 @@
-//! What envoy/operations.md says of Envoy, tried on one.
+//! Tests the statements of envoy/operations.md on a real Envoy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ const ISTIO_RESOURCE: &str = "extensions.istio.io/wasmplugin/istio-ingress.cors"
 const OPERATIONS: &str = include_str!("../../envoy/operations.md");
 const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequests": "reject"}"#;
 
-/// Every counter as Prometheus gets it; the alerts and the dashboard name no other.
+/// Every counter as Prometheus gets it; the alerts and the dashboard name no others.
 #[test]
 fn prometheus_names() {
     let upstream = open_upstream();
@@ -63,12 +63,12 @@ fn prometheus_names() {
         include_str!("../../envoy/alerts.yaml"),
         include_str!("../../envoy/dashboard.json"),
     ] {
-        // Names that stand alone, and those that a selector by name gives as a pattern.
+        // Plain names, and patterns of selectors by name.
         let plain = pattern.replace_all(text, "");
         let used: Vec<_> = metrics(&plain).collect();
         assert!(used.len() > 3);
         for name in used {
-            assert!(names.contains(&name), "{name} is no metric: {names:?}");
+            assert!(names.contains(&name), "{name} is not a metric: {names:?}");
         }
         let patterns: Vec<_> = pattern.captures_iter(text).collect();
         assert!(patterns.len() > 1);
@@ -85,8 +85,8 @@ fn prometheus_names() {
     }
 }
 
-/// The alerts, run by Prometheus's own tool on what an Envoy counts whose plugin has the names that
-/// Istio gives it, while it refuses an update.
+/// Runs the alerts with Prometheus's own tool on the counters of an Envoy whose plugin has Istio's names,
+/// while it rejects an update.
 #[test]
 fn the_alert_for_a_refused_update_fires_in_istio() {
     let upstream = open_upstream();
@@ -111,7 +111,7 @@ fn the_alert_for_a_refused_update_fires_in_istio() {
     };
     until(|| rejected(&page()));
 
-    // Each counter stays as it was for half an hour, and then is what it has become.
+    // Each counter has its old value for half an hour, and then its new one.
     let after = samples(&page());
     let series = samples(&before).into_iter().map(|(name, old)| {
         let new = after.get(&name).copied().unwrap_or(old);
@@ -173,7 +173,7 @@ fn alternatives(pattern: &str) -> Vec<String> {
     parts
 }
 
-/// What Prometheus gets where the plugin has the default statPrefix and a policy in shadow.
+/// The page for Prometheus of a plugin with the default statPrefix and a policy in shadow.
 fn page_of_default_shadow() -> String {
     let shadow = json!({"allowOrigins": [APP], "mode": "shadow"}).to_string();
     let listener = Listener::cors("cors", Configuration::Text(&shadow));
@@ -182,7 +182,7 @@ fn page_of_default_shadow() -> String {
     String::from_utf8(page).expect("text")
 }
 
-/// What Prometheus gets of an Envoy whose plugin is named as Istio names it.
+/// The page for Prometheus of an Envoy whose plugin has Istio's name.
 fn page_of_istio() -> String {
     let folder = Folder::new();
     folder.write("ecds", &istio_discovery(POLICY));
@@ -193,7 +193,7 @@ fn page_of_istio() -> String {
     String::from_utf8(page).expect("text")
 }
 
-/// What Prometheus gets of an Envoy that is told its listeners.
+/// The page for Prometheus of an Envoy with listener discovery.
 fn page_of_listener_discovery() -> String {
     let folder = Folder::new();
     folder.write("lds", r#"{"resources": []}"#);
@@ -232,7 +232,7 @@ fn page_of_listener_discovery() -> String {
     String::from_utf8(page.expect("the page")).expect("text")
 }
 
-/// Every line that the table quotes is in the log of an Envoy, which says no more than it should.
+/// Every line that the table quotes is in the log of an Envoy, and the log has no unexpected lines.
 #[test]
 fn log_lines_are_as_quoted() {
     let upstream = open_upstream();
@@ -382,7 +382,7 @@ fn unmatched_preflights_look_as_the_chart_says() {
     assert_eq!(upstream.seen("forwarded").len(), 2);
 }
 
-/// `upgrade_configs[].filters` is a chain of its own: what is not in it does not run.
+/// `upgrade_configs[].filters` is a separate chain: a filter that is not in it does not run.
 #[test]
 fn upgrades_with_filters_of_their_own_bypass_the_plugin() {
     let switch = [("connection", "upgrade"), ("upgrade", "websocket")];
@@ -408,7 +408,7 @@ fn upgrades_with_filters_of_their_own_bypass_the_plugin() {
     assert_eq!(handshake("kept"), 403);
 }
 
-/// Envoy turns every reply of its own to a gRPC request into HTTP 200 with grpc-status.
+/// Envoy turns all of its own replies to gRPC requests into HTTP 200 with grpc-status.
 #[test]
 fn refusals_of_grpc_requests_have_status_200() {
     let upstream = open_upstream();
@@ -430,7 +430,7 @@ fn refusals_of_grpc_requests_have_status_200() {
             (String::new(), "Origin".into())
         );
     }
-    // gRPC-Web, which is what browsers speak, is not turned.
+    // gRPC-Web, which browsers use, is not converted.
     let web = ("content-type", "application/grpc-web+proto");
     assert_eq!(
         ask(&envoy, "grpc", "POST", &[("origin", EVIL), web]).status,
@@ -464,8 +464,8 @@ fn http2_and_extended_connect() {
         exchange_h2(port, connect.body(()).expect("a request"))
     };
     assert_eq!(connect(EVIL), (403, String::new()));
-    // The upstream of this test answers 200 instead of 101, which Envoy passes on as a failure of its own;
-    // what counts is that it was asked.
+    // The upstream of this test answers 200 instead of 101, which Envoy reports as its own failure; the test
+    // checks that the request reached the upstream.
     connect(APP);
     assert_eq!(envoy.stat("wasmcustom.cors.request_allowed"), 2);
     assert_eq!(envoy.stat("wasmcustom.cors.request_refused"), 2);
@@ -507,7 +507,7 @@ fn health_checks_and_calls_without_origin() {
     }
 }
 
-/// Plugins that share a VM keep their policies and counters apart, and so do old and new versions of one.
+/// Plugins that share a VM have separate policies and counters, and so do old and new versions of one.
 #[test]
 fn several_plugins_in_one_vm() {
     let upstream = open_upstream();
@@ -530,18 +530,18 @@ fn several_plugins_in_one_vm() {
             assert_eq!(envoy.stat(&format!("wasmcustom.{prefix}.{name}")), 1);
         }
     }
-    // As many as for a single plugin.
+    // The same number as for a single plugin.
     assert_eq!(envoy.stat("wasm.envoy.wasm.runtime.v8.active"), 3);
 }
 
-/// Another module and another policy come in by discovery; a policy that the module does not know is
-/// refused, and the old pair goes on.
+/// Another module and another policy arrive by discovery; a policy that the module does not know is
+/// rejected, and the old pair stays active.
 #[test]
 fn upgrade_and_rollback_without_a_restart() {
     let upstream = open_upstream();
     let folder = Folder::new();
     let old = module();
-    // The same code in other bytes, by a custom section: a new VM.
+    // The same code in other bytes, with a custom section: a new VM.
     let new = folder.path("new.wasm");
     let mut bytes = fs::read(&old).expect("the module");
     bytes.extend_from_slice(b"\0\x08\x07version");
@@ -585,7 +585,7 @@ fn discovered_as(resource: &str, file: &Path) -> Value {
         "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"]}})
 }
 
-/// What is in that file.
+/// The content of that file.
 fn discovery(module: &Path, policy: &str) -> String {
     let mut wasm = cors("cors", Configuration::Text(policy))["typed_config"].take();
     wasm["config"]["vm_config"]["code"]["local"]["filename"] = json!(module);
@@ -604,7 +604,7 @@ fn resource(name: &str, wasm: Value) -> String {
     .to_string()
 }
 
-/// What README says of memory, and that tools/wasm-link still gains some by limiting V8's inlining.
+/// The README's figures for memory; and limiting V8's inlining in tools/wasm-link still saves some.
 #[test]
 fn memory_that_the_module_takes() {
     let resident = |listener| {
@@ -632,7 +632,7 @@ fn memory_that_the_module_takes() {
     );
 }
 
-/// Where the restriction of capabilities stands depends on Envoy's version.
+/// The place of the capability restriction depends on Envoy's version.
 #[test]
 fn capability_restriction_moved_in_1_40() {
     let allowed = json!({"allowed_capabilities": {"proxy_log": {}}});
@@ -654,7 +654,7 @@ fn capability_restriction_moved_in_1_40() {
     assert_eq!(warned, is_new, "{in_plugin}");
 }
 
-/// The restriction that envoy.yaml holds as a comment, in the place that it names for each version.
+/// The restriction in the comment of envoy.yaml, in the place that it names for each version.
 #[test]
 fn restriction_of_envoy_yaml_works() {
     let old = minor_version() < 40;
@@ -684,16 +684,16 @@ fn restriction_of_envoy_yaml_works() {
     let request = http::request("OPTIONS", "/", &headers);
     let answer = http::exchange(envoy.port("public"), &request).expect("an answer");
     assert_eq!(answer.status, 204);
-    // A capability that is missing is noticed: the restriction is in force.
+    // A missing capability is noticed: the restriction is active.
     let without = text.replace("proxy_on_request_headers: {}", "proxy_on_tick: {}");
     let envoy = Envoy::start_shipped(&without);
     let answer = http::exchange(envoy.port("public"), &request).expect("an answer");
     assert_ne!(answer.status, 204);
 }
 
-/// A cache between browsers and Envoy that has not Origin in its key must not keep the answers, and
-/// Vary tells it so. A second Envoy with its cache filter stands for the CDN. (Told to keep them for
-/// each Origin, by `allowed_vary_headers`, Envoy 1.40.0 crashes.)
+/// A cache between browsers and Envoy without Origin in its key must not store the answers, and Vary
+/// prevents it. A second Envoy with its cache filter acts as the CDN. (If `allowed_vary_headers` makes it
+/// store one answer per Origin, Envoy 1.40.0 crashes.)
 #[test]
 fn a_cache_in_front_keeps_no_answer_for_another_origin() {
     let upstream = cacheable_upstream();
@@ -705,10 +705,10 @@ fn a_cache_in_front_keeps_no_answer_for_another_origin() {
     assert_eq!(upstream.seen("cdn").len(), 6);
 }
 
-/// Envoy's own cache filter fetches by itself: behind the plugin it saves the upstream the work, and
-/// in front of it, it skips the plugin.
+/// Envoy's own cache filter fetches responses itself: behind the plugin it relieves the upstream, and in
+/// front of it, it skips the plugin.
 #[test]
-fn envoys_cache_filter_stands_behind_the_plugin() {
+fn envoys_cache_filter_belongs_behind_the_plugin() {
     let upstream = cacheable_upstream();
     let cors = || cors("cors", Configuration::Text(POLICY));
     let listeners = vec![
@@ -722,7 +722,7 @@ fn envoys_cache_filter_stands_behind_the_plugin() {
     assert_eq!(grant(&skipped), "*");
 }
 
-/// Asks with an origin that is not allowed, with none and with one that is, and again.
+/// Sends requests with an origin that is not allowed, without one and with an allowed one, and repeats them.
 fn ask_everyone_twice(envoy: &Envoy, listener: &str) {
     for _ in 0..2 {
         for (origin, expected) in [(Some(EVIL), ""), (None, ""), (Some(APP), APP)] {
@@ -734,7 +734,7 @@ fn ask_everyone_twice(envoy: &Envoy, listener: &str) {
             let answer = ask(envoy, listener, "GET", &headers);
             let got = (answer.status, grant(&answer));
             assert_eq!(got, (200, expected.into()), "{listener} {origin:?}");
-            // Envoy stores in its own time.
+            // Envoy stores responses asynchronously.
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -747,7 +747,7 @@ fn cache() -> Value {
     filter("cache", "cache.v3.CacheConfig", config)
 }
 
-/// Answers that a cache may keep. With a body: Envoy's cache filter ends on one without.
+/// Answers that a cache may store. With a body, because Envoy's cache filter fails on one without.
 fn cacheable_upstream() -> Upstream {
     let date = Command::new("date")
         .args(["-u", "+%a, %d %b %Y %H:%M:%S GMT"])
@@ -767,7 +767,7 @@ fn cacheable_upstream() -> Upstream {
     })
 }
 
-/// The order decides whose answers get CORS headers: those of filters behind the plugin.
+/// The order decides which answers get CORS headers: those of filters behind the plugin.
 #[test]
 fn answers_of_filters_in_front_have_no_cors_headers() {
     let upstream = open_upstream();
@@ -796,7 +796,7 @@ fn answers_of_filters_in_front_have_no_cors_headers() {
     }
 }
 
-/// KiB; seen were 27,700 to 28,200, and 39,400 to 42,200 where V8 inlined everywhere.
+/// KiB; measured were 27,700 to 28,200, and 39,400 to 42,200 if V8 inlines everywhere.
 const MOST_MEMORY: u64 = 32 << 10;
 
 /// In KiB; 10 MiB and more when this was written.
@@ -823,7 +823,7 @@ fn send(
     http::exchange(envoy.port(listener), &request).expect("an answer")
 }
 
-/// Sends a request over a connection of HTTP/2: the status and whom the answer allows.
+/// Sends a request over HTTP/2: the status and the origin that the answer allows.
 fn exchange_h2(port: u16, request: ::http::Request<()>) -> (u16, String) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -835,7 +835,7 @@ fn exchange_h2(port: u16, request: ::http::Request<()>) -> (u16, String) {
         let (client, connection) = h2::client::handshake(stream).await.expect("a handshake");
         tokio::spawn(connection);
         let mut client = client.ready().await.expect("a connection");
-        // Envoy says in its first settings whether CONNECT may be extended.
+        // Envoy's first settings say whether extended CONNECT is permitted.
         while !client.is_extended_connect_protocol_enabled() {
             tokio::task::yield_now().await;
         }

@@ -1,6 +1,6 @@
 //! A policy is replaced a hundred times under steady load, in several Envoys at once that watch one
-//! file (ECDS): no request fails, every answer is right under the old or the new policy and never a
-//! mixture, a bad update changes nothing, and nothing of the old ones stays behind.
+//! file (ECDS): no request fails, every answer is correct under the old or the new policy and never a
+//! mixture, an invalid update changes nothing, and nothing of the old policies remains.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -15,9 +15,9 @@ use support::upstream::{Reply, Upstream};
 
 const ENVOYS: usize = 3;
 const UPDATES: usize = 100;
-/// Every so many updates a bad one comes in between.
+/// An invalid update is sent once per this many updates.
 const BAD: usize = 5;
-/// Every so many updates the VM is replaced too, as when the module is upgraded.
+/// The VM is also replaced once per this many updates, as when the module is upgraded.
 const NEW_VM: usize = 10;
 const FILE: &str = "cors.json";
 const APP: &str = "https://app.example";
@@ -55,7 +55,7 @@ fn a_hundred_updates_under_load() {
         }
         slowest = slowest.max(start.elapsed());
         phase.settle();
-        // Time for requests under this policy alone.
+        // Time for requests under only this policy.
         thread::sleep(Duration::from_millis(30));
     }
     let asked: usize = load.into_iter().map(Load::stop).sum();
@@ -74,7 +74,7 @@ fn a_hundred_updates_under_load() {
     }
 }
 
-/// A bad update is refused with the module's own words, and the old policy goes on.
+/// An invalid update is rejected with the module's message, and the old policy stays active.
 fn offer_bad(envoys: &[Envoy], folder: &Folder, number: usize) {
     let rejected = |envoy: &Envoy| {
         let stats = envoy.stats("extension_config_discovery.");
@@ -88,7 +88,7 @@ fn offer_bad(envoys: &[Envoy], folder: &Folder, number: usize) {
     for (envoy, before) in envoys.iter().zip(before) {
         until("the bad update is refused", || rejected(envoy) > before);
         let log = envoy.log();
-        let said = |line: &str| line.contains(&origin) && line.contains("has a path; an origin is");
+        let said = |line: &str| line.contains(&origin) && line.contains("has a path; write");
         assert!(log.lines().any(said), "{log}");
         assert!(is_right(&ask(envoy, REQUESTS[2]), REQUESTS[2], number - 1));
     }
@@ -118,12 +118,12 @@ impl Load {
                 let answer = connection.receive(false).expect("an answer");
                 let right = match (before, phase.now()) {
                     (Ok(number), Ok(after)) if number == after => is_right(&answer, what, number),
-                    // During an update: either policy, but one of them.
+                    // During an update: either of the two policies.
                     _ => is_right(&answer, what, 0) || is_right(&answer, what, 1),
                 };
                 assert!(right, "{what:?} at {before:?}: {answer:?}");
                 count += 1;
-                // Steady, and the machine has more to do.
+                // A steady load that leaves time for other work on the machine.
                 thread::sleep(Duration::from_micros(500));
             }
             count
@@ -150,7 +150,7 @@ impl Phase {
         self.0.fetch_add(1, SeqCst);
     }
 
-    /// The number of the update that holds; `Err` while it changes.
+    /// The number of the active update; `Err` while it changes.
     fn now(&self) -> Result<usize, usize> {
         let steps = self.0.load(SeqCst);
         if steps.is_multiple_of(2) {
@@ -161,7 +161,7 @@ impl Phase {
     }
 }
 
-/// Two policies that differ in everything take turns.
+/// Two policies that differ in every field alternate.
 fn policy(number: usize) -> Value {
     let turn = number % 2;
     json!({
@@ -194,7 +194,7 @@ fn request((method, origin): (&str, &str)) -> Vec<u8> {
     http::request(method, "/", &lines)
 }
 
-/// Whether an answer is, to the byte, what the policy of this update gives.
+/// Whether an answer is exactly that of this update's policy.
 fn is_right(answer: &Response, (method, origin): (&str, &str), number: usize) -> bool {
     let turn = number % 2;
     let is_allowed = [APP, &format!("https://turn-{turn}.example")].contains(&origin);

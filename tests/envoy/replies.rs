@@ -21,7 +21,7 @@ fn routed(name: &str, route: Value) -> Listener {
     )
 }
 
-/// Who answers is no matter: an allowed origin reads it, another does not, and both vary.
+/// Whatever layer answers: an allowed origin can read the answer, another cannot, and both vary.
 #[test]
 fn answers_of_envoy_itself() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -97,15 +97,15 @@ fn answers_of_envoy_itself() {
             assert_eq!(value(&other, "vary"), "Origin", "{listener}");
         }
 
-        // A route's own additions to the filter's replies are a matter of their own, below.
+        // The next test covers a route's additions to the filter's replies.
         if listener != "route that adds" {
             preflights(&envoy, listener);
         }
     }
 }
 
-/// Envoy adds a route's own headers to the filter's replies too, and joins the two values. Reading
-/// them back would cost every preflight; a browser takes neither value, so nothing is granted.
+/// Envoy adds a route's own headers to the filter's replies too, and joins the two values. Reading them back
+/// would cost every preflight; a browser accepts neither value, so nothing is granted.
 #[test]
 fn cors_headers_that_a_route_adds_spoil_preflights_but_grant_nothing() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -126,10 +126,10 @@ fn cors_headers_that_a_route_adds_spoil_preflights_but_grant_nothing() {
     assert_eq!(allow_origin(&actual), "");
 }
 
-/// Under these two the filter answers with success what it refuses, and the route's header is alone there:
-/// a browser takes it. The response to the request itself is still kept from the script.
+/// Under these two settings the filter answers refused preflights with success, and the only header is the
+/// route's: a browser accepts it. The response to the request itself is still hidden from the script.
 #[test]
-fn cors_headers_that_a_route_adds_stand_alone_on_replies_without_any() {
+fn cors_headers_of_a_route_are_the_only_ones_on_replies_without_any() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
     let leak = json!([{"header": {"key": "access-control-allow-origin", "value": "*"}}]);
     let listener = |name, policy| {

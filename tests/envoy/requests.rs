@@ -1,4 +1,4 @@
-//! Requests that the table cannot say.
+//! Requests that the table cannot express.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use support::upstream::{Reply, Upstream};
 
 const POLICY: &str = r#"{"allowOrigins": ["https://app.example"]}"#;
 
-/// Two Origin lines are malformed even where both are allowed; Envoy joins them with a comma.
+/// Two Origin lines are malformed even if both are allowed; Envoy joins them with a comma.
 #[test]
 fn two_origin_lines() {
     let vary = [("vary", "accept"), ("vary", "cookie"), ("vary", "x-a")];
@@ -54,7 +54,7 @@ fn websocket_handshakes() {
     }
 }
 
-/// The judgement is made once: what a later filter does to Origin changes nothing.
+/// The request is judged once: a later filter's change to Origin has no effect.
 #[test]
 fn a_later_filter_changes_origin() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));

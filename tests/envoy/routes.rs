@@ -1,4 +1,4 @@
-//! One plugin for many routes: rules, route metadata, and what Envoy's own routing does to them.
+//! One plugin for many routes: rules, route metadata, and the effect of Envoy's own routing.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ fn rules_by_host_path_and_route_name() {
     );
     assert_eq!(allow_origin(&get("team.test", "/", APP)), "");
 
-    // A strict rule cannot be escaped by another spelling of its path or host.
+    // Another spelling of its path or host does not bypass a strict rule.
     for path in [
         "//admin",
         "//admin/x",
@@ -112,7 +112,7 @@ fn rules_by_host_path_and_route_name() {
         "a route name beats a host"
     );
 
-    // The filter switched off on one route: the upstream's own headers pass, preflights reach it.
+    // The filter is off for one route: the upstream's own headers pass, preflights reach it.
     assert_eq!(allow_origin(&get("www.test", "/off", EVIL)), "*");
     let preflight = |path, origin| {
         send(
@@ -137,7 +137,7 @@ fn rules_by_host_path_and_route_name() {
     assert_eq!(envoy.stat("wasmcustom.cors.shadow.request_refused"), 1);
 }
 
-/// DELETE takes a route of its own; its preflight is OPTIONS and takes the other one.
+/// DELETE takes a separate route; its preflight is OPTIONS and takes the other one.
 #[test]
 fn a_preflight_has_the_route_of_options() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
@@ -238,7 +238,7 @@ fn route_metadata_changes_without_a_restart() {
     assert_eq!(allow_origin(&json), "https://json.example");
     assert_eq!(value(&json, "access-control-allow-credentials"), "true");
 
-    // A bad text allows no origin on its route only; a request without Origin passes as always.
+    // An invalid text allows no origin, but only on its route; a request without Origin passes as always.
     let allows_nobody = |answer: Response, why: &str| {
         assert_eq!(
             (answer.status, allow_origin(&answer)),
@@ -302,7 +302,7 @@ fn route_metadata_changes_without_a_restart() {
     assert_eq!(allow_origin(&get("meta.test", "/own", TEAM)), "");
 }
 
-/// An upstream that takes a request without Origin for its own: it must see every other Origin.
+/// An upstream that treats a request without Origin as its own site's: it must see every other Origin.
 #[test]
 fn hiding_cors_leaves_the_upstreams_csrf_check_alone() {
     let upstream = Upstream::start(|request| {
@@ -362,7 +362,7 @@ fn discovery(version: u32, routes: &Value) -> String {
 }
 
 /// A redirect that Envoy follows itself starts a new chain of filters on the request as the first one
-/// left it: without the headers that it hid.
+/// left it: without the hidden headers.
 #[test]
 fn an_internal_redirect_is_judged_by_the_same_origin() {
     let upstream = Upstream::start(|request| {
@@ -420,7 +420,7 @@ fn an_internal_redirect_is_judged_by_the_same_origin() {
             let headers: Vec<_> = origin.into_iter().chain([site]).collect();
             send(&envoy, name, "GET", path, &headers)
         };
-        // However often, and without a redirect.
+        // Also after several redirects, and without one.
         for path in ["/to", "/from/to", "/from/from/to"] {
             let answer = get(path, Some(APP));
             assert_eq!(allow_origin(&answer), APP, "{name} {path}");
@@ -444,7 +444,7 @@ fn an_internal_redirect_is_judged_by_the_same_origin() {
             "{name}"
         );
 
-        // Nothing is left for the next request of the connection.
+        // No state remains for the next request on the connection.
         for (origin, seen) in [
             (Some(EVIL), "https://evil.example cross-site"),
             (None, "- cross-site"),

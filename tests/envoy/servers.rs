@@ -1,5 +1,5 @@
 //! Real servers behind a real Envoy with the module: no spelling of the path of a strict file is served
-//! under the lax policy, whatever the server makes of it. `scripts/test.d/43-servers` installs them.
+//! under the lax policy, however the server reads it. `scripts/test.d/43-servers` installs them.
 
 mod spellings;
 
@@ -57,7 +57,7 @@ fn no_spelling_of_a_strict_file_is_served_under_the_lax_policy() {
             "{name}: {served} of {} spellings get a strict file",
             spellings.len()
         );
-        // The test sees what it looks for, and the plain paths are those of the policies.
+        // The test detects what it looks for, and the plain paths have the intended policies.
         assert!(
             closed >= LEAST_SERVED,
             "{name} serves {served} spellings only"
@@ -75,8 +75,8 @@ fn no_spelling_of_a_strict_file_is_served_under_the_lax_policy() {
     );
 }
 
-/// A rule by route name stands where Envoy finds the route, by the path as it has it: Envoy's own options
-/// for paths close what servers undo, and without them it is open.
+/// A rule by route name applies to the route that Envoy finds by its own reading of the path: Envoy's path
+/// options close the spellings that servers normalize, and without them these are open.
 #[test]
 fn rules_by_route_name_hold_with_the_path_options_of_envoy() {
     let folder = Folder::new();
@@ -119,7 +119,7 @@ fn rules_by_route_name_hold_with_the_path_options_of_envoy() {
     assert_eq!(escapes("reject"), Vec::<String>::new());
 }
 
-/// Sends a GET as it is, on the connection if that is still open.
+/// Sends a GET with the path as it is, on the connection if it is still open.
 fn ask(connection: &mut Option<Connection>, port: u16, path: &str, origin: &str) -> Response {
     let request = http::request(
         "GET",
@@ -151,7 +151,7 @@ fn allow_origin(response: &Response) -> Option<String> {
     Some(String::from_utf8_lossy(origin).into_owned())
 }
 
-/// The servers, each with its port, all of the same files.
+/// The servers, each with its port, all with the same files.
 struct Servers {
     ports: BTreeMap<String, u16>,
     processes: Vec<Child>,
@@ -290,7 +290,7 @@ impl Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            // Only one that has ended already cannot be killed.
+            // Killing fails only for a process that has already ended.
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -304,7 +304,7 @@ fn free_port() -> u16 {
 
 const LAX: &str = "https://lax.example";
 const STRICT: &str = "https://admin.example";
-/// Each server is known to undo this much.
+/// Each server is known to normalize at least this many.
 const LEAST_SERVED: usize = 20;
 const NEEDS: &str = "scripts/test 43-servers installs all that this test needs";
 const PATIENCE: Duration = Duration::from_secs(20);

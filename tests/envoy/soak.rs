@@ -1,5 +1,5 @@
-//! A real Envoy with the shipped module under steady load, for as long as `SOAK_SECONDS` says: its
-//! memory is flat, and nothing is logged.
+//! A real Envoy with the shipped module under steady load, for `SOAK_SECONDS` seconds: its memory is flat,
+//! and nothing is logged.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ fn memory_is_flat_and_the_log_silent() {
     println!("samples: {samples:?}");
     assert!(last.saturating_sub(first) < ALLOWED_GROWTH);
 
-    // What is written late is written by now.
+    // Late lines have been written by now.
     thread::sleep(Duration::from_millis(200));
     assert_eq!(envoy.log(), log, "the log grows in the steady state");
     assert_eq!(envoy.lost_vms(), 0);
@@ -77,7 +77,7 @@ fn listeners() -> Vec<Listener> {
 
 type Lines<'a> = &'a [(&'a str, &'a [u8])];
 
-/// Each with the status and the origin that it gets, on every listener.
+/// Each with its expected status and origin, on every listener.
 fn requests() -> Vec<(Vec<u8>, u16, Option<&'static str>)> {
     let long = b"x-a,".repeat(1500);
     let app = ("origin", APP.as_bytes());
@@ -124,7 +124,7 @@ const LISTENERS: [(&str, &str); 3] = [
     ),
 ];
 const SAMPLES: u32 = 50;
-/// So many of the first samples are left out.
+/// The number of first samples that are ignored.
 const WARM_UP: usize = SAMPLES as usize / 10;
-/// In KiB. A leak of one byte a stream is more than this in a quarter of an hour.
+/// In KiB. A leak of one byte per stream exceeds this in a quarter of an hour.
 const ALLOWED_GROWTH: u64 = 4 * 1024;

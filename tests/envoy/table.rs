@@ -50,14 +50,14 @@ fn run(listener: impl Fn(&Group) -> Listener) {
     let verdicts = envoy.verdicts();
     for (key, group, case) in cases(&groups) {
         let verdict = verdicts.get(&key).map_or("", String::as_str);
-        // The reason, and where the policy stands; a shadow says that it is one.
+        // The reason and the place of the policy; a verdict under shadow is marked.
         let reason = case.verdict.strip_prefix("refused: ").unwrap_or("-");
         let is_shadow = group.config.to_string().contains("\"mode\":\"shadow\"");
-        let told = match verdict.strip_prefix("shadow ") {
-            Some(told) if is_shadow => told,
+        let reported = match verdict.strip_prefix("shadow ") {
+            Some(rest) if is_shadow => rest,
             _ => verdict,
         };
-        if told.split(' ').next() != Some(reason) {
+        if reported.split(' ').next() != Some(reason) {
             wrong.push(format!(
                 "{} / {}: cors_verdict {verdict:?}",
                 group.name, case.name
@@ -79,7 +79,7 @@ fn run(listener: impl Fn(&Group) -> Listener) {
     );
 }
 
-/// Each case with the key that travels in `x-case`.
+/// Each case with the key that is sent in `x-case`.
 fn cases(groups: &[Group]) -> impl Iterator<Item = (String, &Group, &Case)> {
     groups.iter().enumerate().flat_map(|(g, group)| {
         let cases = group.cases.iter().enumerate();
@@ -137,7 +137,7 @@ fn differences(
     wrong
 }
 
-/// What Envoy must have counted when every case has been sent once, shadow or not.
+/// Envoy's expected counters after every case was sent once, shadow or not.
 fn counters(groups: &[Group]) -> HashMap<String, u64> {
     let mut counters = HashMap::new();
     let mut count = |name: String| *counters.entry(name).or_default() += 1;

@@ -1,5 +1,5 @@
-//! A headless Chromium for the time of a test, spoken to through chromedriver: WebDriver is JSON
-//! over HTTP, for which the raw client is enough.
+//! A headless Chromium for the time of a test, controlled through chromedriver: WebDriver is JSON over HTTP,
+//! for which the raw client is enough.
 //! <https://www.w3.org/TR/webdriver2/>
 
 use std::fs;
@@ -20,12 +20,12 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts Chromium with an empty profile; fails if it is not there.
+    /// Starts Chromium with an empty profile; fails if it is not installed.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same with more switches of Chromium.
+    /// The same with additional switches of Chromium.
     pub fn start_with(switches: &[&str]) -> Self {
         let folder = Folder::new();
         let (driver, port) = start_driver(&folder);
@@ -53,8 +53,8 @@ impl Browser {
         opened.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// Runs the body of an async function in the page, with `given` as its parameter: what it
-    /// returns, or the text of what it throws.
+    /// Runs the body of an async function in the page, with `given` as its parameter. The result is the
+    /// returned value, or the text of the error.
     pub fn run(&self, body: &str, given: Value) -> Result<Value, String> {
         let script = format!(
             "const [given, done] = arguments;
@@ -69,7 +69,7 @@ impl Browser {
         }
     }
 
-    /// The warnings and errors on the console since this was asked last.
+    /// The warnings and errors on the console since the last call.
     pub fn complaints(&self) -> Vec<String> {
         let entries = self.post("/se/log", json!({"type": "browser"}));
         let entries = entries.expect("the console");
@@ -80,13 +80,13 @@ impl Browser {
             .collect()
     }
 
-    /// A WebDriver command of this session that has no method of its own here, such as
+    /// A WebDriver command of this session that has no separate method here, such as
     /// `post("/actions", …)`.
     pub fn post(&self, command: &str, parameters: Value) -> Result<Value, String> {
         self.send("POST", command, &parameters.to_string())
     }
 
-    /// The same for the commands that only ask: `get("/screenshot")`.
+    /// The same for commands that only read: `get("/screenshot")`.
     pub fn get(&self, command: &str) -> Result<Value, String> {
         self.send("GET", command, "")
     }
@@ -112,20 +112,20 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends Chromium, with force if need be.
+        // Ends Chromium, by force if necessary.
         let _ = self.send("DELETE", "", "");
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
-/// Starts chromedriver on a port of its choice. It takes a free one of IPv6 and ends if the same port
-/// of IPv4 is taken, as it may well be while other tests run.
+/// Starts chromedriver on a port of its choice. It chooses a free IPv6 port and ends if the same IPv4 port is
+/// in use, which happens while other tests run.
 fn start_driver(folder: &Folder) -> (Child, u16) {
     for _ in 0..ATTEMPTS {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
-            // Here chromedriver makes the profile, and Chromium its files.
+            // chromedriver creates the profile here, and Chromium its files.
             .env("TMPDIR", folder.path(""))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -154,7 +154,7 @@ const ATTEMPTS: usize = 5;
 const INSTALL: &str = "install Chromium and chromedriver of one version (on Debian: apt-get \
     install chromium chromium-driver; scripts/test does it)";
 
-/// Chromium as root, and quiet: it talks to nobody but the test.
+/// Chromium as root, without background traffic: it connects only to the test.
 const SWITCHES: &[&str] = &[
     "--headless",
     "--no-sandbox",

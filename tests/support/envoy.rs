@@ -1,4 +1,4 @@
-//! A real Envoy for the time of a test: started, waited for, asked, ended.
+//! A real Envoy for the time of a test.
 
 use std::collections::HashMap;
 use std::fs;
@@ -29,7 +29,7 @@ pub struct Listener {
     pub settings: Value,
     /// `INBOUND`, `OUTBOUND` or `UNSPECIFIED`.
     pub direction: &'static str,
-    /// The port of an upstream of its own, for `Routes::All`.
+    /// The port of a separate upstream, for `Routes::All`.
     pub upstream: Option<u16>,
 }
 
@@ -42,7 +42,7 @@ pub enum Routes {
     File(&'static str),
 }
 
-/// What `on_configure` gets, and in what form.
+/// The configuration for `on_configure`, and its form.
 pub enum Configuration<'a> {
     Absent,
     Struct(&'a Value),
@@ -89,7 +89,7 @@ pub fn filter(name: &str, message: &str, mut config: Value) -> Value {
     json!({"name": name, "typed_config": config})
 }
 
-/// A route of everything to the cluster `upstream`.
+/// A route for all requests to the cluster `upstream`.
 pub fn to_upstream() -> Value {
     json!({"match": {"prefix": "/"}, "route": {"cluster": "upstream"}})
 }
@@ -100,7 +100,7 @@ impl Envoy {
         Self::start_in(Folder::new(), upstream, listeners)
     }
 
-    /// The same in a folder that holds files which listeners name.
+    /// The same in a folder with files that listeners name.
     pub fn start_in(folder: Folder, upstream: u16, listeners: Vec<Listener>) -> Self {
         let mut envoy = Self::launch_in(folder, upstream, listeners);
         envoy.wait();
@@ -113,8 +113,8 @@ impl Envoy {
         Self::of(folder, process)
     }
 
-    /// Starts Envoy on the text of a configuration that is shipped. It has the module under test, and
-    /// ports that are free, of clusters as well: they reach nobody.
+    /// Starts Envoy with the text of a shipped configuration. It gets the module under test and free ports,
+    /// also for clusters, which reach no server.
     pub fn start_shipped(configuration: &str) -> Self {
         let folder = Folder::new();
         let module = format!("filename: \"{}\"", module().display());
@@ -151,7 +151,7 @@ impl Envoy {
         }
     }
 
-    /// Starts Envoy on a configuration that it should refuse; `mode` is `serve` or `validate`.
+    /// Starts Envoy with a configuration that it should reject; `mode` is `serve` or `validate`.
     pub fn run(upstream: u16, listeners: Vec<Listener>, mode: &str) -> Ended {
         let folder = Folder::new();
         let mut process = spawn(&folder, upstream, listeners, mode);
@@ -178,7 +178,7 @@ impl Envoy {
         self.folder.read("envoy.log")
     }
 
-    /// The lines of the access log: the request's `x-case`, then what the filter left as verdict.
+    /// The lines of the access log: the request's `x-case`, then the filter's verdict.
     pub fn verdicts(&self) -> HashMap<String, String> {
         // Envoy writes them every 50 ms.
         thread::sleep(Duration::from_millis(300));
@@ -189,7 +189,7 @@ impl Envoy {
             .collect()
     }
 
-    /// Envoy's counters and gauges whose name begins so.
+    /// Envoy's counters and gauges whose name has this prefix.
     pub fn stats(&self, prefix: &str) -> HashMap<String, u64> {
         let text = http::get(self.admin, "/stats").expect("statistics");
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -204,7 +204,7 @@ impl Envoy {
         self.stats(name).get(name).copied().unwrap_or_default()
     }
 
-    /// How many VMs were lost, by the counters that every plugin has for it.
+    /// How many VMs were lost, by the counters of every plugin.
     pub fn lost_vms(&self) -> u64 {
         let stats = self.stats("wasm.");
         let reloads = stats.iter().filter(|(name, _)| name.contains(".vm_reload"));
@@ -226,7 +226,7 @@ impl Envoy {
         &self.folder
     }
 
-    /// Whether Envoy's page /ready says so, which load balancers and Kubernetes ask.
+    /// Whether Envoy is ready by its page /ready, which load balancers and Kubernetes use.
     pub fn is_ready(&mut self) -> bool {
         let address = self.folder.read("admin");
         let Some(port) = address
@@ -259,14 +259,14 @@ impl Envoy {
 
 impl Drop for Envoy {
     fn drop(&mut self) {
-        // Only an Envoy that has ended already cannot be killed.
+        // Killing fails only for an Envoy that has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Listener {
-    /// A listener with the module alone, everything routed to the upstream.
+    /// A listener with only the module, and everything routed to the upstream.
     pub fn cors(name: &str, config: Configuration) -> Self {
         Self::new(name, vec![cors(name, config)], Routes::All)
     }
@@ -329,7 +329,7 @@ impl Listener {
     }
 }
 
-/// A folder of a test's own, removed when the test has passed.
+/// A folder for one test, removed when the test has passed.
 pub struct Folder(PathBuf);
 
 #[expect(
@@ -353,14 +353,14 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// Writes beside the file and renames, which is what Envoy's watch waits for.
+    /// Writes a temporary file and renames it, because Envoy watches for the rename.
     pub fn write(&self, name: &str, text: &str) {
         let new = self.path(&format!("{name}.new"));
         fs::write(&new, text).expect("a file for Envoy");
         fs::rename(new, self.path(name)).expect("a file for Envoy");
     }
 
-    /// The text of a file; none if it is not there.
+    /// The text of a file; `None` if it does not exist.
     pub fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -370,7 +370,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !thread::panicking() {
-            // What stays behind in the temporary folder harms nobody.
+            // Remaining files in the temporary folder are harmless.
             let _ = fs::remove_dir_all(&self.0);
         }
     }
@@ -397,7 +397,7 @@ fn spawn(folder: &Folder, upstream: u16, listeners: Vec<Listener>, mode: &str) -
     run(folder, "envoy.json", mode)
 }
 
-/// Runs Envoy on a file of the folder.
+/// Runs Envoy with a file of the folder.
 fn run(folder: &Folder, configuration: &str, mode: &str) -> Child {
     let output = fs::File::create(folder.path("stdout")).expect("the output");
     let log = fs::File::create(folder.path("envoy.log")).expect("the log");
@@ -440,7 +440,7 @@ fn socket(port: u16) -> Value {
     json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
 }
 
-/// The Envoy to test with: `ENVOY_BIN`, or what `scripts/envoy` gets.
+/// The Envoy to test with: `ENVOY_BIN`, or the one that `scripts/envoy` fetches.
 pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("ENVOY_BIN") {
         return path.into();
@@ -460,7 +460,7 @@ pub fn binary() -> PathBuf {
     }
 }
 
-/// The module under test: `CORS_WASM`, or what `scripts/build` made.
+/// The module under test: `CORS_WASM`, or the one that `scripts/build` built.
 pub fn module() -> PathBuf {
     let built = super::root().join("dist/cors.wasm");
     let path = std::env::var_os("CORS_WASM").map_or(built, PathBuf::from);

@@ -1,4 +1,4 @@
-//! HTTP/1.1 as bytes: what is sent is sent as it is, and header lines are read without merging.
+//! HTTP/1.1 as bytes: requests are sent unchanged, and header lines are read without merging.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -80,7 +80,7 @@ impl Connection {
     }
 }
 
-/// Asks with GET and gives the body.
+/// Sends a GET and returns the body.
 pub fn get(port: u16, path: &str) -> io::Result<Vec<u8>> {
     let response = exchange(port, &request("GET", path, &[("host", b"localhost")]))?;
     match response.status {
@@ -106,7 +106,7 @@ impl Lines {
         lines.map(|(_, value)| value.as_slice())
     }
 
-    /// The value of the only line with this name; none if there is no line or several.
+    /// The value of the only line with this name; `None` if there is no line or more than one.
     pub fn only(&self, name: &str) -> Option<&[u8]> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
@@ -120,7 +120,7 @@ impl Lines {
         self.0.push((name.to_ascii_lowercase(), value));
     }
 
-    /// Leaves one line with this name, where the first was.
+    /// Replaces all lines with this name by one, in the place of the first.
     pub fn set(&mut self, name: &str, value: Vec<u8>) {
         let first = self.0.iter().position(|(own, _)| own == name);
         self.remove(name);

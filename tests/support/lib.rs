@@ -1,4 +1,4 @@
-//! What the tests on a real Envoy share: the table, Envoy itself, an upstream, a raw client, a browser.
+//! Code that the tests share: the table, Envoy, an upstream, a raw client, a browser.
 
 pub mod browser;
 pub mod envoy;
@@ -19,7 +19,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The program `corsctl`, built as the running test was.
+/// The program `corsctl`, built with the profile of the running test.
 pub fn corsctl() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         let test = env::current_exe().expect("a test that runs is a file");
@@ -41,10 +41,10 @@ pub fn corsctl() -> &'static Path {
     &PROGRAM
 }
 
-/// Says aloud that something is skipped, for want of files that are not part of this repository. Not with
-/// a macro, whose text is kept back while tests pass.
+/// Prints that a check is skipped because it needs files that are not part of this repository. Without a macro,
+/// whose output is hidden if the test passes.
 pub fn not_checked(what: &str) {
     let text = format!("!!!! NOT CHECKED: {what} !!!!\n");
-    // Who cannot be told need not know.
+    // If stderr is closed, nobody can read the message.
     let _ = io::stderr().write_all(text.as_bytes());
 }

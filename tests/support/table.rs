@@ -1,4 +1,4 @@
-//! The table of cases, `tests/cases.json`, and how an answer is held against it.
+//! The table of cases, `tests/cases.json`, and the comparison of an answer with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
 }
 
-/// What the upstream answers.
+/// The upstream's answer.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
@@ -45,7 +45,7 @@ pub struct Upstream {
     pub headers: Vec<(String, String)>,
 }
 
-/// What the client gets: of the headers that a CORS filter has to do with, these and no others.
+/// The client's answer: of the headers that concern a CORS filter, these and no others.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -120,7 +120,7 @@ impl Default for Upstream {
 }
 
 impl Answer {
-    /// Says what is wrong with an actual answer; nothing if it is as expected.
+    /// The differences of an actual answer; empty if it is as expected.
     pub fn differences(&self, from: From, status: u16, headers: &Lines) -> Vec<String> {
         let mut wrong = Vec::new();
         if self.from != from {
@@ -163,7 +163,7 @@ impl Answer {
     }
 }
 
-/// The tokens of Vary in lower case and sorted; a token that stands twice stays twice.
+/// The tokens of Vary in lower case and sorted; a repeated token stays repeated.
 fn vary_tokens<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut tokens: Vec<_> = values
         .into_iter()

@@ -1,16 +1,16 @@
-//! Transcripts of commands and what they print.
+//! Transcripts of commands and their output.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A command as typed after `$`, and what follows it.
+/// A command as typed after `$`, and its output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub command: String,
     pub output: String,
 }
 
-/// Reads a transcript; a line that ends in `\` goes on in the next.
+/// Reads a transcript; a line that ends in `\` continues on the next.
 pub fn parse(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut goes_on = false;

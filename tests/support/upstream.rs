@@ -1,4 +1,4 @@
-//! An HTTP server behind Envoy: answers as the test says and remembers what it was asked.
+//! An HTTP server behind Envoy: answers as the test says and records its requests.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ pub struct Upstream {
 #[derive(Default)]
 pub struct Reply {
     pub status: u16,
-    /// Lines as they are sent, several with one name included.
+    /// Lines as they are sent, also several with one name.
     pub headers: Vec<(String, Vec<u8>)>,
     pub body: Vec<u8>,
 }
@@ -84,14 +84,14 @@ fn serve(mut stream: TcpStream, reply: impl Fn(&Head) -> Reply, log: &Mutex<Vec<
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&body);
-        // What follows a 101 is no HTTP.
+        // The bytes after a 101 are not HTTP.
         if stream.write_all(&bytes).is_err() || status == 101 {
             return;
         }
     }
 }
 
-/// Reads a request's body, which Envoy sends with its length as it got it.
+/// Reads a request's body, which Envoy passes on with its length.
 fn skip_body(head: &Head, reader: &mut impl BufRead) -> io::Result<u64> {
     let length = head.headers.only("content-length").unwrap_or(b"0");
     let length = String::from_utf8_lossy(length).parse();

@@ -21,7 +21,7 @@ impl fmt::Display for Escaped<'_> {
 
 const MAX_SHOWN: usize = 100;
 
-/// A text as it stands, but for the characters that a terminal or a log would obey: `\u001b`.
+/// The unchanged text, except for characters that control a terminal or a log: `\u001b`.
 ///
 /// The escapes are JSON's, so that what is shown can be pasted.
 #[derive(Clone, Copy, Debug)]

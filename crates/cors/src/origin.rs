@@ -97,7 +97,7 @@ impl<'a> TupleOrigin<'a> {
     }
 
     /// Whether it is what a browser's serialization yields: with a host, and without the scheme's
-    /// default port. No pattern wider than an exact one lets anything else in.
+    /// default port. A wildcard pattern allows nothing else.
     pub fn is_serialized(&self) -> bool {
         !self.host().is_empty() && !self.port().is_some_and(|port| self.is_default_port(port))
     }
@@ -253,13 +253,13 @@ fn is_of_web(scheme: &[u8]) -> bool {
     matches!(scheme, b"http" | b"https")
 }
 
-/// An IPv6 address in brackets as browsers write it; `None` for what is no such address.
+/// An IPv6 address in brackets as browsers write it; `None` for anything else.
 pub fn normalize_ipv6(host: &str) -> Option<String> {
     let address = host.strip_prefix('[')?.strip_suffix(']')?;
     parse_ipv6(address.as_bytes()).map(|pieces| serialize_ipv6(&pieces))
 }
 
-// The standard library's addresses would do, but for the form of mapped ones; they are 5 KB of module.
+// The standard library's addresses would work, except for the form of mapped ones; they are 5 KB of module.
 
 /// Reads an [IPv6 address](https://url.spec.whatwg.org/#concept-ipv6-parser).
 fn parse_ipv6(text: &[u8]) -> Option<[u16; 8]> {

@@ -2,6 +2,7 @@
 //! on the request is made when the policy is.
 
 pub mod answer;
+pub mod conflict;
 pub mod counter;
 pub mod judge;
 pub mod presets;
@@ -16,10 +17,21 @@ use crate::origin::set::OriginSet;
 use crate::policy::verdict::{Reason, Verdict};
 use crate::routes::host::Hosts;
 
-/// A validated policy. The default grants nothing.
-#[derive(Debug, Default)]
+/// A validated policy, and what of its answers no request changes.
+#[derive(Debug)]
 pub struct Policy {
-    pub mode: Mode,
+    pub(crate) fields: PolicyFields,
+    /// What the answer to an allowed preflight varies on.
+    pub(crate) preflight_vary: String,
+    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
+    /// for the private network has another.
+    pub(crate) preflight_headers: Option<Gap>,
+}
+
+/// What a policy says. The default grants nothing.
+#[derive(Debug, Default)]
+pub struct PolicyFields {
+    pub(crate) mode: Mode,
     /// `None` where any host name will do.
     pub(crate) hosts: Option<Hosts>,
     pub(crate) origins: OriginSet,
@@ -33,19 +45,12 @@ pub struct Policy {
     pub(crate) preflight_status: PreflightStatus,
     pub(crate) unmatched_preflights: UnmatchedPreflights,
     pub(crate) unmatched_requests: UnmatchedRequests,
-    /// `:authority` does not tell the service's own origin: DNS rebinding brings any name.
+    /// `:authority` does not prove the service's own origin: with DNS rebinding it can be any name.
     pub(crate) distrusts_authority: bool,
     pub(crate) upstream_cors: UpstreamCors,
     pub(crate) hide_cors_from_upstream: bool,
     /// The value of `Allow` in the answer to a plain `OPTIONS`, under `autoOptions`.
     pub(crate) allow: Option<String>,
-    /// Read what only an explanation needs, and give the reason in a refusal's body.
-    pub(crate) debug: bool,
-    /// What the answer to an allowed preflight varies on. [`Policy::make_ready`] writes it.
-    pub(crate) preflight_vary: String,
-    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
-    /// for the private network has another. [`Policy::make_ready`] writes it.
-    pub(crate) ready: Option<Gap>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -144,39 +149,96 @@ pub(crate) enum UpstreamCors {
 }
 
 impl Policy {
+    pub fn new(fields: PolicyFields) -> Self {
+        let mut policy = Self {
+            preflight_vary: fields.preflight_vary(),
+            preflight_headers: None,
+            fields,
+        };
+        let (methods, headers) = (&policy.fields.methods, &policy.fields.headers);
+        if let (Methods::Listed(_), RequestHeaders::Listed(_)) = (methods, headers) {
+            let [(name, _), others @ ..] = policy.preflight_lines(b"", b"", None);
+            policy.preflight_headers = Some(Gap::new(name, &others));
+        }
+        policy
+    }
+
     /// The pattern that allowed the request, as written in the configuration.
     pub fn matched_pattern(&self, verdict: &Verdict) -> Option<String> {
         let origin = verdict
             .request
             .origin()
             .filter(|_| verdict.reason == Reason::Allowed)?;
-        if self.is_open() {
+        if self.fields.is_open() {
             return Some("*".to_owned());
         }
-        let found = self.origins.find(origin).ok()?;
-        Some(self.origins.describe(origin, found))
+        let found = self.fields.origins.find(origin).ok()?;
+        Some(self.fields.origins.describe(origin, found))
     }
 
+    /// A few words that say how much there is of what, and no content.
+    pub fn summary(&self) -> String {
+        let origins = &self.fields.origins;
+        let regexes = origins.regex_count();
+        format!(
+            "{}, {}, credentials {}, mode {}",
+            counted(origins.len() - regexes, "origin", "origins"),
+            counted(regexes, "regular expression", "regular expressions"),
+            self.fields.credentials,
+            match self.fields.mode {
+                Mode::Enforce => "enforce",
+                Mode::Off => "off",
+                Mode::Shadow => "shadow",
+            },
+        )
+    }
+}
+
+impl Default for Policy {
+    /// Grants nothing.
+    #[inline(never)] // In four places.
+    fn default() -> Self {
+        Self::new(PolicyFields::default())
+    }
+}
+
+impl PolicyFields {
     /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
     /// `Origin`.
     pub fn is_open(&self) -> bool {
         self.origins.is_any() && !self.credentials
     }
 
-    /// A few words that say how much there is of what, and no content.
-    pub fn summary(&self) -> String {
-        let regexes = self.origins.regex_count();
-        format!(
-            "{}, {}, credentials {}, mode {}",
-            counted(self.origins.len() - regexes, "origin", "origins"),
-            counted(regexes, "regular expression", "regular expressions"),
-            self.credentials,
-            match self.mode {
-                Mode::Enforce => "enforce",
-                Mode::Off => "off",
-                Mode::Shadow => "shadow",
-            },
-        )
+    /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
+    pub(crate) fn varies(&self) -> bool {
+        !self.is_open() || self.upstream_cors == UpstreamCors::Keep
+    }
+
+    fn preflight_vary(&self) -> String {
+        let mut vary = String::new();
+        for (varies, name) in [
+            (self.varies(), "Origin"),
+            (
+                matches!(self.methods, Methods::Any),
+                "Access-Control-Request-Method",
+            ),
+            (
+                matches!(self.headers, RequestHeaders::Any),
+                "Access-Control-Request-Headers",
+            ),
+            (
+                self.private_network,
+                "Access-Control-Request-Private-Network",
+            ),
+        ] {
+            if varies {
+                if !vary.is_empty() {
+                    vary.push_str(", ");
+                }
+                vary.push_str(name);
+            }
+        }
+        vary
     }
 }
 
@@ -191,11 +253,12 @@ mod tests {
 
     #[test]
     fn an_answer_from_lists_is_ready_before_it_is_asked_for() {
-        let mut policy = Policy::default();
-        policy.make_ready();
-        assert!(policy.ready.is_some());
-        policy.methods = Methods::Any;
-        policy.make_ready();
-        assert!(policy.ready.is_none());
+        let listed = Policy::new(PolicyFields::default());
+        assert!(listed.preflight_headers.is_some());
+        let any = Policy::new(PolicyFields {
+            methods: Methods::Any,
+            ..PolicyFields::default()
+        });
+        assert!(any.preflight_headers.is_none());
     }
 }

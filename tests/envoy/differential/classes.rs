@@ -6,11 +6,11 @@ use crate::differential::{
     Answer, Facet, Pattern, Policy, Request, Situation, lines, upstream_headers,
 };
 
-/// A difference that is meant.
+/// An intended difference.
 pub struct Class {
     /// The first column of its row in the README's table.
     pub name: &'static str,
-    /// Whether this thing in which the answers differ belongs to it.
+    /// Whether this facet in which the answers differ belongs to it.
     pub covers: fn(&Situation, &Facet) -> bool,
 }
 
@@ -19,7 +19,7 @@ pub const CLASSES: [Class; 12] = [
     Class {
         name: "`Vary: Origin`",
         covers: |at, facet| {
-            // Where only one of them asked the upstream, the upstream's tokens are no difference.
+            // If only one of them asked the upstream, the upstream's tokens are not a difference.
             let base = if lines(&at.ours, "from") == lines(&at.theirs, "from") {
                 facet.theirs
             } else {
@@ -105,7 +105,7 @@ pub const CLASSES: [Class; 12] = [
         },
     },
     Class {
-        // The same for everybody, also where Origin is absent or, which Envoy takes for absent, empty.
+        // The same for every origin, also if Origin is absent or empty, which Envoy treats as absent.
         name: "any origin without credentials",
         covers: |at, facet| {
             let has_none = at.origin().is_empty();
@@ -147,7 +147,7 @@ pub const CLASSES: [Class; 12] = [
 ];
 
 impl Situation<'_> {
-    /// As Envoy shows it: lines are joined, but for empty ones.
+    /// As Envoy shows it: lines are joined, except empty ones.
     fn origin(&self) -> String {
         let lines: Vec<_> = self
             .request
@@ -159,7 +159,7 @@ impl Situation<'_> {
         lines.join(",")
     }
 
-    /// As a browser writes it, `null` apart.
+    /// As a browser writes it, except `null`.
     fn is_well_formed(&self) -> bool {
         let origin = self.origin();
         let Some(("http" | "https", host)) = origin.split_once("://") else {
@@ -184,10 +184,10 @@ fn theirs_grants(at: &Situation) -> bool {
     !at.request.origins.is_empty() && lines(&at.theirs, GRANT) == [at.origin()]
 }
 
-/// Ours is what the policy, read plainly, gives to a request that it allows.
+/// Our value is the one that a simple reading of the policy gives to an allowed request.
 fn is_granted(at: &Situation, facet: &Facet) -> bool {
     let is_preflight = at.request.is_preflight();
-    // `*` is answered by what is asked.
+    // `*` is answered with the requested names.
     let list = |names: &Option<Vec<&str>>, asked: Option<&str>| {
         let names = names.as_ref()?.join(", ");
         if names == "*" {
@@ -219,7 +219,7 @@ fn is_granted(at: &Situation, facet: &Facet) -> bool {
     grants(at) && facet.ours.iter().eq(&expected)
 }
 
-/// Ours answers 403 where theirs asks the upstream, or answers.
+/// Our filter answers 403 where Envoy's asks the upstream, or answers.
 fn is_refusal(at: &Situation, facet: &Facet) -> bool {
     at.request.is_preflight()
         && match facet.name {
@@ -229,7 +229,7 @@ fn is_refusal(at: &Situation, facet: &Facet) -> bool {
         }
 }
 
-/// Theirs are the upstream's own lines.
+/// Envoy's lines are the upstream's own.
 fn is_upstreams(at: &Situation, facet: &Facet) -> bool {
     let headers = upstream_headers(at.request.upstream.as_bytes());
     let own = headers.iter().filter(|(name, _)| name == facet.name);
@@ -239,8 +239,8 @@ fn is_upstreams(at: &Situation, facet: &Facet) -> bool {
     !own.is_empty() && facet.theirs == own
 }
 
-/// For each class a difference that is right, and an answer of ours in its place that is wrong: of no
-/// class at all.
+/// For each class a correct difference, and a wrong answer of ours in its place, which must not belong to
+/// any class.
 #[test]
 fn no_class_covers_a_wrong_answer_of_ours() {
     let plain = || Policy {

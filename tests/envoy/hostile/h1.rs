@@ -1,4 +1,4 @@
-//! Hostile HTTP/1.1, written as bytes.
+//! Hostile HTTP/1.1, written as raw bytes.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,8 +14,8 @@ pub fn random(envoy: &Envoy, count: usize, random: &mut Random) {
     let mut sent = 0;
     while sent < count {
         let listener = random.pick(&LISTENERS);
-        // Where Envoy or the module answers, Envoy gives up a connection with three unanswered
-        // requests on it; the answers of an upstream it takes in turn.
+        // If Envoy or the module answers, Envoy drops a connection with three unanswered requests;
+        // it takes the answers of an upstream in turn.
         let (methods, pipelined): (&[&str], _) = match listener {
             "upstream" => (&["GET", "POST", "DELETE"], 32),
             _ => (&["GET", "OPTIONS", "OPTIONS", "POST", "DELETE"], 2),
@@ -32,7 +32,7 @@ pub fn random(envoy: &Envoy, count: usize, random: &mut Random) {
                 })
                 .collect();
             sent += pipelined;
-            // Where Envoy refuses one request it reads no further.
+            // If Envoy refuses one request, it reads no further.
             let goes_on = connection.send(&requests.concat()).is_ok()
                 && requests.iter().all(|_| {
                     connection
@@ -46,7 +46,7 @@ pub fn random(envoy: &Envoy, count: usize, random: &mut Random) {
     }
 }
 
-/// One long value, in each header in turn, every second one as long as can be.
+/// One long value, in each header in turn, every second one of the maximum length.
 pub fn large(envoy: &Envoy, count: usize, random: &mut Random) {
     let names = [
         "origin",
@@ -104,7 +104,7 @@ pub fn many_origins(envoy: &Envoy, count: usize, random: &mut Random) {
     }
 }
 
-/// In one line, or in a line each.
+/// In one line, or in one line each.
 pub fn many_names(envoy: &Envoy, count: usize, random: &mut Random) {
     for index in 0..count {
         let names = 1000 + random.below(3000);
@@ -149,7 +149,7 @@ pub fn websockets(envoy: &Envoy, count: usize, random: &mut Random) {
     }
 }
 
-/// The client goes while the answer comes, with a part of the body unsent.
+/// The client disconnects during the answer, with a part of the body unsent.
 pub fn resets(envoy: &Envoy, count: usize, random: &mut Random) {
     for index in 0..count {
         let mut lines = lines(random);
@@ -160,7 +160,7 @@ pub fn resets(envoy: &Envoy, count: usize, random: &mut Random) {
         let mut stream = connect(envoy, index);
         let _ = stream.set_read_timeout(Some(Duration::from_millis(5)));
         stream.write_all(&bytes).expect("Envoy to listen");
-        // What was not read when the socket is closed makes the close a reset.
+        // Unread data at the close of the socket turns the close into a reset.
         if random.once_in(2) {
             let _ = stream.peek(&mut [0]);
         }
@@ -208,7 +208,7 @@ fn host(random: &mut Random) -> Vec<u8> {
 }
 
 fn ask(envoy: &Envoy, index: usize, request: &[u8]) {
-    // No answer, or Envoy's own, is as good as any: the counters tell what reached the module.
+    // Any answer is fine, also none or Envoy's own: the counters show what reached the module.
     let _ = http::exchange(envoy.port(LISTENERS[index % LISTENERS.len()]), request);
 }
 

@@ -39,11 +39,11 @@ fn send(envoy: &Envoy, count: usize, random: &mut Random, resets: bool) {
                     .expect("a stream");
                 streams.push(task::spawn_local(async move {
                     if resets {
-                        // The request is out; its body never comes.
+                        // The request is sent; its body never follows.
                         task::yield_now().await;
                         stream.send_reset(h2::Reason::CANCEL);
                     }
-                    // Envoy may refuse a stream; the counters tell what reached the module.
+                    // Envoy may refuse a stream; the counters show what reached the module.
                     let _ = answer.await;
                 }));
             }
@@ -60,7 +60,7 @@ async fn connect(port: u16) -> SendRequest<Bytes> {
         .expect("a connection");
     let (client, connection) = client::handshake(stream).await.expect("a handshake");
     task::spawn_local(async move {
-        // It ends when the client goes, or when Envoy has had enough.
+        // It ends when the client disconnects, or when Envoy closes the connection.
         let _ = connection.await;
     });
     client

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use support::random::Random;
 
-/// Some that were seen to pass, and a family of others, the same in every run.
+/// Some that are known to pass, and a family of others, the same in every run.
 pub fn all() -> Vec<String> {
     let mut all: BTreeSet<String> = SEEN.iter().map(|path| path.to_string()).collect();
     let mut random = Random::new(1);
@@ -54,7 +54,7 @@ pub fn all() -> Vec<String> {
     all.into_iter().collect()
 }
 
-/// Ways that lead back to where they began.
+/// Segments that lead back to where they began.
 const ASIDE: &[&str] = &[
     "x/../",
     "x%2f..%2f",

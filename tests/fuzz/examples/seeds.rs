@@ -80,7 +80,7 @@ fn main() {
     }
 }
 
-/// Named after its content, so that the same seed is there once.
+/// Named after its content, so that equal seeds have one file.
 fn write(folder: &Path, bytes: &[u8]) {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);

@@ -1,13 +1,11 @@
-//! What the targets share. An input is text, so that a finding reads like a case: the configuration
+//! Code that the targets share. An input is text, so that a finding reads like a case: the configuration
 //! on the first line, then the request's lines `name: value`, an empty line, the response's lines.
 
 use cors::config::fields::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
 use cors::config::json::Node;
-use cors::http::header_block;
-use cors::http::request::{Headers, HeadersMut, Stream};
+use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::origin::pattern::OriginPattern;
-use cors::policy::Mode;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use regex::Regex;
 use url::Url;
@@ -22,7 +20,7 @@ pub struct Exchange<'a> {
     pub response: Message,
 }
 
-/// What came of an exchange that some policy governs.
+/// The result of an exchange that a policy governs.
 pub struct Outcome {
     /// `None`: the upstream was asked.
     pub status: Option<u16>,
@@ -42,32 +40,32 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// `None` if the configuration is refused, or nothing is enforced.
+    /// `None` if the configuration is rejected, or nothing is enforced.
     pub fn run(self) -> Option<Outcome> {
-        let plugin = Plugin::from_bytes(self.configuration).0?;
+        let plugin = PolicySet::from_bytes(self.configuration).0?;
         self.run_under(&plugin)
     }
 
-    /// The same under a configuration that is read already.
-    pub fn run_under(mut self, plugin: &Plugin) -> Option<Outcome> {
-        let governed = plugin.govern(&self.request);
-        let (policy, verdict) = governed.judge(&self.request)?;
-        if policy.mode != Mode::Enforce {
+    /// The same with a configuration that was already read.
+    pub fn run_under(mut self, plugin: &PolicySet) -> Option<Outcome> {
+        let judgement = plugin.judge(&self.request);
+        if !judgement.is_enforced() {
             return None;
         }
-        let source = governed.source.clone();
-        if let Some(reply) = policy.reply(&verdict) {
-            let lines = header_block::parse(&reply.headers).expect("a header map");
-            let line = |(name, value)| (String::from_utf8(name).expect("a name"), value);
+        let source = judgement.source().clone();
+        if let Some(reply) = judgement.reply() {
+            let line = |(name, value): (&[u8], &[u8])| {
+                (String::from_utf8(name.to_vec()).expect("a name"), value.to_vec())
+            };
             return Some(Outcome {
                 status: Some(reply.status),
-                headers: Message(lines.into_iter().map(line).collect()),
+                headers: Message(reply.headers.iter().map(line).collect()),
                 body: reply.body,
                 source,
             });
         }
-        policy.amend_request(&verdict, &mut self.request);
-        policy.amend_response(&verdict, &mut self.response);
+        judgement.amend_request(&mut self.request);
+        judgement.amend_response(&mut self.response);
         Some(Outcome {
             status: None,
             headers: self.response,
@@ -77,15 +75,15 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Header lines, the first of a name being the one that is shown. Properties of the host are lines
-/// too: `xds.route_name: …`.
+/// Header lines; of several with one name, the first is shown. Properties of the host are lines too:
+/// `xds.route_name: …`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Message(pub Vec<(String, Vec<u8>)>);
 
 impl Message {
     fn parse<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Self {
         let line = |line: &[u8]| {
-            // Behind the first byte: a pseudo-header's name begins with a colon.
+            // After the first byte, because a pseudo-header's name begins with a colon.
             let colon = 1 + line.get(1..)?.iter().position(|byte| *byte == b':')?;
             let name = str::from_utf8(&line[..colon]).ok()?.to_ascii_lowercase();
             Some((name, line[colon + 1..].trim_ascii().to_vec()))
@@ -130,17 +128,17 @@ impl HeadersMut for Message {
     }
 }
 
-impl Stream for Message {
+impl RequestContext for Message {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         self.value(&path.join("."))
     }
 }
 
-/// A policy as written, read plainly: what the filter does is held against it.
+/// A simple reading of a policy, with which the filter is compared.
 pub struct Written(Node);
 
 impl Written {
-    /// The policy from this source, of this configuration and request.
+    /// The policy from this source, for this configuration and request.
     pub fn find(configuration: &[u8], request: &Message, source: &Source) -> Option<Self> {
         let root = Node::parse(configuration).unwrap_or(Node::Object(Vec::new()));
         let policies = field(&root, PLUGIN_FIELDS, "policies");
@@ -171,7 +169,7 @@ impl Written {
         policy.map(Self)
     }
 
-    /// Whether any origin at all is allowed, so that `*` may stand for it.
+    /// Whether any origin is allowed, so that the answer may be `*`.
     pub fn allows_any(&self) -> bool {
         let is_absent = matches!(&self.0, Node::Object(pairs) if pairs.is_empty());
         is_absent || self.lists("presets", "open") || self.lists("allowOrigins", "*")
@@ -202,7 +200,7 @@ impl Written {
         field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
     }
 
-    /// `hosts`, where it is set.
+    /// `hosts`, if it is set.
     pub fn hosts(&self) -> Option<Vec<&str>> {
         field(&self.0, POLICY_FIELDS, "hosts")?;
         Some(self.strings("hosts"))
@@ -220,8 +218,8 @@ impl Written {
     }
 }
 
-/// Whether an entry of `allowOrigins` covers an origin: by regular expression, where the filter
-/// looks up tails.
+/// Whether an entry of `allowOrigins` covers an origin: by regular expression, while the filter looks up
+/// tails.
 pub fn covers(listed: &str, origin: &str) -> bool {
     let Ok((pattern, _)) = OriginPattern::parse(listed) else {
         return false;
@@ -243,9 +241,9 @@ pub fn covers(listed: &str, origin: &str) -> bool {
         && Regex::new(&format!(r"\A{pattern}\z")).is_ok_and(|whole| whole.is_match(origin))
 }
 
-/// Whether the text is a tuple origin as a browser's serialization yields it: what any pattern wider
-/// than an exact one may let in. By regular expression, and by the URL standard's own code for what
-/// a host and a port can look like in more than one way.
+/// Whether the text is a tuple origin as browsers serialize it: only these may be allowed by a wildcard
+/// pattern. By regular expression, and by the URL standard's own code for hosts and ports, which have more
+/// than one spelling.
 pub fn is_serialized(origin: &str) -> bool {
     let form =
         r"\A[a-z][a-z0-9+.-]{0,63}://([a-z0-9._-]{1,254}|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?\z";
@@ -273,7 +271,7 @@ fn default_port(origin: &str) -> String {
     port.map_or_else(String::new, |port| port.to_string())
 }
 
-/// A tree as a serialized `google.protobuf.Struct`; none if it is no object.
+/// A tree as a serialized `google.protobuf.Struct`; `None` if it is not an object.
 pub fn to_struct(node: &Node) -> Option<Vec<u8>> {
     let Node::Object(pairs) = node else {
         return None;

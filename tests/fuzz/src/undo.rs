@@ -1,13 +1,13 @@
-//! What servers make of the path of a request, modelled apart from the filter: each undoes some of
-//! the steps, in an order of its own, and another server may stand behind it. The tests and the fuzz
-//! targets hold the filter against it.
+//! A model of how servers normalize the path of a request, separate from the filter: each server takes some
+//! of the steps, in its own order, and another server may be behind it. The tests and the fuzz targets
+//! compare the filter with it.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use cors::select::selection::Source;
 
-/// The configuration that the laws look at.
+/// The configuration of the laws.
 pub const RULES: &str = r#"{"allowOrigins": ["*"], "rules": [
     {"match": {"pathPrefixes": ["/admin"]}, "policy": {"allowOrigins": ["https://admin.example"]}},
     {"match": {"pathPrefixes": ["/admin/public"]}, "policy": {"allowOrigins": ["*"]}},
@@ -15,7 +15,7 @@ pub const RULES: &str = r#"{"allowOrigins": ["*"], "rules": [
     {"match": {"exactPaths": ["/two/"]}, "policy": {"allowOrigins": ["https://admin.example"]}},
     {"match": {"pathPrefixes": ["/100%25/%C3%A9"]}, "policy": {"allowOrigins": ["https://admin.example"]}}]}"#;
 
-/// Holds what governs a path under `RULES` against the model: `Err` with a text that another rule is for.
+/// Compares the rule that governs a path under `RULES` with the model: `Err` with a text that has another rule.
 pub fn hold(target: &[u8], source: &Source) -> Result<(), String> {
     if *source == Source::Ambiguous {
         return Ok(());
@@ -30,7 +30,7 @@ pub fn hold(target: &[u8], source: &Source) -> Result<(), String> {
     }
 }
 
-/// The rule of `RULES` for a path that is looked at as it is.
+/// The rule of `RULES` for a path that is read as it is.
 fn rule(text: &Text) -> Option<usize> {
     let exact = [("/one/secret.txt", 2), ("/two/", 3)];
     let prefixes = [("/admin/public", 1), ("/admin", 0), ("/100%25/%C3%A9", 4)];
@@ -86,10 +86,10 @@ fn read(target: &[u8]) -> Text {
     text
 }
 
-/// Every text that some server looks at, the one as sent among them: each subset of the steps, in
-/// each order.
+/// Every text that some server uses, including the path as sent: each subset of the steps, in each
+/// order.
 fn texts(sent: &Text) -> HashSet<Text> {
-    // A slash at the end makes another path, unless a server brings it there.
+    // A trailing slash makes another path, unless a server adds it.
     let steps = match sent.ends_with(&[SLASH]) {
         true => &STEPS[..STEPS.len() - 1],
         false => &STEPS[..],
@@ -102,7 +102,7 @@ fn texts(sent: &Text) -> HashSet<Text> {
                 continue;
             }
             let next = step(&text);
-            // To undo nothing is to leave the step out.
+            // A step without effect is the same as no step.
             if next == text {
                 continue;
             }
@@ -115,15 +115,15 @@ fn texts(sent: &Text) -> HashSet<Text> {
     seen.into_iter().map(|(text, _)| text).collect()
 }
 
-/// Whether a server that looks at the text finds what the path names: bytes are compared, but for
-/// those that nothing decodes before it looks.
+/// Whether a server that uses the text finds the resource of the path: bytes are compared, except those
+/// that nothing decodes before.
 fn is_exactly(text: &Text, path: &str) -> bool {
     text.iter()
         .map(meaning)
         .eq(read(path.as_bytes()).iter().map(meaning))
 }
 
-/// Whether it finds something at or below the path.
+/// Whether it finds a resource at or below the path.
 fn is_under(text: &Text, prefix: &str) -> bool {
     let prefix = read(prefix.trim_end_matches('/').as_bytes());
     let (Some(start), rest) = (text.get(..prefix.len()), text.get(prefix.len())) else {
@@ -133,7 +133,7 @@ fn is_under(text: &Text, prefix: &str) -> bool {
         && rest.is_none_or(|next| *next == SLASH)
 }
 
-/// A space is a space, encoded or not; a slash is one only when it is decoded.
+/// A space may be encoded or not; a slash counts only if it is decoded.
 fn meaning(char: &Char) -> Char {
     let is_encoded =
         char.is_encoded && char.byte.is_ascii_graphic() && !b"%?#".contains(&char.byte);
@@ -187,7 +187,7 @@ fn merge_slashes(text: &Text) -> Text {
     merged
 }
 
-/// The path of the URL that the text is the reference of.
+/// The path of the URL to which the text is a reference.
 fn cut_host(text: &Text) -> Text {
     if !text.starts_with(&[SLASH, SLASH]) {
         return text.clone();

@@ -1,5 +1,5 @@
-//! A cache that obeys Vary never serves one origin's answer to another: where the answers to two
-//! requests differ that differ in Origin alone, both vary on it. The request's line `other-origin`
+//! A cache that obeys Vary never serves one origin's answer to another: if two requests differ only in
+//! Origin and their answers differ, both answers vary on it. The request's line `other-origin`
 //! is the second Origin; without it the second request has none.
 #![no_main]
 
@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         Some(origin) => other.request.replace(ORIGIN, origin),
         None => other.request.remove(ORIGIN),
     }
-    // No cache keeps answers to OPTIONS, and one without Origin is no preflight.
+    // No cache stores answers to OPTIONS, and an OPTIONS request without Origin is not a preflight.
     if is_options && (one.request.value(ORIGIN).is_none() || other_origin.is_none()) {
         return;
     }

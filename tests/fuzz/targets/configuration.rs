@@ -1,12 +1,12 @@
-//! Any bytes: the configuration is refused with an error that says where, or printed and read again says
-//! the same.
+//! Any bytes: the configuration is rejected with an error that has a path, or it has the same meaning when it
+//! is printed and read again.
 #![no_main]
 
 use cors::config::json::Node;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use libfuzzer_sys::fuzz_target;
 
-/// What has no path, because it is about the configuration as a whole.
+/// Errors without a path, because they are about the whole configuration.
 const OF_THE_WHOLE: [&str; 4] = [
     "no configuration",
     "no policy",
@@ -15,7 +15,7 @@ const OF_THE_WHOLE: [&str; 4] = [
 ];
 
 fuzz_target!(|data: &[u8]| {
-    let (plugin, report) = Plugin::from_bytes(data);
+    let (plugin, report) = PolicySet::from_bytes(data);
     assert_eq!(plugin.is_none(), !report.errors.is_empty());
     for error in &report.errors.shown {
         assert!(!error.text.is_empty() && error.value.chars().count() <= 101);
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
         [] => String::new(),
         data => Node::parse(data).expect("what was accepted").to_string(),
     };
-    let (again, _) = Plugin::from_bytes(text.as_bytes());
+    let (again, _) = PolicySet::from_bytes(text.as_bytes());
     let again = again.expect("what was accepted, printed");
     assert_eq!(format!("{plugin:?}"), format!("{again:?}"));
 });

@@ -1,5 +1,5 @@
-//! An exact pattern matches its origin, and as it is written with a slash or the default port, and
-//! nothing else. Two lines: the pattern, an origin.
+//! An exact pattern matches only its origin, also in the spelling with a slash or the default port if it is
+//! written so. Two lines: the pattern, an origin.
 #![no_main]
 
 use cors::origin::pattern::OriginPattern;
@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
         .into_iter()
         .chain(others.iter().map(String::as_str))
     {
-        // A host can be longer in a pattern than an origin may be; such a one never matches.
+        // A host in a pattern can be longer than that of an origin; such a pattern never matches.
         let expected = covers(listed, origin) && origin.len() <= cors::origin::MAX_ORIGIN_LENGTH;
         assert_eq!(
             origins.find(origin.as_bytes()).is_ok(),

@@ -1,5 +1,5 @@
-//! Nothing is granted that the policy, read plainly, does not allow: no origin that it does not
-//! list, no `*` with credentials, no `null` unasked.
+//! Nothing is granted that a simple reading of the policy does not allow: no origin that it does not
+//! list, no `*` with credentials, no `null` unless it is listed.
 #![no_main]
 
 use cors_fuzz::{Exchange, Written};
@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut exchange = Exchange::parse(data);
-    // What the upstream grants is its own affair; without it every grant is the filter's.
+    // The upstream's grants do not matter here; without them every grant is the filter's.
     exchange
         .response
         .retain(|name| !name.starts_with("access-control-"));
@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     }
     assert_eq!(credentials, [b"true"]);
     for name in ["methods", "headers"] {
-        // A browser may ask for a method or header whose very name is `*`.
+        // A browser may ask for a method or header that is named `*`.
         let asked = exchange
             .request
             .values(&format!("access-control-request-{name}"));

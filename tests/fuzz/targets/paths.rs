@@ -1,25 +1,25 @@
-//! No spelling of a path gets around the rule for it: what any server makes of the path, by the model in
+//! No spelling of a path gets around its rule: every text that a server makes of the path, by the model in
 //! `src/undo.rs`, is governed by the rule for the path as sent, or no origin is allowed.
 #![no_main]
 
 use std::cell::LazyCell;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors_fuzz::{Message, undo};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
-    static PLUGIN: LazyCell<Plugin> =
-        LazyCell::new(|| Plugin::from_bytes(undo::RULES.as_bytes()).0.expect("a configuration"));
+    static PLUGIN: LazyCell<PolicySet> =
+        LazyCell::new(|| PolicySet::from_bytes(undo::RULES.as_bytes()).0.expect("a configuration"));
 }
 
 fuzz_target!(|data: &[u8]| {
-    // What is longer takes the model a long time, and has nothing new.
+    // Longer paths take the model a long time, without new results.
     if !data.starts_with(b"/") || data.len() > 60 {
         return;
     }
     let request = Message(vec![(":path".into(), data.to_vec())]);
-    let source = PLUGIN.with(|plugin| plugin.govern(&request).source);
+    let source = PLUGIN.with(|plugin| plugin.judge(&request).source().clone());
     if let Err(text) = undo::hold(data, &source) {
         panic!("governed by {source}, but some server reads {text}");
     }

@@ -1,5 +1,5 @@
-//! A pattern that is read prints to itself, as it was written unless there was a remark; what is
-//! printed needs none.
+//! A pattern that was read prints as it was written, unless there was a remark; reading the printed pattern
+//! gives no remark.
 #![no_main]
 
 use cors::origin::pattern::OriginPattern;

@@ -1,19 +1,19 @@
-//! What is refused is refused whole: no grant and no cache may keep it, a foreign host name meets `hosts`
-//! whatever else is sent, and `debug` changes no verdict. Of preflights that are answered, two that differ
-//! in one header name it in `Vary` where their answers differ. The request's line `other-NAME` is the value
-//! of the header NAME in the second.
+//! A refusal is complete: it grants nothing and no cache may store it, `hosts` applies to a foreign host name
+//! whatever else is sent, and `debug` changes no verdict. If two answered preflights differ in one header and
+//! their answers differ, both name it in `Vary`. The request's line `other-NAME` is the value of the header
+//! NAME in the second.
 #![no_main]
 
 use cors::http::header::holds_token;
 use cors::http::request::{Headers, HeadersMut};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use cors_fuzz::{Exchange, Outcome, Written};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut exchange = Exchange::parse(data);
-    // What an upstream grants or refuses under `keep` is its own affair.
+    // The upstream's grants and refusals under `keep` do not matter here.
     exchange
         .response
         .retain(|name| !name.starts_with("access-control-"));
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
         }
         exchange.request.remove(&other);
     }
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
     let Some(outcome) = exchange.clone().run_under(&plugin) else {
@@ -96,7 +96,7 @@ fn check_host(exchange: &Exchange, outcome: &Outcome) {
     assert_eq!(is_foreign, outcome.status == Some(421), "{authority:?}");
 }
 
-/// Whether an entry of `hosts` names the host of an authority; of those that are written plainly.
+/// Whether an entry of `hosts` in a simple form names the host of an authority.
 fn names(entry: &str, authority: Option<&[u8]>) -> bool {
     let authority = String::from_utf8_lossy(authority.unwrap_or_default()).to_ascii_lowercase();
     let host = cors::routes::host::host_of(&authority);
@@ -121,7 +121,7 @@ fn check_debug(exchange: &Exchange, outcome: &Outcome) {
         return;
     };
     if fields.trim_start().starts_with('}') {
-        // Then it would not be the default policy.
+        // Otherwise it would not be the default policy.
         return;
     }
     let with_debug = format!("{{\"debug\": true, {fields}");
@@ -143,7 +143,7 @@ fn check_debug(exchange: &Exchange, outcome: &Outcome) {
     );
 }
 
-/// What a preflight asks for.
+/// The method and headers that a preflight names.
 const ASKED: [&str; 4] = [
     "origin",
     "access-control-request-headers",

@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     let allowed = origins.find(origin.as_bytes()).is_ok();
 
     let is_tuple = matches!(Origin::parse(origin.as_bytes()), Some(Origin::Tuple(_)));
-    // The line end closes a comment of verbose mode; in any other it is not part of the expression.
+    // The line end closes a comment of verbose mode; in other modes it is not part of the expression.
     let theirs = [
         format!(r"\A(?:{source})\z"),
         format!("\\A(?:{source}\n)\\z"),

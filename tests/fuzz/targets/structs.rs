@@ -2,7 +2,7 @@
 #![no_main]
 
 use cors::config::json::Node;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors_fuzz::to_struct;
 use libfuzzer_sys::fuzz_target;
 
@@ -11,8 +11,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     if let Some(bytes) = to_struct(&node) {
-        let (plugin, report) = Plugin::from_bytes(&bytes);
-        let (expected, expected_report) = Plugin::from_json(&node);
+        let (plugin, report) = PolicySet::from_bytes(&bytes);
+        let (expected, expected_report) = PolicySet::from_json(&node);
         assert_eq!(report, expected_report);
         assert_eq!(format!("{plugin:?}"), format!("{expected:?}"));
     }

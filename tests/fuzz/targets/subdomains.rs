@@ -1,4 +1,4 @@
-//! A `*.` pattern matches what lies below its domain: never the domain itself, a look-alike, another
+//! A `*.` pattern matches hosts below its own: never that host itself, a look-alike, another
 //! scheme or another port. Two lines: the pattern, an origin.
 #![no_main]
 

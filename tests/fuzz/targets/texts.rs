@@ -1,9 +1,9 @@
-//! Whatever comes in, no text about it commands a terminal, ends a line or turns the direction of
-//! writing: diagnostics, summaries, explanations, the words for access logs, the body of a 403.
+//! For any input, no text about it controls a terminal, ends a line or changes the direction of writing:
+//! diagnostics, summaries, explanations, texts for access logs, the body of a 403.
 #![no_main]
 
 use cors::policy::read::read_policy;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::settings::Settings;
 use cors_fuzz::Exchange;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let reports = [
-        Plugin::from_bytes(data).1,
+        PolicySet::from_bytes(data).1,
         read_policy(data, &Settings::default()).1,
     ];
     for report in &reports {
@@ -23,22 +23,20 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let exchange = Exchange::parse(data);
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
     check(&plugin.summary());
-    let governed = plugin.govern(&exchange.request);
-    check(governed.source.words());
+    let judgement = plugin.judge(&exchange.request);
+    check(judgement.source().words());
     if let Some(MetadataRemark::Invalid(Some(text)) | MetadataRemark::Warned(text)) =
-        &governed.remark
+        judgement.notice()
     {
         check(text);
     }
-    if let Some((policy, verdict)) = governed.judge(&exchange.request) {
-        check(&governed.explain(&verdict));
-        let body = policy.reply(&verdict).map(|reply| reply.body);
-        check(body.unwrap_or_default().trim_end_matches('\n'));
-    }
+    check(&judgement.to_string());
+    let body = judgement.reply().map(|reply| reply.body);
+    check(body.unwrap_or_default().trim_end_matches('\n'));
 });
 
 fn check(text: &str) {

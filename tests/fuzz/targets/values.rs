@@ -1,5 +1,5 @@
-//! Whatever comes in, the headers that the filter sets are legal: no line end, no control byte, no
-//! byte of a request that was not checked.
+//! For any input, the headers that the filter sets are valid: no line end, no control byte, no byte of a
+//! request that was not checked.
 #![no_main]
 
 use cors::http::token::is_token;

@@ -1,24 +1,24 @@
-//! Work is linear in what comes in: to judge a request and to amend its response takes memory for so
-//! many bytes in all, for each byte of the input, besides what the readings of a path take at most.
-//! `tests/bounds.py` counts the loops that take none.
+//! Work is linear in the input: judging a request and amending its response allocates at most a fixed number
+//! of bytes for each byte of the input, plus the bounded cost of the readings of a path. `tests/bounds.py`
+//! counts loops that allocate nothing.
 #![no_main]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors_fuzz::Exchange;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let mut exchange = Exchange::parse(data);
-    // What it carries is read as a configuration is, once.
+    // A policy in route metadata is read once, like a configuration.
     exchange.request.retain(|name| !name.contains("metadata"));
-    let Some(plugin) = Plugin::from_bytes(exchange.configuration).0 else {
+    let Some(plugin) = PolicySet::from_bytes(exchange.configuration).0 else {
         return;
     };
-    // The first request makes what regular expressions keep to work in.
+    // The first request allocates the working memory of regular expressions.
     exchange.clone().run_under(&plugin);
     let again = exchange.clone();
     let before = TAKEN.load(Relaxed);
@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
 
 const READINGS: usize = 128 * 1024;
 
-/// Counts the bytes that are ever taken.
+/// Counts all bytes that are ever allocated.
 struct Counting;
 
 static TAKEN: AtomicUsize = AtomicUsize::new(0);

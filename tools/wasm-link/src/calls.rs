@@ -1,4 +1,4 @@
-//! Who calls whom in a module, and which of its functions a stream runs.
+//! The calls between a module's functions, and which of its functions a stream runs.
 
 use std::collections::HashMap;
 

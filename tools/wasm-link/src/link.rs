@@ -217,7 +217,7 @@ fn is_in(function: &walrus::Function, module: &str) -> bool {
     )
 }
 
-/// Whether these parts stand in the function's mangled name, one behind the other.
+/// Whether the function's mangled name contains these parts, one after the other.
 fn is_named(function: &walrus::Function, parts: &[&str]) -> bool {
     let mut rest = function.name.as_deref().unwrap_or_default();
     parts.iter().all(|part| match rest.split_once(part) {

@@ -12,7 +12,6 @@ use crate::escape::Quoted;
 #[derive(Default)]
 pub(crate) struct Reader {
     pub(crate) report: Report,
-    pub(crate) debug: bool,
     pub(crate) regexes: usize,
     /// What they take in memory.
     pub(crate) regex_size: usize,
@@ -22,7 +21,7 @@ pub(crate) struct Reader {
 pub(crate) struct Object<'n> {
     pub(crate) path: String,
     pub(crate) fields: Vec<(&'static str, &'n Node)>,
-    /// Fields that are written, but not so that they can be read; that has been told.
+    /// Fields that were present but invalid. An error has already been reported for each.
     pub(crate) unreadable: Vec<&'static str>,
 }
 
@@ -112,7 +111,7 @@ impl Reader {
             Some(Node::List(items)) => items,
             Some(node) => {
                 let list = match node {
-                    // A comma may stand within a regular expression.
+                    // A regular expression may contain a comma.
                     Node::String(text) if name != "allowOriginRegexes" => remedy::list(text),
                     _ => None,
                 };
@@ -198,7 +197,7 @@ impl Reader {
         Some(object)
     }
 
-    /// Tells of an unknown field; returns the known one that was probably meant.
+    /// Reports an unknown field; returns the known one that was probably meant.
     fn unknown_field(
         &mut self,
         path: &str,

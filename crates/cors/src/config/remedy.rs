@@ -5,7 +5,7 @@ use crate::escape::Quoted;
 use crate::origin::pattern::{OriginPattern, is_loopback};
 use crate::origin::{holds, split_port, without_userinfo};
 
-/// What to do about bytes that are not JSON, by what stands where the parser stopped; begins with
+/// The remedy for bytes that are not JSON, by the text at the place where the parser stopped; begins with
 /// `; `, or is empty.
 pub fn json(bytes: &[u8], line: usize, column: usize) -> &'static str {
     let mut rest = bytes;
@@ -69,7 +69,7 @@ pub fn origins(text: &str) -> Option<String> {
             None if part.len() < text.len() => return None,
             None => ("", part.strip_prefix("//").unwrap_or(part)),
         };
-        // What stands before the path, without user name and password.
+        // The part before the path, without user name and password.
         let is_end = |byte| matches!(byte, b'/' | b'?' | b'#' | b'\\');
         let end = rest.bytes().position(is_end).unwrap_or(rest.len());
         let authority = without_userinfo(rest.get(..end)?);

@@ -62,7 +62,7 @@ pub const VARY: &str = "vary";
 /// [`X-Content-Type-Options`](https://fetch.spec.whatwg.org/#x-content-type-options-header)
 pub const X_CONTENT_TYPE_OPTIONS: &str = "x-content-type-options";
 
-/// The request headers that tell an upstream of CORS: what `hideCorsFromUpstream` removes.
+/// The request headers that show an upstream that CORS is in use; `hideCorsFromUpstream` removes them.
 /// Not `Sec-Fetch-Storage-Access`, by which a browser asks the upstream for access to its cookies.
 pub const CORS_REQUEST_HEADERS: [&str; 8] = [
     ORIGIN,
@@ -89,8 +89,8 @@ pub fn is_forbidden_method(method: &str) -> bool {
 /// A [forbidden request-header](https://fetch.spec.whatwg.org/#forbidden-request-header) name no
 /// script can set, so that no preflight asks for it.
 ///
-/// The names whose being forbidden depends on the value (`X-HTTP-Method` and its like) are not
-/// meant.
+/// The names that are forbidden only for certain values (`X-HTTP-Method` and its like) are not
+/// included.
 pub fn is_forbidden_request_header_name(name: &str) -> bool {
     let starts_with = |prefix: &str| {
         name.get(..prefix.len())
@@ -116,7 +116,7 @@ pub fn is_cors_safelisted_response_header_name(name: &str) -> bool {
     )
 }
 
-/// Whether a response header of this lower-case name may stand in an expanded `exposeHeaders: ["*"]`:
+/// Whether a response header with this lower-case name may be in an expanded `exposeHeaders: ["*"]`:
 /// not safelisted, no pseudo-header, not one that no script may see, not one for the next hop only.
 pub fn is_exposable(name: &str) -> bool {
     is_token(name.as_bytes())
@@ -149,7 +149,7 @@ pub fn holds_token(value: &[u8], token: &str) -> bool {
 /// Reads the lines of `Access-Control-Request-Headers` into the names asked for, lower-case, joined
 /// with `,` as browsers write them.
 ///
-/// Returns `None` for what no browser and no proxy sends: an item that is no token, more than 8 KiB,
+/// Returns `None` for values that no browser and no proxy sends: an item that is not a token, more than 8 KiB,
 /// more than 16 empty items.
 pub fn read_request_header_names<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
     let mut names = Vec::new();

@@ -9,7 +9,7 @@ pub trait Headers {
     fn value(&self, name: &str) -> Option<Vec<u8>>;
 
     /// Every line of every header, in order. This copies the whole map out of the host: for what
-    /// [`Headers::value`] cannot tell.
+    /// [`Headers::value`] cannot distinguish.
     fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)>;
 }
 
@@ -40,7 +40,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// Reads as few headers as tell the three apart: every value is a copy out of the host.
+    /// Reads only the headers that distinguish the three: every value is a copy out of the host.
     pub fn read(headers: &impl Headers) -> Self {
         let Some(origin) = headers.value(ORIGIN) else {
             return Self::NotCors;
@@ -72,7 +72,7 @@ pub fn is_options(headers: &impl Headers) -> bool {
 }
 
 /// A request as the host lends it: its headers, and what the host knows of its route.
-pub trait Stream: Headers {
+pub trait RequestContext: Headers {
     /// The value at a path of attributes, such as `["xds", "route_name"]`.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
 

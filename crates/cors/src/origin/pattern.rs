@@ -231,7 +231,7 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Why an entry of `allowOrigins` is no pattern; the text says what is wrong and what to write.
+/// Why an entry of `allowOrigins` is not a valid pattern; the text says what is wrong and what to write.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OriginPatternError {
     Comma,

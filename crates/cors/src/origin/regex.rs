@@ -17,7 +17,7 @@ pub struct OriginRegex {
 impl OriginRegex {
     /// Compiles an entry of `allowOriginRegexes`; the error is the engine's, in words.
     pub fn parse(source: &str) -> Result<Self, String> {
-        // Alone first: `a)|(?:b` is no expression, but would become one between the brackets.
+        // Alone first: `a)|(?:b` is not a valid expression, but would become one between the brackets.
         compile(source)?;
         // A comment in verbose mode would swallow the closing bracket; there a line end is no more
         // than white space.

@@ -48,7 +48,7 @@ impl OriginRegex {
             let origin = format!("{scheme}://{host}{more}{port}");
             self.admits(&origin).then_some(origin)
         };
-        // Whoever buys a domain chooses its first label: `evilexample.com`, `evilexample.co.uk`.
+        // The buyer of a domain chooses its first label: `evilexample.com`, `evilexample.co.uk`.
         if (dots == 1 || dots == 2 && is_short) && !end.starts_with('.') {
             is_let_in("evil", end)
         } else {
@@ -126,7 +126,7 @@ fn is_of_host(text: &str) -> bool {
         .all(|byte| span(&[*byte], Class::HOST) == 1 || is_byte(byte))
 }
 
-/// Whether it names the scheme http, or leaves its `s` out, but for this very machine.
+/// Whether it names the scheme http, or omits the `s`, except for this machine.
 fn is_insecure(source: &str) -> bool {
     let is_plain = |window: &[u8]| match window {
         [b'h', b't', b't', b'p', b's', after] => b"?*{".contains(after),

@@ -39,7 +39,7 @@ impl OriginSet {
     /// too much.
     #[must_use]
     pub fn insert_regex(&mut self, regex: OriginRegex) -> bool {
-        // Of those that one origin can have to be held against, the last one finds all others.
+        // Of those with which one origin must be compared, the last one finds all others.
         let others = self.regexes.iter().filter(|other| other.can_meet(&regex));
         let work = others.fold(regex.work(), |sum, other| sum.saturating_add(other.work()));
         let is_bounded = work <= MAX_WORK;

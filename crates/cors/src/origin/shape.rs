@@ -9,7 +9,7 @@ use crate::origin::{MAX_ORIGIN_LENGTH, holds};
 pub(crate) struct Shape {
     /// What every match begins with.
     pub(crate) start: Vec<u8>,
-    /// What every match ends with, but for a port.
+    /// The common end of all matches, except a port.
     pub(crate) end: Vec<u8>,
     pub(crate) states: usize,
     pub(crate) work: usize,
@@ -409,7 +409,7 @@ fn cut_port(end: &mut Vec<u8>) {
 /// Bounds one expression.
 pub(crate) const MAX_STATES: usize = 1_000 * STATE;
 
-/// What every expression takes beside its states, in states.
+/// The cost of every expression in addition to its states, in states.
 pub(crate) const SIZE_OF_ANY: usize = 64 * STATE;
 
 /// What a state costs that takes a byte, and one that only leads on.

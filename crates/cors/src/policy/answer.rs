@@ -8,7 +8,7 @@ use crate::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
     CORS_REQUEST_HEADERS, VARY, X_CONTENT_TYPE_OPTIONS, holds_token, is_exposable,
 };
-use crate::http::header_block::{self, Gap, Line};
+use crate::http::header_block::{HeaderBlock, Line, serialized, serialized_size};
 use crate::http::request::{Headers, HeadersMut, Request};
 use crate::policy::verdict::{PreflightAnswer, Reason, Refusal, Reply, Verdict};
 use crate::policy::{
@@ -16,81 +16,50 @@ use crate::policy::{
 };
 
 impl Policy {
-    /// Writes what no request changes. To be called when all else is set.
-    pub(crate) fn make_ready(&mut self) {
-        self.preflight_vary.clear();
-        for (varies, name) in [
-            (self.varies(), "Origin"),
-            (
-                matches!(self.methods, Methods::Any),
-                "Access-Control-Request-Method",
-            ),
-            (
-                matches!(self.headers, RequestHeaders::Any),
-                "Access-Control-Request-Headers",
-            ),
-            (
-                self.private_network,
-                "Access-Control-Request-Private-Network",
-            ),
-        ] {
-            if varies {
-                if !self.preflight_vary.is_empty() {
-                    self.preflight_vary.push_str(", ");
-                }
-                self.preflight_vary.push_str(name);
-            }
-        }
-        self.ready = match (&self.methods, &self.headers) {
-            (Methods::Listed(_), RequestHeaders::Listed(_)) => {
-                let [(name, _), others @ ..] = self.preflight_lines(b"", b"", None);
-                Some(Gap::new(name, &others))
-            }
-            _ => None,
-        };
-    }
-
-    /// The reply, if the filter answers itself; otherwise the request goes on.
-    pub fn reply(&self, verdict: &Verdict) -> Option<Reply> {
+    /// The reply, if the filter answers itself; otherwise the request goes on. Under `debug` a refused
+    /// preflight gets the reason as its body.
+    pub fn reply(&self, verdict: &Verdict, debug: bool) -> Option<Reply> {
+        let varies = self.fields.varies();
         match (&verdict.request, verdict.reason) {
-            (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, self.vary())),
+            (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, varies)),
             (Request::Preflight { origin, method }, Reason::Allowed) => {
                 Some(self.preflight_reply(origin, method, verdict.answer.as_deref()))
             }
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
-                match self.unmatched_preflights {
+                match self.fields.unmatched_preflights {
+                    UnmatchedPreflights::Reject => {
+                        Some(preflight_refusal(verdict, refusal, varies, debug))
+                    }
                     _ if refusal.is_malformed_preflight() => {
-                        Some(self.preflight_refusal(verdict, self.malformed_vary()))
+                        Some(preflight_refusal(verdict, refusal, varies, debug))
                     }
                     UnmatchedPreflights::Forward => None,
                     UnmatchedPreflights::Ignore => Some(Reply {
-                        status: self.preflight_status as u16,
-                        headers: header_block::serialize(&[self.vary()]),
+                        status: self.fields.preflight_status as u16,
+                        headers: HeaderBlock::fixed(if varies { &VARY_ORIGIN } else { &NO_LINES }),
                         body: String::new(),
                     }),
-                    UnmatchedPreflights::Reject => {
-                        Some(self.preflight_refusal(verdict, self.vary()))
-                    }
                 }
             }
             (Request::Actual { .. }, Reason::Refused(_))
-                if self.unmatched_requests == UnmatchedRequests::Reject =>
+                if self.fields.unmatched_requests == UnmatchedRequests::Reject =>
             {
-                Some(refusal_reply(403, self.vary()))
+                Some(refusal_reply(403, varies))
             }
             _ if verdict.is_plain_options => {
-                let allow = self.allow.as_deref()?;
+                let allow = self.fields.allow.as_deref()?;
                 let [origin, credentials, exposed] =
-                    if self.is_open() || verdict.reason == Reason::Allowed {
+                    if self.fields.is_open() || verdict.reason == Reason::Allowed {
                         self.grant(verdict.request.origin().unwrap_or_default())
                     } else {
                         <[Line; 3]>::default()
                     };
                 let allow = (ALLOW, allow.as_bytes());
-                let lines = [allow, origin, credentials, exposed, self.vary()];
+                let vary: &[u8] = if varies { b"Origin" } else { b"" };
+                let lines = [allow, origin, credentials, exposed, (VARY, vary)];
                 Some(Reply {
                     status: 204,
-                    headers: header_block::serialize(&lines),
+                    headers: HeaderBlock::new(&lines),
                     body: String::new(),
                 })
             }
@@ -101,7 +70,7 @@ impl Policy {
     /// Whether the request goes on without the headers of CORS. Only where the origin is allowed: an
     /// upstream takes a missing `Origin` for its own site's.
     pub fn hides(&self, verdict: &Verdict) -> bool {
-        self.hide_cors_from_upstream && verdict.reason == Reason::Allowed
+        self.fields.hide_cors_from_upstream && verdict.reason == Reason::Allowed
     }
 
     /// Changes the request that goes on to the upstream.
@@ -113,47 +82,30 @@ impl Policy {
         }
     }
 
-    /// Changes the response of whoever made it, once the request went on.
+    /// Changes the response of the upstream or of another filter to a request that was passed on.
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
-        if self.varies() {
+        if self.fields.varies() {
             add_vary(headers);
         }
-        if self.upstream_cors == UpstreamCors::Keep
+        if self.fields.upstream_cors == UpstreamCors::Keep
             && (matches!(verdict.request, Request::Preflight { .. }) || has_one_grant(headers))
         {
             return;
         }
         match (verdict.request.origin(), verdict.reason) {
-            (origin, _) if self.is_open() => self.write_grant(origin.unwrap_or_default(), headers),
+            (origin, _) if self.fields.is_open() => {
+                self.write_grant(origin.unwrap_or_default(), headers)
+            }
             (Some(origin), Reason::Allowed) => self.write_grant(origin, headers),
             // A cache that ignores Vary would serve the value to every origin.
             (None, _) => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
-            (Some(_), _) => {
-                for name in GRANT_HEADERS {
-                    headers.remove(name);
-                }
-                for name in PREFLIGHT_HEADERS {
-                    headers.remove(name);
-                }
-            }
+            (Some(_), _) => remove_grant(headers),
         }
     }
 
-    /// Drops from a verdict what no response needs: a refused `Origin` can have 60 KB, and a stream can
-    /// last for hours.
-    pub fn trim(&self, verdict: &mut Verdict) {
-        verdict.answer = None;
-        if verdict.reason == Reason::Allowed && !self.is_open() {
-            return;
-        }
-        match &mut verdict.request {
-            Request::NotCors => {}
-            Request::Actual { origin } => *origin = Box::default(),
-            Request::Preflight { origin, method } => {
-                *origin = Box::default();
-                *method = Box::default();
-            }
-        }
+    /// Whether responses to the request repeat its `Origin`.
+    pub fn echoes(&self, verdict: &Verdict) -> bool {
+        verdict.reason == Reason::Allowed && !self.fields.is_open()
     }
 
     pub(crate) fn preflight_reply(
@@ -162,14 +114,14 @@ impl Policy {
         method: &[u8],
         answer: Option<&PreflightAnswer>,
     ) -> Reply {
-        let headers = match &self.ready {
+        let headers = match &self.preflight_headers {
             Some(ready) if !answer.is_some_and(|answer| answer.private_network) => {
                 ready.fill(self.allow_origin(origin))
             }
-            _ => header_block::serialize(&self.preflight_lines(origin, method, answer)),
+            _ => HeaderBlock::new(&self.preflight_lines(origin, method, answer)),
         };
         Reply {
-            status: self.preflight_status as u16,
+            status: self.fields.preflight_status as u16,
             headers,
             body: String::new(),
         }
@@ -183,16 +135,16 @@ impl Policy {
         method: &'a [u8],
         answer: Option<&'a PreflightAnswer>,
     ) -> [Line<'a>; 8] {
-        let methods = match &self.methods {
+        let methods = match &self.fields.methods {
             Methods::Any if self.allows_method(method) => method,
             Methods::Any => b"",
             Methods::Listed(list) => list.value.as_bytes(),
         };
-        let headers = match &self.headers {
+        let headers = match &self.fields.headers {
             RequestHeaders::Any => answer.map_or(&b""[..], |answer| &answer.asked_headers),
             RequestHeaders::Listed(list) => list.value.as_bytes(),
         };
-        let exposed = match &self.expose {
+        let exposed = match &self.fields.expose {
             Expose::All => "",
             Expose::Value(names) => names,
         };
@@ -200,53 +152,42 @@ impl Policy {
         [
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
             (ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, truth(private_network)),
-            (ACCESS_CONTROL_ALLOW_CREDENTIALS, truth(self.credentials)),
+            (
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                truth(self.fields.credentials),
+            ),
             (ACCESS_CONTROL_ALLOW_METHODS, methods),
             (ACCESS_CONTROL_ALLOW_HEADERS, headers),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
-            (ACCESS_CONTROL_MAX_AGE, self.max_age.as_bytes()),
+            (ACCESS_CONTROL_MAX_AGE, self.fields.max_age.as_bytes()),
             (VARY, self.preflight_vary.as_bytes()),
         ]
     }
 
-    pub(crate) fn preflight_refusal(&self, verdict: &Verdict, vary: Line) -> Reply {
-        if !self.debug {
-            return refusal_reply(403, vary);
-        }
-        let lines = [
-            vary,
-            NO_STORE,
-            (CONTENT_TYPE, b"text/plain"),
-            (X_CONTENT_TYPE_OPTIONS, b"nosniff"),
-        ];
-        Reply {
-            status: 403,
-            headers: header_block::serialize(&lines),
-            body: format!("{verdict}\n"),
-        }
-    }
-
     pub(crate) fn grant<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 3] {
-        let exposed = match &self.expose {
+        let exposed = match &self.fields.expose {
             // The names of the reply's own headers.
             Expose::All => "allow, vary",
             Expose::Value(names) => names,
         };
         [
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
-            (ACCESS_CONTROL_ALLOW_CREDENTIALS, truth(self.credentials)),
+            (
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                truth(self.fields.credentials),
+            ),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
         ]
     }
 
     pub(crate) fn write_grant(&self, origin: &[u8], headers: &mut impl HeadersMut) {
         headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin));
-        if self.credentials {
+        if self.fields.credentials {
             headers.replace(ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true");
         } else {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
-        let exposed = match &self.expose {
+        let exposed = match &self.fields.expose {
             Expose::All => Cow::Owned(exposable_names(headers)),
             Expose::Value(names) => Cow::Borrowed(names.as_bytes()),
         };
@@ -261,35 +202,65 @@ impl Policy {
     }
 
     pub(crate) fn allow_origin<'a>(&self, origin: &'a [u8]) -> &'a [u8] {
-        if self.is_open() { b"*" } else { origin }
-    }
-
-    /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
-    pub(crate) fn varies(&self) -> bool {
-        !self.is_open() || self.upstream_cors == UpstreamCors::Keep
-    }
-
-    pub(crate) fn vary(&self) -> Line<'static> {
-        (VARY, if self.varies() { b"Origin" } else { b"" })
-    }
-
-    /// What the refusal of a malformed preflight varies on.
-    pub(crate) fn malformed_vary(&self) -> Line<'static> {
-        let names: &[u8] = if self.varies() {
-            b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-        } else {
-            b"Access-Control-Request-Method, Access-Control-Request-Headers"
-        };
-        (VARY, names)
+        if self.fields.is_open() { b"*" } else { origin }
     }
 }
 
 /// A refusal that no cache keeps: content delivery networks store a 403 that does not forbid it.
-fn refusal_reply(status: u16, vary: Line) -> Reply {
+pub(crate) fn refusal_reply(status: u16, varies: bool) -> Reply {
     Reply {
         status,
-        headers: header_block::serialize(&[vary, NO_STORE]),
+        headers: HeaderBlock::fixed(if varies { &REFUSED } else { &REFUSED_TO_ALL }),
         body: String::new(),
+    }
+}
+
+pub(crate) fn preflight_refusal(
+    verdict: &Verdict,
+    refusal: Refusal,
+    varies: bool,
+    debug: bool,
+) -> Reply {
+    let is_malformed = refusal.is_malformed_preflight();
+    if !debug && !is_malformed {
+        return refusal_reply(403, varies);
+    }
+    let vary = match (is_malformed, varies) {
+        (false, true) => "Origin",
+        (false, false) => "",
+        (true, true) => "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+        (true, false) => "Access-Control-Request-Method, Access-Control-Request-Headers",
+    };
+    let (content_type, options): (&[u8], &[u8]) = if debug {
+        (b"text/plain", b"nosniff")
+    } else {
+        (b"", b"")
+    };
+    let lines = [
+        (VARY, vary.as_bytes()),
+        (CACHE_CONTROL, b"no-store"),
+        (CONTENT_TYPE, content_type),
+        (X_CONTENT_TYPE_OPTIONS, options),
+    ];
+    Reply {
+        status: 403,
+        headers: HeaderBlock::new(&lines),
+        body: if debug {
+            format!("{verdict}\n")
+        } else {
+            String::new()
+        },
+    }
+}
+
+/// Removes every header that would let a script read the response.
+#[inline(always)] // A call costs more than two loops.
+pub(crate) fn remove_grant(headers: &mut impl HeadersMut) {
+    for name in GRANT_HEADERS {
+        headers.remove(name);
+    }
+    for name in PREFLIGHT_HEADERS {
+        headers.remove(name);
     }
 }
 
@@ -298,9 +269,9 @@ fn truth(is: bool) -> &'static [u8] {
     if is { b"true" } else { b"" }
 }
 
-/// `Vary: Origin` beside what is there. A host that does not join lines shows only the first: a
+/// `Vary: Origin` in addition to the existing tokens. A host that does not join lines shows only the first: a
 /// second `Origin` is then possible, and harmless.
-fn add_vary(headers: &mut impl HeadersMut) {
+pub(crate) fn add_vary(headers: &mut impl HeadersMut) {
     let varies = headers
         .value(VARY)
         .is_some_and(|value| holds_token(&value, "origin") || holds_token(&value, "*"));
@@ -351,7 +322,23 @@ static PREFLIGHT_HEADERS: &[&str] = &[
     ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
 ];
 
-const NO_STORE: Line = (CACHE_CONTROL, b"no-store");
+/// The headers of replies that are the same for every request.
+static REFUSED: [u8; serialized_size(REFUSED_LINES)] = serialized(REFUSED_LINES);
+
+static REFUSED_TO_ALL: [u8; serialized_size(REFUSED_TO_ALL_LINES)] =
+    serialized(REFUSED_TO_ALL_LINES);
+
+static VARY_ORIGIN: [u8; serialized_size(VARY_ORIGIN_LINES)] = serialized(VARY_ORIGIN_LINES);
+
+static NO_LINES: [u8; 4] = serialized(&[]);
+
+const REFUSED_LINES: &[(&str, &str)] = &[(VARY, "Origin"), NO_STORE];
+
+const REFUSED_TO_ALL_LINES: &[(&str, &str)] = &[NO_STORE];
+
+const VARY_ORIGIN_LINES: &[(&str, &str)] = &[(VARY, "Origin")];
+
+const NO_STORE: (&str, &str) = (CACHE_CONTROL, "no-store");
 
 const MAX_EXPANDED_BYTES: usize = 4 * 1024;
 

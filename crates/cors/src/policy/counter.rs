@@ -3,7 +3,7 @@
 use crate::http::request::Request;
 use crate::policy::verdict::{Blocked, Reason, Refusal, Verdict};
 
-/// A counter; its name stands behind the prefix.
+/// A counter; its name follows the prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Counter {
     MetadataInvalid,

@@ -11,24 +11,25 @@ use crate::policy::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Verdict}
 use crate::policy::{Methods, Policy, RequestHeaders, UnmatchedRequests};
 
 impl Policy {
-    /// Judges a request by its headers, reading no more of them than the policy needs.
-    pub fn judge(&self, headers: &impl Headers) -> Verdict {
+    /// Judges a request by its headers, reading no more of them than the policy needs; under `debug`
+    /// also what only an explanation needs.
+    pub fn judge(&self, headers: &impl Headers, debug: bool) -> Verdict {
         if !self.knows_host(headers) {
-            return self.refuse(Refusal::Host, headers);
+            return self.unmatched(Request::read(headers), Refusal::Host, headers);
         }
         let request = Request::read(headers);
         let Some(origin) = request.origin() else {
             return self.not_cors(headers);
         };
-        if !self.is_open()
-            && let Err(mismatch) = self.origins.find(origin)
+        if !self.fields.is_open()
+            && let Err(mismatch) = self.fields.origins.find(origin)
         {
             return self.unmatched(request, mismatch.into(), headers);
         }
         let Request::Preflight { method, .. } = &request else {
             return self.actual(request, Reason::Allowed, headers);
         };
-        let (reason, answer) = match self.read_preflight(method, headers) {
+        let (reason, answer) = match self.read_preflight(method, headers, debug) {
             Ok(answer) => (Reason::Allowed, answer),
             Err(refusal) => (Reason::Refused(refusal), PreflightAnswer::default()),
         };
@@ -42,17 +43,9 @@ impl Policy {
 
     /// Whether the request is for a host name of the service, as far as the policy says.
     pub fn knows_host(&self, headers: &impl Headers) -> bool {
-        match &self.hosts {
+        match &self.fields.hosts {
             None => true,
             Some(hosts) => hosts.hold(headers.value(AUTHORITY)),
-        }
-    }
-
-    /// Refuses a request before its origin is looked at.
-    pub fn refuse(&self, refusal: Refusal, headers: &impl Headers) -> Verdict {
-        match Request::read(headers) {
-            Request::NotCors if refusal != Refusal::Host => self.not_cors(headers),
-            request => self.unmatched(request, refusal, headers),
         }
     }
 
@@ -66,14 +59,9 @@ impl Policy {
         refusal: Refusal,
         headers: &impl Headers,
     ) -> Verdict {
-        let may_be_same_origin = self.unmatched_requests == UnmatchedRequests::Reject
-            && refusal != Refusal::Host
-            && matches!(request, Request::Actual { .. });
-        let reason = if may_be_same_origin && self.is_same_origin(&request, headers) {
-            Reason::SameOrigin(refusal)
-        } else {
-            Reason::Refused(refusal)
-        };
+        let rejects = self.fields.unmatched_requests == UnmatchedRequests::Reject;
+        let distrusts_authority = self.fields.distrusts_authority;
+        let reason = reason(refusal, &request, rejects, distrusts_authority, headers);
         match request {
             Request::Preflight { .. } => Verdict {
                 request,
@@ -94,7 +82,7 @@ impl Policy {
         Verdict {
             request,
             reason,
-            is_plain_options: self.allow.is_some() && is_options(headers),
+            is_plain_options: self.fields.allow.is_some() && is_options(headers),
             answer: None,
         }
     }
@@ -103,12 +91,13 @@ impl Policy {
         &self,
         method: &[u8],
         headers: &impl Headers,
+        debug: bool,
     ) -> Result<PreflightAnswer, Refusal> {
         if !is_token(method) {
             return Err(Refusal::MalformedMethod);
         }
         let mut answer = PreflightAnswer::default();
-        if self.debug || matches!(self.headers, RequestHeaders::Any) {
+        if debug || matches!(self.fields.headers, RequestHeaders::Any) {
             // Proxies may split the list, and a host gives the first line alone.
             let pairs = headers.pairs();
             let lines = pairs
@@ -117,37 +106,37 @@ impl Policy {
                 .map(|(_, value)| value.as_slice());
             answer.asked_headers = match read_request_header_names(lines) {
                 Some(names) => names,
-                None if matches!(self.headers, RequestHeaders::Any) => {
+                None if matches!(self.fields.headers, RequestHeaders::Any) => {
                     return Err(Refusal::MalformedHeaders);
                 }
                 // Under `debug` alone, which changes no verdict.
                 None => Vec::new(),
             };
         }
-        answer.private_network = self.private_network
+        answer.private_network = self.fields.private_network
             && headers
                 .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
                 .is_some_and(|value| value == b"true");
         answer.blocked = self.blocked(method, &answer.asked_headers);
-        if self.credentials {
+        if self.fields.credentials {
             remove_wildcard(&mut answer.asked_headers);
         }
         Ok(answer)
     }
 
     pub(crate) fn allows_method(&self, method: &[u8]) -> bool {
-        match &self.methods {
+        match &self.fields.methods {
             // With credentials no header says "*", which without them means any.
             Methods::Any => {
-                method.len() <= MAX_ECHOED_METHOD && !(self.credentials && method == b"*")
+                method.len() <= MAX_ECHOED_METHOD && !(self.fields.credentials && method == b"*")
             }
             Methods::Listed(list) => list.names.iter().any(|name| name.as_bytes() == method),
         }
     }
 
     pub(crate) fn allows_header(&self, asked: &[u8]) -> bool {
-        match &self.headers {
-            RequestHeaders::Any => !(self.credentials && asked == b"*"),
+        match &self.fields.headers {
+            RequestHeaders::Any => !(self.fields.credentials && asked == b"*"),
             RequestHeaders::Listed(list) => list
                 .names
                 .iter()
@@ -165,39 +154,59 @@ impl Policy {
             .find(|asked| !asked.is_empty() && !self.allows_header(asked))
             .map(|name| Blocked::Header(name.to_vec()))
     }
+}
 
-    /// Whether the request comes from the very site it goes to, as the browser says, or, where it does
-    /// not say, as far as host and port tell: TLS may end before this proxy, so the origin's scheme is
-    /// not compared.
-    pub(crate) fn is_same_origin(&self, request: &Request, headers: &impl Headers) -> bool {
-        if let Some(site) = headers.value(SEC_FETCH_SITE) {
-            // A browser sends one line; only the first of several is shown.
-            return site == b"same-origin"
-                && headers
-                    .pairs()
-                    .iter()
-                    .filter(|(name, _)| name == SEC_FETCH_SITE.as_bytes())
-                    .count()
-                    == 1;
-        }
-        if self.distrusts_authority {
-            return false;
-        }
-        let (Some(Origin::Tuple(origin)), Some(authority)) = (
-            request.origin().and_then(Origin::parse),
-            headers.value(AUTHORITY),
-        ) else {
-            return false;
-        };
-        let Ok(authority) = std::str::from_utf8(&authority) else {
-            return false;
-        };
-        let (host, port) = split_port(authority);
-        let port = port.map(str::as_bytes);
-        matches!(origin.scheme(), b"http" | b"https")
-            && host.as_bytes().eq_ignore_ascii_case(origin.host())
-            && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
+/// Why a request whose origin is not allowed comes out as it does: where it would be rejected, one that
+/// comes from the very site that it goes to passes.
+pub(crate) fn reason(
+    refusal: Refusal,
+    request: &Request,
+    rejects: bool,
+    distrusts_authority: bool,
+    headers: &impl Headers,
+) -> Reason {
+    if rejects
+        && refusal != Refusal::Host
+        && matches!(request, Request::Actual { .. })
+        && is_same_origin(request, distrusts_authority, headers)
+    {
+        Reason::SameOrigin(refusal)
+    } else {
+        Reason::Refused(refusal)
     }
+}
+
+/// Whether the request comes from the very site it goes to, as the browser says, or, where it does
+/// not say, as far as host and port show: TLS may end before this proxy, so the origin's scheme is
+/// not compared.
+fn is_same_origin(request: &Request, distrusts_authority: bool, headers: &impl Headers) -> bool {
+    if let Some(site) = headers.value(SEC_FETCH_SITE) {
+        // A browser sends one line; only the first of several is shown.
+        return site == b"same-origin"
+            && headers
+                .pairs()
+                .iter()
+                .filter(|(name, _)| name == SEC_FETCH_SITE.as_bytes())
+                .count()
+                == 1;
+    }
+    if distrusts_authority {
+        return false;
+    }
+    let (Some(Origin::Tuple(origin)), Some(authority)) = (
+        request.origin().and_then(Origin::parse),
+        headers.value(AUTHORITY),
+    ) else {
+        return false;
+    };
+    let Ok(authority) = std::str::from_utf8(&authority) else {
+        return false;
+    };
+    let (host, port) = split_port(authority);
+    let port = port.map(str::as_bytes);
+    matches!(origin.scheme(), b"http" | b"https")
+        && host.as_bytes().eq_ignore_ascii_case(origin.host())
+        && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
 }
 
 /// Leaves `*` out of names that are joined with `,`.

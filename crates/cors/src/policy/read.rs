@@ -6,18 +6,16 @@ use crate::config::json::Node;
 use crate::config::reader::{Object, Reader};
 use crate::diagnostic::Report;
 use crate::policy::{
-    Mode, Policy, PreflightStatus, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+    Mode, Policy, PolicyFields, PreflightStatus, UnmatchedPreflights, UnmatchedRequests,
+    UpstreamCors,
 };
 use crate::routes::host::Hosts;
 use crate::settings::Settings;
 
-/// Reads a policy that stands alone, as in a route's metadata.
+/// Reads a single policy, as in a route's metadata.
 #[inline(never)] // Out of the code that every request runs.
 pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Report) {
-    let mut reader = Reader {
-        debug: settings.debug,
-        ..Reader::default()
-    };
+    let mut reader = Reader::default();
     let policy = match Node::parse_json(text) {
         Ok(node) => reader.read_policy("", &node),
         Err(error) => {
@@ -45,7 +43,7 @@ impl Reader {
     }
 
     pub(crate) fn build_policy(&mut self, object: &Object) -> Policy {
-        let mut policy = Policy {
+        let mut policy = PolicyFields {
             mode: self.read_choice(
                 object,
                 "mode",
@@ -88,8 +86,7 @@ impl Reader {
                 ],
             ),
             hide_cors_from_upstream: self.read_bool(object, "hideCorsFromUpstream"),
-            debug: self.debug,
-            ..Policy::default()
+            ..PolicyFields::default()
         };
         let presets = self.read_presets(object);
         let is_mcp = presets.iter().any(|preset| preset.name == "mcp");
@@ -106,14 +103,13 @@ impl Reader {
                 "judges, counts and logs, but changes nothing: no origin is kept out and none let in",
             );
         }
-        policy.make_ready();
-        policy
+        Policy::new(policy)
     }
 
     pub(crate) fn check_combinations(
         &mut self,
         object: &Object,
-        policy: &Policy,
+        policy: &PolicyFields,
         any_origin: Option<(String, String)>,
     ) {
         if let (true, Some((path, value))) = (policy.credentials, &any_origin) {

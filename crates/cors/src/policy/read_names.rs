@@ -8,14 +8,14 @@ use crate::http::header::{
 use crate::http::token::is_token;
 use crate::origin::holds;
 use crate::policy::presets::Preset;
-use crate::policy::{Expose, List, Methods, Policy, RequestHeaders};
+use crate::policy::{Expose, List, Methods, PolicyFields, RequestHeaders};
 
 impl Reader {
     pub(crate) fn read_methods(
         &mut self,
         object: &Object,
         presets: &[&Preset],
-        policy: &mut Policy,
+        policy: &mut PolicyFields,
     ) {
         let path = object.at("allowMethods");
         let listed = self.read_texts(object, "allowMethods");
@@ -84,7 +84,7 @@ impl Reader {
         &mut self,
         object: &Object,
         presets: &[&Preset],
-        policy: &mut Policy,
+        policy: &mut PolicyFields,
     ) {
         let path = object.at("allowHeaders");
         let listed = self.read_texts(object, "allowHeaders");
@@ -125,7 +125,7 @@ impl Reader {
         &mut self,
         object: &Object,
         presets: &[&Preset],
-        policy: &mut Policy,
+        policy: &mut PolicyFields,
     ) {
         let path = object.at("exposeHeaders");
         let listed = self.read_texts(object, "exposeHeaders");
@@ -204,7 +204,7 @@ const ANY: &str = "is an ordinary name; did you mean \"*\"?";
 
 const DEFAULT_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 
-/// The methods that a browser sends as they are or normalises from lower case, and `PATCH`, which it
+/// The methods that a browser sends unchanged or normalizes from lower case, and `PATCH`, which it
 /// does not.
 const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 

@@ -9,7 +9,7 @@ use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
 use crate::policy::presets::Preset;
-use crate::policy::{Mode, Policy};
+use crate::policy::{Mode, PolicyFields};
 
 impl Reader {
     /// Reads the origins; returns the words for what allows any of them, if something does.
@@ -17,7 +17,7 @@ impl Reader {
         &mut self,
         object: &Object,
         presets: &[&Preset],
-        policy: &mut Policy,
+        policy: &mut PolicyFields,
     ) -> Option<(String, String)> {
         let path = object.at("allowOrigins");
         let listed = self.read_texts(object, "allowOrigins");
@@ -137,7 +137,7 @@ impl Reader {
         &mut self,
         path: String,
         written: &str,
-        policy: &Policy,
+        policy: &PolicyFields,
         what: &str,
     ) {
         if policy.credentials {

@@ -3,16 +3,16 @@
 use std::fmt;
 
 use crate::escape::Escaped;
+use crate::http::header_block::HeaderBlock;
 use crate::http::request::Request;
 use crate::origin::set::Mismatch;
 
-/// The decision about one request, made once, in the request phase: a later filter may change
-/// `Origin` (CVE-2023-35943 of Envoy's own filter).
+/// What a policy says of one request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Verdict {
     pub request: Request,
     pub reason: Reason,
-    /// `OPTIONS` that is no preflight, under `autoOptions`.
+    /// `OPTIONS` that is not a preflight, under `autoOptions`.
     pub is_plain_options: bool,
     /// What some answered preflights have. Behind a pointer: all other verdicts are moved about.
     pub answer: Option<Box<PreflightAnswer>>,
@@ -22,6 +22,18 @@ impl Verdict {
     /// Why the browser will not send the actual request although its origin is allowed.
     pub fn blocked(&self) -> Option<&Blocked> {
         self.answer.as_ref()?.blocked.as_ref()
+    }
+
+    /// Drops the values of the request, which no response to it needs.
+    pub(crate) fn trim(&mut self) {
+        match &mut self.request {
+            Request::NotCors => {}
+            Request::Actual { origin } => *origin = Box::default(),
+            Request::Preflight { origin, method } => {
+                *origin = Box::default();
+                *method = Box::default();
+            }
+        }
     }
 }
 
@@ -70,7 +82,7 @@ impl Refusal {
         }
     }
 
-    /// Whether the preflight itself is no preflight that a browser can have sent.
+    /// Whether no browser can have sent the preflight.
     pub fn is_malformed_preflight(self) -> bool {
         matches!(self, Self::MalformedHeaders | Self::MalformedMethod)
     }
@@ -114,8 +126,7 @@ pub enum Blocked {
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
-    /// A whole header map, in the form of the ABI; see [`header_block`](crate::http::header_block).
-    pub headers: Vec<u8>,
+    pub headers: HeaderBlock,
     pub body: String,
 }
 

@@ -36,8 +36,8 @@ pub(crate) fn host_tails(host: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter_map(|start| host.get(start..))
 }
 
-/// The host of an authority: lower-case, without user name, port and one trailing dot, which may
-/// stand behind the port too.
+/// The host of an authority: lower-case, without user name, port and one trailing dot, which may also
+/// follow the port.
 pub fn host_of(authority: &str) -> String {
     let without_dot = |text| str::strip_suffix(text, ".").unwrap_or(text);
     let host = match split_port(without_dot(without_userinfo(authority))) {

@@ -15,7 +15,7 @@ pub(crate) fn path_starts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     starts.into_iter().rev().filter_map(|end| path.get(..end))
 }
 
-/// The path of a request target: what stands before the query and the fragment.
+/// The path of a request target: the part before the query and the fragment.
 pub(crate) fn path_of(target: &[u8]) -> &[u8] {
     let end = |byte: &u8| matches!(byte, b'?' | b'#');
     target.split(end).next().unwrap_or_default()

@@ -10,16 +10,17 @@ use crate::diagnostic::{Report, join};
 use crate::origin::holds;
 use crate::policy::Policy;
 use crate::policy::read_names::MAX_NAME;
-use crate::select::policy_set::Plugin;
+use crate::select::policy_set::PolicySet;
 use crate::select::read_rules::MAX_RULES;
+use crate::select::route_metadata::RouteMetadata;
 use crate::settings::Settings;
 
-impl Plugin {
+impl PolicySet {
     /// Reads the bytes of a plugin configuration: JSON, a serialized `google.protobuf.Struct`, or
     /// nothing.
     ///
     /// Returns no plugin if, and only if, the report holds an error.
-    pub fn from_bytes(bytes: &[u8]) -> (Option<Plugin>, Report) {
+    pub fn from_bytes(bytes: &[u8]) -> (Option<PolicySet>, Report) {
         if bytes.is_empty() {
             return Self::from_json(&Node::Object(Vec::new()));
         }
@@ -43,7 +44,7 @@ impl Plugin {
     }
 
     /// Reads a configuration that is parsed already.
-    pub fn from_json(node: &Node) -> (Option<Plugin>, Report) {
+    pub fn from_json(node: &Node) -> (Option<PolicySet>, Report) {
         let mut reader = Reader::default();
         let plugin = reader.read_plugin(node);
         let report = reader.report;
@@ -52,9 +53,9 @@ impl Plugin {
 }
 
 impl Reader {
-    pub(crate) fn read_plugin(&mut self, node: &Node) -> Plugin {
+    pub(crate) fn read_plugin(&mut self, node: &Node) -> PolicySet {
         let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
-            return Plugin::new(Settings::default(), None);
+            return PolicySet::default();
         };
         let is_absent = matches!(node, Node::Object(pairs) if pairs.is_empty());
         let settings = Settings {
@@ -62,7 +63,6 @@ impl Reader {
             strict: self.read_bool(&object, "strict"),
             stat_prefix: self.read_stat_prefix(&object),
         };
-        self.debug = settings.debug;
         let policies = self.read_policies(&object);
         let names_a_policy = POLICY_FIELDS.iter().any(|field| object.has(field.name));
         let top_level = if is_absent {
@@ -73,12 +73,12 @@ impl Reader {
         } else {
             None
         };
-        let mut plugin = Plugin::new(settings, top_level);
         let namespace = self.read_text(&object, "routeMetadataNamespace");
-        if let Some(namespace) = namespace.filter(|name| self.is_namespace(&object, name)) {
-            plugin.set_route_metadata_namespace(namespace);
-        }
-        self.read_rules(&object, &policies, &mut plugin);
+        let route_metadata = namespace
+            .filter(|name| self.is_namespace(&object, name))
+            .map(RouteMetadata::new);
+        let rules = self.read_rules(&object, &policies);
+        let plugin = PolicySet::new(settings, top_level, rules, policies, route_metadata);
         if !is_absent && self.report.errors.is_empty() && plugin.governs_nothing() {
             self.report.warn(
                 "",
@@ -86,7 +86,6 @@ impl Reader {
                 "no policy: no request is governed; list allowOrigins, or rules",
             );
         }
-        plugin.set_policies(policies);
         if plugin.settings.strict {
             self.report.make_strict();
         }
@@ -180,7 +179,7 @@ mod tests {
     use super::*;
 
     fn errors(configuration: &str) -> Vec<String> {
-        let (_, report) = Plugin::from_bytes(configuration.as_bytes());
+        let (_, report) = PolicySet::from_bytes(configuration.as_bytes());
         report
             .errors
             .shown

@@ -11,36 +11,32 @@ use crate::policy::Policy;
 use crate::routes::key::Key;
 use crate::routes::path::{is_under, parse_path, prefix_key};
 use crate::routes::route_name::parse_route_name;
-use crate::routes::rules::Rules;
-use crate::select::policy_set::Plugin;
+use crate::select::rule_set::{Match, RuleSet};
 
 impl Reader {
-    pub(crate) fn read_rules(
-        &mut self,
-        object: &Object,
-        policies: &ByText<Rc<Policy>>,
-        plugin: &mut Plugin,
-    ) {
+    pub(crate) fn read_rules(&mut self, object: &Object, policies: &ByText<Rc<Policy>>) -> RuleSet {
+        let mut rules = RuleSet::default();
         let path = object.at("rules");
         let nodes = match object.get("rules") {
-            None => return,
+            None => return rules,
             Some(Node::List(nodes)) => nodes,
             Some(node) => {
                 self.wrong_type(&path, node, "a list of rules");
-                return;
+                return rules;
             }
         };
         if nodes.len() > MAX_RULES {
             let text = format!("has {} rules; the limit is {MAX_RULES}", nodes.len());
             self.report.error(&path, "", text);
-            return;
+            return rules;
         }
-        let mut rules = Rules::default();
         let mut matches = 0;
         let mut names = TextMap::default();
         for (index, node) in nodes.iter().enumerate() {
             let path = format!("{path}[{index}]");
             let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
+                // Each has its place, by which messages name it.
+                let _ = rules.add(None, Rc::default(), &Match::default());
                 continue;
             };
             let name = self.read_text(&rule, "name");
@@ -53,10 +49,15 @@ impl Reader {
                     .warn(rule.at("name"), &quote(name.unwrap_or_default()), text);
             }
             let policy = self.read_rule_policy(&rule, policies);
-            self.read_match(&rule, index, &mut rules, &mut matches);
-            plugin.add_rule(name, policy);
+            let matched = self.read_match(&rule, &mut matches).unwrap_or_default();
+            if let Err(other) = rules.add(name, policy, &matched) {
+                let text = format!(
+                    "matches what rules[{other}] matches; make one of them more specific or merge them"
+                );
+                self.report.error(rule.at("match"), "", text);
+            }
         }
-        plugin.set_rules(rules);
+        rules
     }
 
     pub(crate) fn read_rule_policy(
@@ -106,42 +107,34 @@ impl Reader {
         Rc::default()
     }
 
-    pub(crate) fn read_match(
-        &mut self,
-        rule: &Object,
-        index: usize,
-        rules: &mut Rules,
-        matches: &mut usize,
-    ) {
+    pub(crate) fn read_match(&mut self, rule: &Object, matches: &mut usize) -> Option<Match> {
         let path = rule.at("match");
         let Some(node) = rule.get("match") else {
             if rule.writes("match") {
-                return;
+                return None;
             }
             self.report.error(
                 &path,
                 "",
                 "is missing; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
             );
-            return;
+            return None;
         };
-        let Some(object) = self.read_object(&path, node, &[MATCH_FIELDS]) else {
-            return;
-        };
+        let object = self.read_object(&path, node, &[MATCH_FIELDS])?;
         if object.fields.is_empty() && object.unreadable.is_empty() {
             self.report.error(
                 &path,
                 "",
                 "is empty; write hostnames, exactPaths, pathPrefixes or routeNames, or make the policy the top-level one",
             );
-            return;
+            return None;
         }
         let errors = self.report.errors.len();
         let hosts = self.read_host_names(&object, "hostnames");
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
             parse_path(text).map(prefix_key)
         });
-        // A list of prefixes beside one of paths: looked up, not compared each with each.
+        // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
         let mut below = TextMap::default();
         for prefix in &prefixes {
             if let Key::Below(prefix) = prefix {
@@ -163,9 +156,9 @@ impl Reader {
             parse_route_name(text).map_err(str::to_owned)
         });
         if self.report.errors.len() > errors {
-            return;
+            return None;
         }
-        // Whoever lists both means the exact ones, each of which lies under a prefix.
+        // A rule with both means the exact ones, each of which lies under a prefix.
         let paths = if exact.is_empty() { prefixes } else { exact };
         let or_any = |keys: Vec<Key>| {
             if keys.is_empty() {
@@ -186,14 +179,13 @@ impl Reader {
                 "brings the combinations of host, path and route name over {MAX_MATCHES}; split the rules by what they need"
             );
             self.report.error(&path, "", text);
-            return;
+            return None;
         }
-        if let Err(other) = rules.insert(index, &routes, &hosts, &paths) {
-            let text = format!(
-                "matches what rules[{other}] matches; make one of them more specific or merge them"
-            );
-            self.report.error(&path, "", text);
-        }
+        Some(Match {
+            route_names: routes,
+            hosts,
+            paths,
+        })
     }
 }
 

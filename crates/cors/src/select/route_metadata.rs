@@ -5,17 +5,19 @@ use std::rc::Rc;
 
 use crate::byte_map::ByText;
 use crate::diagnostic::Problems;
-use crate::http::request::Stream;
+use crate::http::request::RequestContext;
 use crate::origin::regex::MAX_REGEX_SIZE;
 use crate::policy::Policy;
 use crate::policy::read::read_policy;
-use crate::select::selection::{Governed, MetadataRemark, Source};
+use crate::select::selection::{Governing, MetadataRemark, Selection, Source};
 use crate::settings::Settings;
 
 /// Policies that routes carry in their metadata, each distinct text parsed once.
 #[derive(Debug)]
 pub(crate) struct RouteMetadata {
     pub(crate) namespace: String,
+    /// Of the routes whose text is bad.
+    grants_nothing: Rc<Policy>,
     cache: RefCell<Cache>,
 }
 
@@ -40,7 +42,7 @@ struct Kept {
     used: Cell<u64>,
 }
 
-/// Why a text is no policy.
+/// Why a text is not a valid policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fault {
     Invalid,
@@ -52,16 +54,17 @@ impl RouteMetadata {
     pub(crate) fn new(namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            grants_nothing: Rc::default(),
             cache: RefCell::default(),
         }
     }
 
-    pub(crate) fn govern(
+    pub(crate) fn select(
         &self,
-        stream: &impl Stream,
+        stream: &impl RequestContext,
         named: &ByText<Rc<Policy>>,
         settings: &Settings,
-    ) -> Option<Governed> {
+    ) -> Option<Selection> {
         let text = |level: &str| {
             stream.property(&["xds", level, "filter_metadata", &self.namespace, "policy"])
         };
@@ -70,22 +73,16 @@ impl RouteMetadata {
             None => (text("virtual_host_metadata")?, Source::VirtualHostMetadata),
         };
         if let Some(policy) = named.get(&text) {
-            return Some(Governed::by(Rc::clone(policy), source));
+            return Some(Selection::by(policy, source));
         }
         // Nothing below borrows it again.
         let mut cache = self.cache.try_borrow_mut().ok()?;
-        let (policy, remark) = cache.policy(&text, settings, || stream.seconds());
-        let closed = || {
-            Rc::new(Policy {
-                debug: settings.debug,
-                ..Policy::default()
-            })
-        };
-        Some(Governed {
-            policy: Some(policy.unwrap_or_else(closed)),
+        let (policy, notice) = cache.policy(&text, settings, || stream.seconds());
+        let policy = policy.unwrap_or_else(|| Rc::clone(&self.grants_nothing));
+        Some(Selection {
+            governing: Governing::Policy(policy),
             source,
-            refusal: None,
-            remark,
+            notice: notice.map(Box::new),
         })
     }
 }
@@ -162,7 +159,7 @@ impl Cache {
                 Some(MetadataRemark::Invalid(Some(log))),
             );
         };
-        let regex_size = policy.origins.regex_size();
+        let regex_size = policy.fields.origins.regex_size();
         while self.regex_size + regex_size > MAX_REGEX_SIZE {
             if !self.forget(|kept| kept.regex_size() > 0, seconds) {
                 let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
@@ -214,7 +211,7 @@ impl Kept {
     fn regex_size(&self) -> usize {
         self.policy
             .as_ref()
-            .map_or(0, |policy| policy.origins.regex_size())
+            .map_or(0, |policy| policy.fields.origins.regex_size())
     }
 }
 

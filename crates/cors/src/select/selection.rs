@@ -3,55 +3,33 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::escape::Shown;
-use crate::http::request::Headers;
-use crate::policy::verdict::{Refusal, Verdict};
-use crate::policy::{Mode, Policy};
+use crate::policy::Policy;
+use crate::policy::conflict::Conflict;
 
-/// The policy of one request, and where it comes from.
+/// What governs one request, and where it comes from.
 #[derive(Debug)]
-pub struct Governed {
-    /// None: the request and its response are left untouched.
-    pub policy: Option<Rc<Policy>>,
+pub(crate) struct Selection {
+    pub governing: Governing,
     pub source: Source,
-    /// What refuses every origin, whatever the policy allows.
-    pub(crate) refusal: Option<Refusal>,
-    pub remark: Option<MetadataRemark>,
+    /// Behind a pointer: few have one, and all are moved about.
+    pub notice: Option<Box<MetadataRemark>>,
 }
 
-impl Governed {
-    pub(crate) fn by(policy: Rc<Policy>, source: Source) -> Self {
+#[derive(Debug)]
+pub(crate) enum Governing {
+    Conflict(Conflict),
+    /// The request and its response are left untouched.
+    Nothing,
+    Policy(Rc<Policy>),
+}
+
+impl Selection {
+    #[inline(always)]
+    pub fn by(policy: &Rc<Policy>, source: Source) -> Self {
         Self {
-            policy: Some(policy),
+            governing: Governing::Policy(Rc::clone(policy)),
             source,
-            refusal: None,
-            remark: None,
-        }
-    }
-
-    /// Judges the request, unless no policy governs it or its `mode` is `off`.
-    pub fn judge(&self, headers: &impl Headers) -> Option<(&Rc<Policy>, Verdict)> {
-        let policy = self
-            .policy
-            .as_ref()
-            .filter(|policy| policy.mode != Mode::Off)?;
-        let verdict = match self.refusal {
-            None => policy.judge(headers),
-            Some(refusal) => policy.refuse(refusal, headers),
-        };
-        Some((policy, verdict))
-    }
-
-    /// The verdict in words, with the pattern and the rule that decided: for who runs the plugin.
-    pub fn explain(&self, verdict: &Verdict) -> String {
-        let pattern = self
-            .policy
-            .as_ref()
-            .and_then(|policy| policy.matched_pattern(verdict));
-        match pattern {
-            // A regular expression in verbose mode may hold line ends.
-            Some(pattern) => format!("{verdict} ({}; {})", Shown(&pattern), self.source),
-            None => format!("{verdict} ({})", self.source),
+            notice: None,
         }
     }
 }
@@ -64,7 +42,7 @@ pub enum Source {
     RouteMetadata,
     Rule {
         index: usize,
-        words: Rc<str>,
+        label: Rc<str>,
     },
     TopLevel,
     VirtualHostMetadata,
@@ -76,7 +54,7 @@ impl Source {
         match self {
             Self::Ambiguous => "conflicting rules",
             Self::RouteMetadata => "route metadata",
-            Self::Rule { words, .. } => words,
+            Self::Rule { label, .. } => label,
             Self::TopLevel => "top-level policy",
             Self::VirtualHostMetadata => "virtual host metadata",
         }

@@ -249,7 +249,7 @@ impl Fetch {
         if !self.is_same_origin() || !matches!(method, "GET" | "HEAD") {
             request.push((ORIGIN.to_owned(), self.origin.clone()));
         }
-        // Only told to servers that are trustworthy; same-site says no more to a filter than this.
+        // Only sent to trustworthy servers; same-site adds nothing for a filter.
         if self.url.scheme == "https" {
             let site = if self.is_same_origin() {
                 "same-origin"

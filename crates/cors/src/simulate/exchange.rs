@@ -2,14 +2,10 @@
 //! as the filter carries them through a proxy. For the command line and for tests; the module has
 //! none of it.
 
-use std::rc::Rc;
-
-use crate::http::header_block;
-use crate::http::request::{Headers, HeadersMut, Stream};
-use crate::policy::verdict::{Reply, Verdict};
-use crate::policy::{Mode, Policy};
-use crate::select::policy_set::Plugin;
-use crate::select::selection::Governed;
+use crate::http::header_block::HeaderBlock;
+use crate::http::request::{Headers, HeadersMut, RequestContext};
+use crate::select::judgement::Judgement;
+use crate::select::policy_set::PolicySet;
 
 /// Header lines by lower-case name. A second line of a name is joined to the first with a comma, as
 /// Envoy does with the headers of CORS.
@@ -94,7 +90,7 @@ impl Headers for Incoming {
     }
 }
 
-impl Stream for Incoming {
+impl RequestContext for Incoming {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         let text = match path {
             ["xds", "route_name"] => &self.route_name,
@@ -114,9 +110,7 @@ pub struct Response {
 /// What became of a request.
 #[derive(Debug)]
 pub struct Exchange {
-    pub governed: Governed,
-    /// None where no policy judges.
-    pub judged: Option<(Rc<Policy>, Verdict)>,
+    pub judgement: Judgement,
     /// What the client gets.
     pub response: Response,
     /// The request headers as the upstream saw them; none if the filter answered.
@@ -124,42 +118,31 @@ pub struct Exchange {
 }
 
 /// The headers of a reply, as a host reads them.
-fn lines_of(reply: &Reply) -> Lines {
-    let pairs = header_block::parse(&reply.headers).unwrap_or_default();
-    pairs
-        .into_iter()
-        .map(|(name, value)| (String::from_utf8_lossy(&name).into_owned(), value))
+fn lines_of(headers: &HeaderBlock) -> Lines {
+    headers
+        .iter()
+        .map(|(name, value)| (String::from_utf8_lossy(name), value))
         .collect()
 }
 
 /// Sends a request through the plugin to an upstream that gives this response.
-pub fn exchange(plugin: &Plugin, request: Incoming, upstream: Response) -> Exchange {
-    let governed = plugin.govern(&request);
-    let judged = governed
-        .judge(&request)
-        .map(|(policy, verdict)| (Rc::clone(policy), verdict));
-    let (mut forwarded, mut response) = (request.headers, upstream);
-    if let Some((policy, verdict)) = &judged
-        && policy.mode == Mode::Enforce
-    {
-        if let Some(reply) = policy.reply(verdict) {
-            response = Response {
+pub fn exchange(plugin: &PolicySet, request: Incoming, upstream: Response) -> Exchange {
+    let judgement = plugin.judge(&request);
+    if let Some(reply) = judgement.reply() {
+        return Exchange {
+            judgement,
+            response: Response {
                 status: reply.status,
-                headers: lines_of(&reply),
-            };
-            return Exchange {
-                response,
-                forwarded: None,
-                judged,
-                governed,
-            };
-        }
-        policy.amend_request(verdict, &mut forwarded);
-        policy.amend_response(verdict, &mut response.headers);
+                headers: lines_of(&reply.headers),
+            },
+            forwarded: None,
+        };
     }
+    let (mut forwarded, mut response) = (request.headers, upstream);
+    judgement.amend_request(&mut forwarded);
+    judgement.amend_response(&mut response.headers);
     Exchange {
-        governed,
-        judged,
+        judgement,
         response,
         forwarded: Some(forwarded),
     }

@@ -8,9 +8,8 @@ use cors::escape::Shown;
 use cors::http::header::{METHOD, ORIGIN};
 use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
-use cors::policy::Mode;
 use cors::policy::verdict::{Reason, Refusal};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::select::selection::MetadataRemark;
 use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
@@ -141,7 +140,7 @@ impl Arguments {
     }
 }
 
-fn explain(plugin: &Plugin, fetch: &Fetch, arguments: &Arguments) -> Explanation {
+fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanation {
     let mut exchanges = Vec::new();
     let outcome = fetch.run(|headers| {
         let request = Incoming {
@@ -273,7 +272,7 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
         ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
         ("allowCredentials".to_owned(), Node::Bool(credentials)),
     ]);
-    let (plugin, _) = Plugin::from_json(&policy);
+    let (plugin, _) = PolicySet::from_json(&policy);
     let headers = [(METHOD, "GET"), (ORIGIN, origin)];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let request = Incoming {
@@ -281,8 +280,10 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
         ..Incoming::default()
     };
     plugin.is_some_and(|plugin| {
-        let judged = exchange(&plugin, request, Response::default()).judged;
-        judged.is_some_and(|(_, verdict)| matches!(verdict.reason, Reason::Allowed))
+        let judgement = plugin.judge(&request);
+        judgement
+            .verdict()
+            .is_some_and(|verdict| verdict.reason == Reason::Allowed)
     })
 }
 
@@ -296,19 +297,14 @@ impl Told {
                 .collect()
         };
         let method = request.get(METHOD).unwrap_or_default();
-        let source = exchange.governed.source.to_string();
-        let mut verdict = match &exchange.judged {
-            Some((_, verdict)) => exchange.governed.explain(verdict),
-            None if exchange.governed.policy.is_some() => format!("mode off ({source})"),
-            None => "no policy governs it".to_owned(),
-        };
+        let judgement = &exchange.judgement;
+        let mut verdict = judgement.to_string();
         if let Some(MetadataRemark::Invalid(Some(log)) | MetadataRemark::Warned(log)) =
-            &exchange.governed.remark
+            judgement.notice()
         {
             let _ = write!(verdict, "; {log}");
         }
-        let judged = exchange.judged.as_ref();
-        let is_shadow = judged.is_some_and(|(policy, _)| policy.mode == Mode::Shadow);
+        let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
         }
@@ -317,8 +313,10 @@ impl Told {
             method: String::from_utf8_lossy(method).into_owned(),
             request_headers: texts(request),
             verdict,
-            pattern: judged.and_then(|(policy, verdict)| policy.matched_pattern(verdict)),
-            policy: exchange.governed.policy.is_some().then_some(source),
+            pattern: judgement.matched_pattern(),
+            policy: judgement
+                .is_governed()
+                .then(|| judgement.source().to_string()),
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"
             } else {
@@ -326,12 +324,9 @@ impl Told {
             },
             status: exchange.response.status,
             headers: texts(&exchange.response.headers),
-            refusal: judged.and_then(|(_, verdict)| match verdict.reason {
-                Reason::Refused(refusal) => Some(refusal),
-                _ => None,
-            }),
+            refusal: judgement.refusal(),
             is_shadow,
-            has_bad_metadata: matches!(exchange.governed.remark, Some(MetadataRemark::Invalid(_))),
+            has_bad_metadata: matches!(judgement.notice(), Some(MetadataRemark::Invalid(_))),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use cors::escape::Shown;
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::Url;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
@@ -166,7 +166,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     ExitCode::from(if outcome.good { 0 } else { REFUSED })
 }
 
-fn test_all(plugin: &Plugin, file: &str) -> Result<Vec<Tested>, String> {
+fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, String> {
     let source = Source::read(file).map_err(|error| error.to_string())?;
     let cases: Vec<Value> = source
         .documents
@@ -215,7 +215,7 @@ fn test_all(plugin: &Plugin, file: &str) -> Result<Vec<Tested>, String> {
 
 impl Case {
     /// Sends the request through the plugin and says what is other than expected.
-    fn differences(&self, plugin: &Plugin) -> Result<Vec<String>, String> {
+    fn differences(&self, plugin: &PolicySet) -> Result<Vec<String>, String> {
         if self.answer.is_none() && self.verdict.is_none() {
             return Err("expects nothing; write verdict, answer or both".to_owned());
         }
@@ -309,7 +309,7 @@ impl Answer {
 
 /// The verdict in the words of the table.
 fn word(exchange: &Exchange) -> String {
-    match exchange.judged.as_ref().map(|(_, verdict)| verdict.reason) {
+    match exchange.judgement.verdict().map(|verdict| verdict.reason) {
         None => "ungoverned".to_owned(),
         Some(Reason::Allowed) => "allowed".to_owned(),
         Some(Reason::NotCors) => "not-cors".to_owned(),

@@ -3,7 +3,7 @@
 
 use cors::config::json::Node;
 use cors::diagnostic::{Report, join};
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 
 use crate::discover::recognise::{
     MAX_KEYS, has_policy_fields, is_clearly_a_configuration, is_misspelt, is_of_higress, is_plugin,
@@ -286,11 +286,11 @@ impl Configuration<'_> {
 }
 
 /// Reads a configuration as the plugin will.
-pub fn read(configuration: &Configuration) -> (Option<Plugin>, Report) {
+pub fn read(configuration: &Configuration) -> (Option<PolicySet>, Report) {
     match &configuration.content {
-        Content::Absent(_) => Plugin::from_bytes(b""),
-        Content::Text(value) => Plugin::from_bytes(value.text().unwrap_or_default().as_bytes()),
-        Content::Tree(value) => Plugin::from_json(value.node),
+        Content::Absent(_) => PolicySet::from_bytes(b""),
+        Content::Text(value) => PolicySet::from_bytes(value.text().unwrap_or_default().as_bytes()),
+        Content::Tree(value) => PolicySet::from_json(value.node),
     }
 }
 

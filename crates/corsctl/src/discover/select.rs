@@ -1,7 +1,7 @@
 //! One configuration of a file, for the commands that work by one.
 
 use cors::escape::Shown;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 
 use crate::discover::locate::{Found, read};
 use crate::input::source::Source;
@@ -18,7 +18,7 @@ pub struct Selection {
 }
 
 /// Reads the selected configuration; the error is for the user.
-pub fn plugin(selection: &Selection) -> Result<Plugin, String> {
+pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
     let source = Source::read(&selection.file).map_err(|error| error.to_string())?;
     let found = Found::within(&source);
     let wanted = selection.at.as_deref().unwrap_or_default();

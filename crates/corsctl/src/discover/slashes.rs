@@ -3,7 +3,7 @@
 
 use cors::config::json::Node;
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 
 use crate::discover::locate::each_policy;
@@ -18,7 +18,7 @@ pub struct Escape {
 }
 
 /// Finds the exact paths whose rule is stricter than what governs them with a slash.
-pub fn escapes(plugin: &Plugin, root: &Value) -> Vec<Escape> {
+pub fn escapes(plugin: &PolicySet, root: &Value) -> Vec<Escape> {
     let origins = origins(root.node);
     let mut escapes = Vec::new();
     let mut tried = 0;
@@ -43,7 +43,7 @@ pub fn escapes(plugin: &Plugin, root: &Value) -> Vec<Escape> {
                 |path: &str, origin: &str| ask(plugin, route_name.as_deref(), &host, path, origin);
             let escaping = origins.iter().find(|origin| {
                 let (exact, other) = (ask(path, origin), ask(&slash, origin));
-                exact.governed.source != other.governed.source && is_stricter(&exact, &other)
+                exact.judgement.source() != other.judgement.source() && is_stricter(&exact, &other)
             });
             if let Some(origin) = escaping {
                 let slash = Node::String(slash);
@@ -62,14 +62,14 @@ pub fn escapes(plugin: &Plugin, root: &Value) -> Vec<Escape> {
 
 /// Whether the first refuses what the second lets through.
 fn is_stricter(exact: &Exchange, other: &Exchange) -> bool {
-    let reason = |exchange: &Exchange| exchange.judged.as_ref().map(|(_, verdict)| verdict.reason);
+    let reason = |exchange: &Exchange| exchange.judgement.verdict().map(|verdict| verdict.reason);
     let is_refused = matches!(reason(exact), Some(Reason::Refused(_)));
     let is_allowed = matches!(reason(other), Some(Reason::Allowed));
     is_refused && (is_allowed || exact.forwarded.is_none() && other.forwarded.is_some())
 }
 
 fn ask(
-    plugin: &Plugin,
+    plugin: &PolicySet,
     route_name: Option<&str>,
     host: &str,
     path: &str,

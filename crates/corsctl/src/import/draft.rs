@@ -1,7 +1,7 @@
 //! A policy in the terms of this plugin, as import writes it.
 
 use cors::config::json::Node;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 
 use crate::import::changes::{Level, Notes};
 use crate::input::cursor::Place;
@@ -132,7 +132,7 @@ impl Policy {
 
     /// Checks the policy with the code that the module reads it with.
     pub fn check(&self, notes: &mut Notes) {
-        let (_, report) = Plugin::from_json(&self.to_node());
+        let (_, report) = PolicySet::from_json(&self.to_node());
         for problem in &report.errors.shown {
             notes.error(&self.place, problem);
         }

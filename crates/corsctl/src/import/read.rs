@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cors::config::json::Node;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 
 use crate::import::changes::{Level, Notes};
 use crate::import::objects::{Object, counted, objects_of};
@@ -86,7 +86,7 @@ pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Optio
             notes.push(Level::Changed, &Place::default(), text);
         }
     }
-    let (_, report) = Plugin::from_json(&configuration);
+    let (_, report) = PolicySet::from_json(&configuration);
     for problem in &report.errors.shown {
         notes.error(&Place::default(), problem);
     }

@@ -1,6 +1,6 @@
-//! The floor once more, in Rust on the SDK: the host calls of `../floor.wat` in its order, and next to
-//! nothing between them. What it costs beyond the floor is the price of the SDK: contexts found by
-//! number, callbacks behind tables of methods, memory that is allocated and freed.
+//! The floor in Rust on the SDK: the host calls of `../floor.wat` in the same order, and almost nothing
+//! between them. Its cost beyond the floor is the cost of the SDK: contexts found by number, callbacks
+//! behind method tables, memory that is allocated and freed.
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
@@ -78,7 +78,7 @@ impl HttpContext for Http {
             } else {
                 count(preflight_refused);
                 count(refused);
-                tell();
+                set_verdict();
                 reply(403, REFUSAL);
             }
             return Action::Pause;
@@ -89,7 +89,7 @@ impl HttpContext for Http {
         } else {
             count(request_refused);
             count(refused);
-            tell();
+            set_verdict();
             self.state = State::Refused;
         }
         Action::Continue
@@ -133,7 +133,7 @@ fn get(map: u32, name: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (std::ptr::null_mut(), 0);
     let status =
         unsafe { proxy_get_header_map_value(map, name.as_ptr(), name.len(), &mut data, &mut size) };
-    // The host has it allocated as a `Vec` of that size.
+    // The host lets the module allocate it as a `Vec` of that size.
     (status == 0 && !data.is_null()).then(|| unsafe { Vec::from_raw_parts(data, size, size) })
 }
 
@@ -169,7 +169,7 @@ fn count(counter: u32) {
     unsafe { proxy_increment_metric(counter, 1) };
 }
 
-fn tell() {
+fn set_verdict() {
     let (name, value) = ("cors_verdict", "origin top-level policy");
     unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }

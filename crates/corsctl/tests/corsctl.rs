@@ -1,6 +1,6 @@
-//! corsctl as its users have it: every command, its words and its exit codes.
+//! corsctl as its users see it: every command, its output and its exit codes.
 //!
-//! tests/corsctl/golden.txt is a transcript; `BLESS=1 cargo test --test corsctl` writes what is said now
+//! tests/corsctl/golden.txt is a transcript; `BLESS=1 cargo test --test corsctl` writes the current output
 //! into it. Read the difference before you commit it.
 
 use std::path::Path;
@@ -58,7 +58,8 @@ fn the_table_passes() {
 
 #[test]
 fn the_schema_is_the_committed_one() {
-    let schema = std::fs::read_to_string("envoy/cors.schema.json").expect("the schema");
+    let schema = std::fs::read_to_string(support::root().join("envoy/cors.schema.json"))
+        .expect("the schema");
     let (_, said) = corsctl(&["schema"]);
     assert!(schema == said, "corsctl schema > envoy/cors.schema.json");
 }
@@ -76,12 +77,12 @@ fn the_schema_takes_what_the_plugin_takes() {
     let (mut taken, mut refused) = (0, 0);
     for config in configs {
         let (plugin, report) =
-            cors::select::policy_set::Plugin::from_bytes(config.to_string().as_bytes());
+            cors::select::policy_set::PolicySet::from_bytes(config.to_string().as_bytes());
         let problem = validator
             .iter_errors(config)
             .next()
             .map(|error| error.to_string());
-        // What a schema cannot see is for the plugin alone.
+        // A schema cannot express these errors; only the plugin reports them.
         let is_of_form = |error: &cors::diagnostic::Problem| {
             [
                 "is not a known field",
@@ -205,7 +206,7 @@ fn large_and_crafted_files_are_refused_soon() {
         let file = scratch(name, &text);
         let start = Instant::now();
         let (code, said) = corsctl(&["check", &file]);
-        // A text that is malformed is an error of the file, one that is not read is not checked.
+        // A malformed text is an error of the file; a text that is not read is not checked.
         let expected = if name == "large.json" { 2 } else { 1 };
         assert_eq!(code, expected, "{name}: {said}");
         assert!(said.contains(error), "{name}: {said}");
@@ -227,7 +228,7 @@ fn large_and_crafted_files_are_refused_soon() {
     );
 }
 
-/// Under a limit of memory and of processor time, ten times what a release build may take.
+/// Under a limit of memory and of CPU time, ten times that of a release build.
 #[test]
 fn a_megabyte_takes_little_memory_and_time() {
     let repeat = |head: &str, item: &str, tail: &str| {
@@ -325,7 +326,7 @@ fn a_megabyte_takes_little_memory_and_time() {
     }
 }
 
-/// What would take minutes if each entry were held against all before it.
+/// Inputs that would take minutes if each entry were compared with all before it.
 #[test]
 fn many_entries_take_no_longer_each() {
     let origins: Vec<_> = (0..200_000)
@@ -383,9 +384,9 @@ fn many_entries_take_no_longer_each() {
     }
 }
 
-/// The output is larger than what a pipe holds, so that writing it fails.
+/// The output is larger than a pipe's buffer, so that writing it fails.
 #[test]
-fn a_reader_that_stops_early_is_no_failure() {
+fn a_reader_that_stops_early_is_not_a_failure() {
     let rules: Vec<_> = (0..3_000)
         .map(|n| json!({"kind": "WasmPlugin", "apiVersion": "x", "metadata": {"name": format!("cors-{n}")}, "spec": {"pluginConfig": {"allowOrigins": ["https://a.example"]}}}))
         .collect();
@@ -403,8 +404,8 @@ fn a_reader_that_stops_early_is_no_failure() {
 }
 
 /// Runs corsctl; gives its exit code, and both outputs as one.
-/// Whatever stands in a file, nothing that is printed commands the terminal or a runner of GitHub's
-/// actions, or forges a line: each text of every file here is changed in turn.
+/// Whatever a file contains, no output controls the terminal or a runner of GitHub's actions, or forges
+/// a line: each text of every file here is changed in turn.
 #[test]
 fn no_text_from_a_file_is_obeyed() {
     let mut checked = Vec::new();
@@ -421,13 +422,13 @@ fn no_text_from_a_file_is_obeyed() {
         let mut arguments = vec!["check"];
         arguments.extend(files.iter().map(String::as_str));
         is_not_obeyed(&arguments);
-        // What is guarded there is the same.
+        // The same guard applies there.
         if index % 3 == 0 {
             is_not_obeyed(&[&arguments[..], &["--output", "json"]].concat());
         }
     }
     for file in files_of(&["tests/import", "tests/import/refused"]) {
-        // Every seventh: each is a program of its own.
+        // Every seventh, because each starts a process.
         for text in variants(&file).skip(file.len() % 7).step_by(7) {
             is_not_obeyed(&["import", &scratch("obeyed-import.json", &text)]);
         }
@@ -436,10 +437,8 @@ fn no_text_from_a_file_is_obeyed() {
         let cases = scratch("obeyed-cases.json", &text);
         is_not_obeyed(&["test", "tests/corsctl/shop.json", &cases]);
     }
-    // A line end closes the comment of verbose mode.
-    let comment = HOSTILE
-        .replace('\n', "\n#")
-        .replace("FORGED", "\nFORGED?\n#");
+    // A line end closes the comment of verbose mode. All of HOSTILE would cost too much.
+    let comment = "\u{1b}[31m\u{202e}##[e]\nFORGED?\n#";
     let regex = format!("(?x)\nhttps://a\\.example #{comment}");
     let allowed = json!({
         "rules": [{
@@ -480,7 +479,7 @@ fn no_text_from_a_file_is_obeyed() {
         ]
         .concat(),
     );
-    // The name of a file is outside text as well.
+    // The name of a file is also a text from outside.
     let file = scratch("::error::FORGED\n::error::FORGED\u{1b}", "{\"a\": 1}");
     let name = Path::new(&file).file_name().expect("a name");
     is_not_obeyed(&["check", &file]);
@@ -491,7 +490,7 @@ fn no_text_from_a_file_is_obeyed() {
     assert_not_obeyed(&output.expect("corsctl").stderr);
 }
 
-/// What a terminal, a log or a runner would take for something else than a text.
+/// Sequences that a terminal, a log or a runner would not treat as plain text.
 const HOSTILE: &str =
     "z\nFORGED\r\u{1b}[31m\u{7f}\u{9b}1m\u{202e}\u{2028}##[error]::\n::error::FORGED";
 
@@ -626,11 +625,13 @@ fn corsctl(arguments: &[&str]) -> (i32, String) {
     )
 }
 
+/// Reads a file of the repository.
 fn read_json<T: serde::de::DeserializeOwned>(file: &str) -> T {
-    serde_json::from_str(&std::fs::read_to_string(file).expect(file)).expect(file)
+    let text = std::fs::read_to_string(support::root().join(file)).expect(file);
+    serde_json::from_str(&text).expect(file)
 }
 
-/// Writes a file that only this test reads; each test of this program uses names of its own.
+/// Writes a file that only this test reads; each test of this program uses its own names.
 fn scratch(name: &str, text: &str) -> String {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("corsctl-{name}"));
     std::fs::write(&file, text).expect("a file");

@@ -1,5 +1,5 @@
-//! `corsctl import`: each file of `tests/import` with what it writes (`NAME.out`) and what it says
-//! (`NAME.said`); what it refuses is in `tests/import/refused`. `BLESS=1` writes the expectations.
+//! `corsctl import`: each file of `tests/import` with its output (`NAME.out`) and its diagnostics
+//! (`NAME.said`); files that it rejects are in `tests/import/refused`. `BLESS=1` writes the expectations.
 
 use std::fs;
 use std::io::Write;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use cors::http::request::{Headers, Stream};
+use cors::http::request::{Headers, RequestContext};
 use cors::policy::verdict::Reason;
-use cors::select::policy_set::Plugin;
+use cors::select::policy_set::PolicySet;
 use regex_lite::Regex;
 
 #[test]
@@ -35,7 +35,7 @@ fn what_is_written_passes_the_check() {
             text(&output.stdout)
         );
         assert!(
-            Plugin::from_bytes(&written).0.is_some(),
+            PolicySet::from_bytes(&written).0.is_some(),
             "{}",
             file.display()
         );
@@ -43,7 +43,7 @@ fn what_is_written_passes_the_check() {
 }
 
 #[test]
-fn what_cannot_be_said_is_refused_and_nothing_is_written() {
+fn settings_that_cannot_be_expressed_are_rejected_and_nothing_is_written() {
     for file in files("tests/import/refused") {
         let output = import(&file, &[]);
         assert_eq!(output.status.code(), Some(2), "{}", file.display());
@@ -71,7 +71,7 @@ fn what_import_does_not_read_is_left_out_when_a_part_is_enough() {
     }
 }
 
-/// What --from does not name is passed over, and not in silence.
+/// Systems that --from does not name are skipped, with a message.
 #[test]
 fn a_system_that_is_not_named_is_not_dropped_in_silence() {
     let file = Path::new("tests/import/istio-and-gateway-api.yaml");
@@ -95,7 +95,7 @@ fn a_policy_of_many_hosts_becomes_rules_that_are_short_enough() {
     );
     let output = import_text(file.as_bytes(), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let (plugin, _) = Plugin::from_bytes(&output.stdout);
+    let (plugin, _) = PolicySet::from_bytes(&output.stdout);
     let plugin = plugin.expect("a configuration");
     for host in &hosts {
         assert!(
@@ -122,7 +122,7 @@ fn the_time_grows_with_the_file_and_not_with_its_square() {
         assert_eq!(output.status.code(), Some(0));
         start.elapsed()
     };
-    // The machine may be busy with something else for one of them.
+    // The machine may be busy with other work during one of them.
     let is_linear = (0..5).any(|_| time(4_000) < 6 * time(1_000));
     assert!(
         is_linear,
@@ -140,7 +140,7 @@ fn a_file_of_ten_megabytes_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told() {
+fn a_missing_file_is_reported() {
     let output = import(Path::new("tests/import/nowhere.yaml"), &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
@@ -191,7 +191,7 @@ fn json_holds_configuration_and_remarks() {
     assert_eq!(refused["remarks"][1]["severity"], "error");
 }
 
-/// An origin is let in only if the source lets it in, or if import says "wider".
+/// An origin is allowed only if the source allows it, or if import reports "wider".
 #[test]
 fn no_matcher_becomes_wider_in_silence() {
     let mut failures = Vec::new();
@@ -203,13 +203,13 @@ fn no_matcher_becomes_wider_in_silence() {
                 continue;
             }
             imported += 1;
-            let (plugin, _) = Plugin::from_bytes(&output.stdout);
+            let (plugin, _) = PolicySet::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             for origin in ORIGINS {
                 let here = is_allowed(&plugin, origin);
                 let there = is_matched(kind, matcher, origin);
                 if here && !there && !said(&output).contains("wider: ") {
-                    failures.push(format!("{kind} {matcher:?} lets {origin} in"));
+                    failures.push(format!("{kind} {matcher:?} allows {origin}"));
                 }
             }
         }
@@ -218,9 +218,9 @@ fn no_matcher_becomes_wider_in_silence() {
     assert!(imported > 40, "only {imported} matchers were imported");
 }
 
-/// A matcher that lets strangers in is written as what was meant, and import says so.
+/// A matcher that allows look-alikes becomes the origin that was meant, and import reports it.
 #[test]
-fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
+fn a_matcher_that_allows_look_alikes_is_narrowed_and_reported() {
     for (kind, matcher, stranger, friend) in [
         (
             "istio prefix",
@@ -272,7 +272,7 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
             "{kind}: {}",
             said(&output)
         );
-        let (plugin, _) = Plugin::from_bytes(&output.stdout);
+        let (plugin, _) = PolicySet::from_bytes(&output.stdout);
         let plugin = plugin.expect("a configuration");
         assert!(!is_allowed(&plugin, stranger), "{kind} {matcher}");
         assert!(is_allowed(&plugin, friend), "{kind} {matcher}");
@@ -283,7 +283,7 @@ fn a_matcher_that_lets_strangers_in_is_narrowed_and_told() {
 /// which wins, of Traefik, where a priority decides, and of Higress, where the first wins: whatever
 /// import writes gives each request the policy that it had.
 #[test]
-fn rules_govern_as_the_routes_did() {
+fn rules_govern_like_the_routes() {
     let mut random = 7;
     for (order, write) in [
         (Order::FirstOfHost, istio as fn(&[Route]) -> String),
@@ -303,7 +303,7 @@ fn rules_govern_as_the_routes_did() {
                 continue;
             }
             written += 1;
-            let (plugin, _) = Plugin::from_bytes(&output.stdout);
+            let (plugin, _) = PolicySet::from_bytes(&output.stdout);
             let plugin = plugin.expect("a configuration");
             let mut routes = if file.contains("matchRules") {
                 routes.iter().map(Route::as_higress_has_it).collect()
@@ -339,7 +339,7 @@ fn rules_govern_as_the_routes_did() {
     }
 }
 
-/// Which of the routes that match a request takes it.
+/// The route that takes a request, among those that match it.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Order {
     First,
@@ -368,7 +368,7 @@ impl Route {
         }
     }
 
-    /// Its rules look at hosts alone, and each has a policy.
+    /// Its rules use only hosts, and each has a policy.
     fn as_higress_has_it(&self) -> Self {
         Self {
             host: self.host,
@@ -413,7 +413,7 @@ fn chosen<'r>(
     if order != Order::Specific {
         return matching.next();
     }
-    // Of equals the first.
+    // The first of equals.
     let matching: Vec<_> = matching.collect();
     let matching = matching.into_iter().rev();
     matching.max_by_key(|route| (route.is_exact, route.path.len(), route.header))
@@ -495,7 +495,7 @@ fn traefik(routes: &[Route]) -> String {
         );
     }
     file += "  routers:\n";
-    // The file's order says nothing.
+    // The order in the file has no meaning.
     for (index, route) in routes.iter().enumerate().rev() {
         let host = match route.host {
             "*" => String::new(),
@@ -546,11 +546,11 @@ fn pick(random: &mut u64, limit: usize) -> usize {
 const HOSTS: [&str; 4] = ["a.example", "*.example", "b.example", "*"];
 const POLICIES: usize = 2;
 
-/// The README shows a command for each system, what it says and what it writes, and names the tests
-/// that show what is different.
+/// The README shows a command for each system, with its output, and names the tests that show the
+/// differences.
 #[test]
 fn the_readme_shows_what_import_does_and_where_it_is_tested() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = support::root();
     let read = |path: &str| fs::read_to_string(root.join(path)).expect("a file");
     let readme = read("README.md");
     let section = readme.split("## Coming from another gateway").nth(1);
@@ -562,7 +562,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
         let block = block.split("```").next().expect("its end");
         let (command, shown) = block.split_once('\n').expect("a command");
         let output = Command::new(support::corsctl())
-            .current_dir(root)
+            .current_dir(&root)
             .args(command.split(' '))
             .output()
             .expect("corsctl");
@@ -571,7 +571,7 @@ fn the_readme_shows_what_import_does_and_where_it_is_tested() {
     }
     assert_eq!(commands, 7, "a transcript for each system");
 
-    let tests = read("tests/import.rs") + &read("tests/envoy/gateways.rs");
+    let tests = read("crates/corsctl/tests/import.rs") + &read("tests/envoy/gateways.rs");
     let quoted = section.split('`').skip(1).step_by(2);
     let named = quoted.filter(|word| word.matches('_').count() > 2 && word.is_ascii());
     let named: Vec<_> = named.filter(|word| !word.contains(['/', ' '])).collect();
@@ -616,7 +616,7 @@ fn configuration(kind: &str, matcher: &str) -> String {
     }
 }
 
-/// Whether the source lets the origin in: as its own code does it.
+/// Whether the source allows the origin, as its own code decides.
 fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
     let whole = |regex: &str| Regex::new(&format!("^(?:{regex})$")).expect("a regular expression");
     match kind {
@@ -658,15 +658,16 @@ fn is_matched(kind: &str, matcher: &str, origin: &str) -> bool {
     }
 }
 
-fn is_allowed(plugin: &Plugin, origin: &str) -> bool {
+fn is_allowed(plugin: &PolicySet, origin: &str) -> bool {
     is_allowed_at(plugin, origin, "api.example", "/")
 }
 
-fn is_allowed_at(plugin: &Plugin, origin: &str, host: &str, path: &str) -> bool {
+fn is_allowed_at(plugin: &PolicySet, origin: &str, host: &str, path: &str) -> bool {
     let request = Request { origin, host, path };
-    let governed = plugin.govern(&request);
-    let judged = governed.judge(&request);
-    judged.is_some_and(|(_, verdict)| verdict.reason == Reason::Allowed)
+    let judgement = plugin.judge(&request);
+    judgement
+        .verdict()
+        .is_some_and(|verdict| verdict.reason == Reason::Allowed)
 }
 
 /// A GET from an origin.
@@ -693,7 +694,7 @@ impl Headers for Request<'_> {
     }
 }
 
-impl Stream for Request<'_> {
+impl RequestContext for Request<'_> {
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }
@@ -740,13 +741,13 @@ fn corsctl(arguments: &[&str], input: &[u8]) -> Output {
         .spawn()
         .expect("corsctl");
     let mut stdin = process.stdin.take().expect("its input");
-    // It may stop reading before the end.
+    // It may stop reading before the end of the input.
     let _ = stdin.write_all(input);
     drop(stdin);
     process.wait_with_output().expect("corsctl to end")
 }
 
-/// Compares with the file beside the one imported, or writes it.
+/// Compares with the expected file next to the imported one, or writes it.
 fn expect(file: &Path, end: &str, text: &str) {
     let path = PathBuf::from(format!("{}.{end}", file.display()));
     if std::env::var_os("BLESS").is_some() {
@@ -769,7 +770,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
-/// Kinds of matchers, and what stands in them.
+/// Kinds of matchers, and their values.
 const MATCHERS: &[(&str, &[&str])] = &[
     ("envoy exact", EXACT),
     ("istio exact", EXACT),

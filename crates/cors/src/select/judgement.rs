@@ -1,0 +1,224 @@
+//! What was decided about one request, carried out.
+
+use std::fmt;
+
+use crate::escape::Shown;
+use crate::http::header::{ORIGIN, SEC_FETCH_SITE};
+use crate::http::request::{Headers, HeadersMut, RequestContext};
+use crate::policy::Mode;
+use crate::policy::counter::Counter;
+use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
+use crate::select::policy_set::PolicySet;
+use crate::select::selection::{Governing, MetadataRemark, Selection, Source};
+
+/// The decision about one request, made once, in the request phase, and carried out in both: a later
+/// filter may change `Origin` (CVE-2023-35943 of Envoy's own filter).
+///
+/// Where nothing is to be changed (no policy, or one whose `mode` is `shadow` or `off`), there is no
+/// reply, and amending does nothing.
+#[derive(Debug)]
+pub struct Judgement {
+    selection: Selection,
+    /// `None` where nothing is judged: no policy, or one whose `mode` is `off`.
+    verdict: Option<Verdict>,
+    mode: Mode,
+    debug: bool,
+}
+
+impl PolicySet {
+    /// Judges a request. The host is asked only for what the configuration needs.
+    pub fn judge(&self, request: &impl RequestContext) -> Judgement {
+        let debug = self.settings.debug;
+        let selection = self.select(request);
+        let mode = match &selection.governing {
+            Governing::Conflict(conflict) => conflict.mode,
+            Governing::Nothing => Mode::Off,
+            Governing::Policy(policy) => policy.fields.mode,
+        };
+        Judgement {
+            verdict: match &selection.governing {
+                _ if mode == Mode::Off => None,
+                Governing::Conflict(conflict) => Some(conflict.judge(request)),
+                Governing::Nothing => None,
+                Governing::Policy(policy) => Some(policy.judge(request, debug)),
+            },
+            selection,
+            mode,
+            debug,
+        }
+    }
+
+    /// Puts back what an earlier pass of the request hid from its upstream: see [`Judgement::hidden`].
+    pub fn restore_hidden(&self, request: &mut (impl RequestContext + HeadersMut)) {
+        if !self.hides() {
+            return;
+        }
+        let Some(hidden) = request.property(&[HIDDEN]) else {
+            return;
+        };
+        let mut values = hidden.splitn(2, |byte| *byte == b'\n');
+        for name in HIDDEN_HEADERS {
+            if let Some(value) = values.next().filter(|value| !value.is_empty()) {
+                request.replace(name, value);
+            }
+        }
+    }
+}
+
+impl Judgement {
+    /// The reply, if the request is to be answered here; otherwise it goes on.
+    pub fn reply(&self) -> Option<Reply> {
+        let verdict = self.enforced()?;
+        match &self.selection.governing {
+            Governing::Conflict(conflict) => conflict.reply(verdict, self.debug),
+            Governing::Nothing => None,
+            Governing::Policy(policy) => policy.reply(verdict, self.debug),
+        }
+    }
+
+    /// Changes the request that goes on to the upstream.
+    pub fn amend_request(&self, headers: &mut impl HeadersMut) {
+        if let (Some(verdict), Governing::Policy(policy)) =
+            (self.enforced(), &self.selection.governing)
+        {
+            policy.amend_request(verdict, headers);
+        }
+    }
+
+    /// Changes the response to a request that went on, whoever made it.
+    pub fn amend_response(&self, headers: &mut impl HeadersMut) {
+        let Some(verdict) = self.enforced() else {
+            return;
+        };
+        match &self.selection.governing {
+            Governing::Conflict(conflict) => conflict.amend_response(verdict, headers),
+            Governing::Nothing => {}
+            Governing::Policy(policy) => policy.amend_response(verdict, headers),
+        }
+    }
+
+    /// The value that the property [`HIDDEN`] of the request needs, if [`Judgement::amend_request`] hides
+    /// headers: a redirect that Envoy follows itself starts a new chain of filters on the request as this
+    /// one leaves it, and another policy may govern it there.
+    pub fn hidden(&self, headers: &impl Headers) -> Option<Vec<u8>> {
+        let Governing::Policy(policy) = &self.selection.governing else {
+            return None;
+        };
+        let verdict = self.enforced().filter(|verdict| policy.hides(verdict))?;
+        let origin = verdict.request.origin()?;
+        let site = headers.value(SEC_FETCH_SITE).unwrap_or_default();
+        Some([origin, &site].join(&b'\n'))
+    }
+
+    /// Drops what no response needs: a refused `Origin` can have 60 KB, and a stream can last for hours.
+    pub fn trim(&mut self) {
+        if self.is_shadow() {
+            self.verdict = None;
+        }
+        if let Some(verdict) = &mut self.verdict {
+            let is_echoed = match &self.selection.governing {
+                Governing::Policy(policy) => policy.echoes(verdict),
+                _ => false,
+            };
+            if !is_echoed {
+                verdict.trim();
+            }
+            verdict.answer = None;
+        }
+    }
+
+    /// The counters of the outcome, and of its detail.
+    pub fn counters(&self) -> [Option<Counter>; 2] {
+        self.verdict.as_ref().map_or([None, None], Counter::of)
+    }
+
+    /// Writes what access logs show of a refusal.
+    pub fn write_label(&self, refusal: Refusal, text: &mut String) {
+        text.clear();
+        if self.is_shadow() {
+            text.push_str("shadow ");
+        }
+        text.push_str(refusal.word());
+        text.push(' ');
+        text.push_str(self.selection.source.words());
+    }
+
+    /// Why the request is refused.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self.verdict.as_ref()?.reason {
+            Reason::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether what was decided is carried out.
+    pub fn is_enforced(&self) -> bool {
+        self.enforced().is_some()
+    }
+
+    /// Whether the policy only judges.
+    pub fn is_shadow(&self) -> bool {
+        self.mode == Mode::Shadow
+    }
+
+    /// Whether the judgement is to be logged: under `debug` each is, and under `shadow` each refusal.
+    pub fn is_logged(&self) -> bool {
+        self.verdict.is_some() && (self.debug || self.is_shadow() && self.refusal().is_some())
+    }
+
+    /// Whether there is a policy for the request, of whatever mode.
+    pub fn is_governed(&self) -> bool {
+        !matches!(self.selection.governing, Governing::Nothing)
+    }
+
+    /// The pattern that allowed the request, as written in the configuration.
+    pub fn matched_pattern(&self) -> Option<String> {
+        match &self.selection.governing {
+            Governing::Policy(policy) => policy.matched_pattern(self.verdict.as_ref()?),
+            _ => None,
+        }
+    }
+
+    /// What was decided; `None` where nothing is judged.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    /// Where the policy comes from.
+    pub fn source(&self) -> &Source {
+        &self.selection.source
+    }
+
+    /// What there is to say about the metadata of the route.
+    pub fn notice(&self) -> Option<&MetadataRemark> {
+        self.selection.notice.as_deref()
+    }
+
+    /// The verdict, if it is carried out.
+    #[inline]
+    fn enforced(&self) -> Option<&Verdict> {
+        self.verdict.as_ref().filter(|_| self.mode != Mode::Shadow)
+    }
+}
+
+/// The verdict in words, with the pattern and the rule that decided: for whoever runs the plugin.
+impl fmt::Display for Judgement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = &self.selection.source;
+        match (&self.verdict, self.matched_pattern()) {
+            // A regular expression in verbose mode may hold line ends.
+            (Some(verdict), Some(pattern)) => {
+                write!(f, "{verdict} ({}; {source})", Shown(&pattern))
+            }
+            (Some(verdict), None) => write!(f, "{verdict} ({source})"),
+            (None, _) if self.is_governed() => write!(f, "mode off ({source})"),
+            (None, _) => f.write_str("no policy governs it"),
+        }
+    }
+}
+
+/// The property of a request that holds what an earlier pass hid.
+pub const HIDDEN: &str = "cors_hidden";
+
+/// Of the headers that are hidden, those that a judgement needs.
+const HIDDEN_HEADERS: [&str; 2] = [ORIGIN, SEC_FETCH_SITE];

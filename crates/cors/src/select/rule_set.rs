@@ -1,0 +1,63 @@
+//! The rules of a plugin and the index over them.
+
+use std::rc::Rc;
+
+use crate::escape::Escaped;
+use crate::policy::Policy;
+use crate::routes::key::Key;
+use crate::routes::rules::Rules;
+
+/// Policies for some hosts, paths or routes.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    /// A rule is its place in the list.
+    pub(crate) index: Rules,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// Its place and its name, ready for explanations and access logs.
+    pub label: Rc<str>,
+    pub policy: Rc<Policy>,
+}
+
+/// What a rule matches: every combination of the three kinds.
+#[derive(Debug, Default)]
+pub(crate) struct Match {
+    pub route_names: Vec<Key>,
+    pub hosts: Vec<Key>,
+    pub paths: Vec<Key>,
+}
+
+impl RuleSet {
+    /// Adds a rule. Returns the place of another that matches some of the same.
+    pub(crate) fn add(
+        &mut self,
+        name: Option<&str>,
+        policy: Rc<Policy>,
+        matched: &Match,
+    ) -> Result<(), usize> {
+        let place = self.rules.len();
+        let label = match name {
+            None => format!("rules[{place}]"),
+            Some(name) => format!("rules[{place}] {}", Escaped(name.as_bytes())),
+        };
+        let label = label.into();
+        self.rules.push(Rule { label, policy });
+        self.index
+            .insert(place, &matched.route_names, &matched.hosts, &matched.paths)
+    }
+
+    pub(crate) fn get(&self, place: usize) -> Option<&Rule> {
+        self.rules.get(place)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Rc<Policy>> {
+        self.rules.iter().map(|rule| &rule.policy)
+    }
+}
