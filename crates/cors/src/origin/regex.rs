@@ -338,14 +338,16 @@ mod tests {
             ("(?:[^x]?[^y]?){5}!", "(?:[^x]?[^y]?){50}!"),
             (".*", ".*.*"),
             ("(?i)a", "(?i)ab"),
-            ("(?x)a.*", "(?x)a.* # ("),
+            ("(?ix)a.*", "(?ix)a.* # ("),
             ("(a.*|b)", "(a.*|b.*)"),
             ("[a-z]{9}", "[a-z]{90}"),
             ("([a-z]+-){2}", "([a-z]+-){20}"),
         ] {
             assert!(work(one) < work(more), "{one} {more}");
         }
-        assert!(OriginRegex::parse("(?x)[a-z]{2}").is_err());
+        assert_eq!(work("(?x) a.*\t# (.*){9}\n  [b ]"), work("a.*[b]"));
+        assert_eq!(work(r"(?x)a\#\ b.*"), work(r"a\#\ b.*"));
+        assert!(OriginRegex::parse("(?ix)[a-z]{2}").is_err());
         assert!(OriginRegex::parse("[a-z]{900}").is_err());
         assert!(OriginRegex::parse("((a{0}){99}){99}").is_err());
     }

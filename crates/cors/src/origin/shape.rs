@@ -17,6 +17,8 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(source: &str) -> Self {
+        let verbose = source.strip_prefix("(?x)").map(without_comments);
+        let source = verbose.as_deref().unwrap_or(source);
         let mut reader = Reader {
             source,
             at: 0,
@@ -36,7 +38,7 @@ impl Shape {
         };
         let (mut states, _) = reader.alternatives(from);
         if is_verbose {
-            // Comments hide brackets: as if everything could be everywhere, but not repeated.
+            // Turned on or off elsewhere, so that comments can hide brackets: as if everything could be everywhere, but not repeated.
             let is_repeated = holds(source, b"{");
             states = if is_repeated {
                 MAX_STATES + 1
@@ -309,6 +311,24 @@ impl<'s> Reader<'s> {
         self.at += 1;
         byte
     }
+}
+
+/// An expression of verbose mode without what does not count there.
+fn without_comments(source: &str) -> String {
+    let mut text = String::new();
+    let mut chars = source.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => {
+                text.push(char);
+                text.extend(chars.next());
+            }
+            '#' => while !matches!(chars.next(), Some('\n') | None) {},
+            _ if char.is_whitespace() => {}
+            _ => text.push(char),
+        }
+    }
+    text
 }
 
 /// Whether something in the expression can match a slash, which every origin has.
