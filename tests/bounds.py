@@ -2,7 +2,7 @@
 
     python3 tests/bounds.py [dist/cors.wasm [EXPRESSIONS]]        needs the package `wasmtime` of PyPI
 
-EXPRESSIONS is how many random regular expressions are tried, 100 unless told.
+EXPRESSIONS is how many random regular expressions are tried; the default is 100.
 
 Work, in WebAssembly instructions, is linear in what a client sends. Linear memory, which never
 shrinks, stops growing under the worst of requests, and no configuration exhausts it.
@@ -220,7 +220,7 @@ COMMON = {
 
 
 def most_accepted(engine, module, source):
-    """How many times an expression is accepted beside itself, at most a thousand."""
+    """How many copies of an expression are accepted in one list, a thousand at most."""
     least, most = 0, 1000
     while least < most:
         middle = (least + most + 1) // 2
@@ -262,7 +262,7 @@ def check_regexes(engine, module):
 
 
 def check_random_regexes(engine, module):
-    """So it is for random expressions, against origins that are changed as long as they cost more."""
+    """Random expressions keep to it too, against origins that are changed as long as they cost more."""
     chance = random.Random(RANDOM_SEED)
     worst = (0, "")
     tried = 0
