@@ -38,7 +38,7 @@
   (data (i32.const 1415) "cors.request_allowed")
   (data (i32.const 1435) "cors.request_refused")
   (data (i32.const 1455) "\07\00\00\00\1b\00\00\00\17\00\00\00 \00\00\00\04\00\00\00\1c\00\00\00\16\00\00\00\1c\00\00\00\1b\00\00\00\1d\00\00\00\0c\00\00\00\16\00\00\00\03\00\00\00\04\00\00\00\06\00\00\00access-control-allow-origin\00https://app.example.com\00access-control-allow-credentials\00true\00access-control-allow-methods\00GET, POST, PUT, DELETE\00access-control-allow-headers\00content-type, authorization\00access-control-expose-headers\00x-request-id\00access-control-max-age\00600\00vary\00Origin\00")
-  (data (i32.const 1796) "\01\00\00\00\04\00\00\00\06\00\00\00vary\00Origin\00")
+  (data (i32.const 1796) "\02\00\00\00\04\00\00\00\06\00\00\00\0d\00\00\00\08\00\00\00vary\00Origin\00cache-control\00no-store\00")
 
   (func (export "proxy_abi_version_0_2_1"))
   (func (export "proxy_on_context_create") (param i32 i32))
@@ -88,7 +88,7 @@
             (call $count (i32.load (i32.const 24)) (i64.const 1)) drop
             (call $set_property (i32.const 1317) (i32.const 12) (i32.const 1329) (i32.const 23)) drop
             (call $reply (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
-              (i32.const 1796) (i32.const 24) (i32.const -1)) drop))
+              (i32.const 1796) (i32.const 55) (i32.const -1)) drop))
         (return (i32.const 1))))
     (if (local.get $allowed)
       (then

@@ -200,7 +200,8 @@ const ANSWER: &[u8] = b"\x07\0\0\0\
     access-control-allow-methods\0GET, POST, PUT, DELETE\0\
     access-control-allow-headers\0content-type, authorization\0\
     access-control-expose-headers\0x-request-id\0access-control-max-age\x00600\0vary\0Origin\0";
-const REFUSAL: &[u8] = b"\x01\0\0\0\x04\0\0\0\x06\0\0\0vary\0Origin\0";
+const REFUSAL: &[u8] =
+    b"\x02\0\0\0\x04\0\0\0\x06\0\0\0\x0d\0\0\0\x08\0\0\0vary\0Origin\0cache-control\0no-store\0";
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
