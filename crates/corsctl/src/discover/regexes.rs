@@ -628,6 +628,7 @@ mod tests {
             r"https://pr-[0-9]+\.example\.co\.uk",
             r"https://[a-z0-9-]+-team\.vercel\.app",
             r"https://[a-z0-9-]+-team\.vercel\.app\.?",
+            r"https://([a-z0-9-]+-team\.vercel\.app|administration\.example\.com)\.?",
             r"https://.*\.example\.com\.?",
             r"https://[a-f]\.com\.?",
             r"https://.*\.example\.com\.",
