@@ -177,7 +177,7 @@ impl<'q> Question<'q> {
     fn strangers(&mut self, source: &str) -> Result<Option<Finding>, TooLarge> {
         let words = Words::of(source);
         let web = format!(
-            "https?://([a-z0-9_-]+\\.)+({})(:[1-9][0-9]{{0,4}})?",
+            "https?://([a-z0-9_-]+\\.)+({})\\.?(:[1-9][0-9]{{0,4}})?",
             words.suffixes.join("|")
         );
         let web = compile(&web, self.work)?;
@@ -244,11 +244,11 @@ impl<'q> Question<'q> {
 
     fn plain_http(&mut self) -> Result<Option<String>, TooLarge> {
         let http = compile(
-            "http://([a-z0-9_-]+\\.)*[a-z0-9_-]+(:[1-9][0-9]{0,4})?",
+            "http://([a-z0-9_-]+\\.)*[a-z0-9_-]+\\.?(:[1-9][0-9]{0,4})?",
             self.work,
         )?;
         let loopback = compile(
-            "http://(([a-z0-9_-]+\\.)*localhost|127\\.[0-9.]+)(:[0-9]{1,5})?",
+            "http://(([a-z0-9_-]+\\.)*localhost\\.?|127\\.[0-9.]+)(:[0-9]{1,5})?",
             self.work,
         )?;
         let found = search(
@@ -262,7 +262,7 @@ impl<'q> Question<'q> {
     fn any_of_a_scheme(&mut self) -> Result<Option<String>, TooLarge> {
         let mut known = vec!["https?://.*".to_owned()];
         let mut first = None;
-        let other = compile("[a-z][a-z0-9+.-]*://[a-z0-9-]+", self.work)?;
+        let other = compile("[a-z][a-z0-9+.-]*://[a-z0-9-]+\\.?", self.work)?;
         for _ in 0..FEW_NAMES {
             let known_dfa = compile(&known.join("|"), self.work)?;
             let found = search(
@@ -272,7 +272,7 @@ impl<'q> Question<'q> {
             let Some(origin) = found.filter(|origin| self.matcher.is_match(origin)) else {
                 return Ok(None);
             };
-            known.push(literal(&origin));
+            known.push(format!("{}\\.?", literal(without_final_dot(&origin))));
             first.get_or_insert(origin);
         }
         Ok(first)
@@ -355,19 +355,24 @@ fn of_domains(domains: &[String], ends: &[String]) -> String {
     // `[^ -~]` is no character of an origin.
     match (domains, ends) {
         ([], []) => "[^ -~]".to_owned(),
-        (_, []) => format!("[a-z]+://(.*\\.)?({})(:.*)?", literals(domains)),
-        ([], _) => format!("[a-z]+://.*({})(:.*)?", literals(ends)),
+        (_, []) => format!("[a-z]+://(.*\\.)?({})\\.?(:.*)?", literals(domains)),
+        ([], _) => format!("[a-z]+://.*({})\\.?(:.*)?", literals(ends)),
         _ => format!(
-            "[a-z]+://((.*\\.)?({})|.*({}))(:.*)?",
+            "[a-z]+://((.*\\.)?({})|.*({}))\\.?(:.*)?",
             literals(domains),
             literals(ends)
         ),
     }
 }
 
+/// The host without its final dot, with which it is the same name.
 fn host_of(origin: &str) -> &str {
     let host = origin.split("://").nth(1).unwrap_or(origin);
-    host.split(':').next().unwrap_or(host)
+    without_final_dot(host.split(':').next().unwrap_or(host))
+}
+
+fn without_final_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 /// The expression that matches this text alone.
@@ -586,6 +591,17 @@ mod tests {
                 r"https?://.*\.example\.com",
                 "http http://a.example.com".to_owned(),
             ),
+            // A host may end with a dot.
+            (
+                r".*\.",
+                "strangers http://a.io. -, http http://a., scheme a://a.".to_owned(),
+            ),
+            (
+                r"https://.*example\.com\.",
+                "strangers https://aexample.com. -".to_owned(),
+            ),
+            (r"http://[^.]+\.", "http http://a.".to_owned()),
+            (r"app://.*\.", "scheme app://a.".to_owned()),
             (r"example\.com$", "nothing".to_owned()),
             (r"/https:\/\/.*\.example\.com/", "nothing".to_owned()),
             ("null", "nothing".to_owned()),
@@ -611,7 +627,14 @@ mod tests {
             r"https://[a-z]+\.internal",
             r"https://pr-[0-9]+\.example\.co\.uk",
             r"https://[a-z0-9-]+-team\.vercel\.app",
+            r"https://[a-z0-9-]+-team\.vercel\.app\.?",
+            r"https://([a-z0-9-]+-team\.vercel\.app|administration\.example\.com)\.?",
+            r"https://.*\.example\.com\.?",
+            r"https://[a-f]\.com\.?",
+            r"https://.*\.example\.com\.",
+            r"app://(a|b|c|d|e|f)\.?",
             r"http://localhost(:\d+)?",
+            r"http://localhost\.",
             r"http://127\.0\.0\.1:[0-9]+",
             r"https://\[::1\](:\d+)?",
         ] {
@@ -701,6 +724,7 @@ mod tests {
                 .into_iter()
                 .map(|parts| parts.concat())
                 .chain((0..FEW_NAMES).map(|n| format!("https://stranger{n}.com")))
+                .chain((0..FEW_NAMES).map(|n| format!("https://stranger{n}.com.")))
                 .chain((0..FEW_NAMES).map(|n| format!("https://stranger{n}.example.com")))
                 .collect();
             let matched = || samples.iter().filter(|sample| matcher.is_match(sample));
