@@ -77,7 +77,7 @@ impl HttpContext for Http {
         let mut headers = HeaderMap::Request;
         #[cfg(panic_switch)]
         assert!(
-            headers.value("x-panic-switch").is_none(),
+            cors::http::request::Headers::value(&headers, "x-panic-switch").is_none(),
             "the panic switch is set"
         );
         self.shared.plugin.restore_hidden(&mut headers);
