@@ -14,7 +14,9 @@ const worst = [".*[!]", ".*a[!]", "(?i).*a.*[!]", ".*()()()()()()()()[!]", "(?:(
 for (const source of [undefined, ...worst]) {
   const [count, plugin] = await most(source);
   const times = origins.map((origin) => least(plugin, origin));
-  console.log(`${Math.max(...times).toFixed(2)} ms: ${source === undefined ? "no expression" : `${count} of ${source}`}`);
+  console.log(
+    `${Math.max(...times).toFixed(2)} ms: ${source === undefined ? "no expression" : `${count} of ${source}`}`,
+  );
 }
 
 /** The plugin with as many of the expression as it accepts. */

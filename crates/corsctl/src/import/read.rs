@@ -39,7 +39,7 @@ pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Optio
         .map(|object| object.value.clone())
         .collect();
     for value in &read {
-        check_keys(value, notes);
+        check_keys(value, false, notes);
     }
     let mut routes = Vec::new();
     for system in &systems {
@@ -143,19 +143,46 @@ fn tell_passed(passed: &[&Object], notes: &mut Notes) {
     }
 }
 
-/// Of two fields with one name one would be dropped in silence, and so would what a merge key brings.
-fn check_keys(value: &Value, notes: &mut Notes) {
+/// Reports merge keys and repeated keys, of which one would be lost. Names of fields are compared as they are read, in camelCase and
+/// snake_case alike; names that users choose, as those of labels and routers, only if they are equal.
+fn check_keys(value: &Value, has_chosen_names: bool, notes: &mut Notes) {
     let mut seen = HashSet::new();
     for (key, field) in value.entries() {
+        let name: Vec<_> = match has_chosen_names {
+            true => key.bytes().collect(),
+            false => letters(key).collect(),
+        };
         if key == "<<" {
             let text = "is a merge key, which import does not read; write out what it brings";
             notes.error(&field.place(), text);
-        } else if !seen.insert(letters(key).collect::<Vec<_>>()) {
-            notes.error(&field.place(), "stands twice");
+        } else if !seen.insert(name) {
+            notes.error(&field.place(), "appears twice");
         }
-        check_keys(&field, notes);
+        check_keys(&field, BY_NAME.contains(&key), notes);
     }
     for item in value.items() {
-        check_keys(&item, notes);
+        check_keys(&item, false, notes);
     }
 }
+
+/// Fields that hold an object whose keys are names that users choose.
+const BY_NAME: [&str; 18] = [
+    "add",
+    "annotations",
+    "data",
+    "extra_config",
+    "filter_metadata",
+    "headers",
+    "labels",
+    "mapping",
+    "matchLabels",
+    "middlewares",
+    "remove",
+    "routers",
+    "selector",
+    "services",
+    "set",
+    "typedPerFilterConfig",
+    "typed_per_filter_config",
+    "withoutHeaders",
+];
