@@ -224,17 +224,21 @@ impl Written {
 /// Whether an entry of `allowOrigins` covers an origin: by regular expression, while the filter looks up
 /// tails.
 pub fn covers(listed: &str, origin: &str) -> bool {
+    if listed == "null" {
+        return origin == "null";
+    }
     let Ok((pattern, _)) = OriginPattern::parse(listed) else {
         return false;
     };
     let exact = pattern.to_string();
     if !exact.contains('*') {
-        let has_slash = listed.ends_with('/');
-        let has_port = listed.trim_end_matches('/').len() > exact.len();
+        let has_slash = listed.ends_with('/') && !listed.ends_with("://");
+        let port = format!(":{}", default_port(&exact));
+        let has_port = port != ":" && listed.trim_end_matches('/').ends_with(&port);
         let is_other = |other: String, is_listed| is_listed && origin == other;
         return origin == exact
             || is_other(format!("{exact}/"), has_slash)
-            || is_other(format!("{exact}:{}", default_port(&exact)), has_port);
+            || is_other(format!("{exact}{port}"), has_port);
     }
     let pattern = regex::escape(&exact)
         .replace(r"://\*\.", r"://([^:/.\[]+\.)+")

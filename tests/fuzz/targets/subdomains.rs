@@ -20,11 +20,7 @@ fuzz_target!(|text: &str| {
 
     // By another way of matching, whatever the pattern.
     if matches!(Origin::parse(origin.as_bytes()), Some(Origin::Tuple(_))) && written != "*" {
-        assert_eq!(
-            matches(origin),
-            covers(&written, origin),
-            "{written} {origin}"
-        );
+        assert_eq!(matches(origin), covers(listed, origin), "{listed} {origin}");
     }
 
     let Some((scheme, domain)) = written.split_once("://*.") else {
