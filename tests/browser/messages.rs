@@ -22,7 +22,7 @@ struct Row {
 type Asked = (&'static str, String, Value);
 
 #[test]
-fn the_readme_says_what_chromium_says() {
+fn the_page_says_what_chromium_says() {
     let stage = Stage::new(listeners());
     let mut said = Vec::new();
     for row in rows(&stage) {
@@ -44,10 +44,10 @@ fn the_readme_says_what_chromium_says() {
         }
     }
     said.push(PERMISSION_DENIED.into());
-    let readme: Vec<_> = readme().collect();
+    let page: Vec<_> = page().collect();
     assert_eq!(
-        said, readme,
-        "Chromium said what is left, in the README is what is right"
+        said, page,
+        "Chromium said what is left, on the page is what is right"
     );
 }
 
@@ -90,12 +90,9 @@ fn as_in_readme(stage: &Stage, said: &str) -> String {
 }
 
 /// The first column of the table.
-fn readme() -> impl Iterator<Item = &'static str> {
-    let readme = include_str!("../../README.md");
-    let (_, section) = readme
-        .split_once("\n## In the browser\n")
-        .expect("the section");
-    let (_, table) = section
+fn page() -> impl Iterator<Item = &'static str> {
+    let page = include_str!("../../docs/src/reference/browser-messages.md");
+    let (_, table) = page
         .split_once("| what the browser says | what to change |\n")
         .expect("the table");
     let rows = table
