@@ -314,7 +314,7 @@ impl Told {
             pattern: judgement.matched_pattern(),
             policy: judgement
                 .is_governed()
-                .then(|| judgement.source().to_string()),
+                .then(|| judgement.label().to_owned()),
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"
             } else {
