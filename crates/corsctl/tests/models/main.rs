@@ -1,0 +1,15 @@
+//! The meaning of what `corsctl import` reads: for each system a model of what it does, written from its
+//! documentation or its source. Random configurations and calls of `fetch` go through the model and
+//! through what import writes; in whatever a browser lets a script do the two must agree, or import
+//! must have reported the difference.
+
+mod compare;
+mod parts;
+
+mod envoy;
+mod gateway_api;
+mod higress;
+mod istio;
+mod krakend;
+mod rs_cors;
+mod traefik;
