@@ -5,6 +5,7 @@
 //! the source is reported ([`changes`]), and what cannot be said is refused.
 
 pub mod changes;
+pub mod detect;
 pub mod draft;
 pub mod matching;
 pub mod objects;
@@ -12,4 +13,5 @@ pub mod origins;
 pub mod read;
 pub mod recognise;
 pub mod rules;
+pub mod system;
 pub mod systems;
