@@ -295,7 +295,11 @@ impl<'n> Origins<'n> {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let (host, port) = split_port(rest).unwrap_or((rest, ""));
         if port.contains('*') || scheme.contains('*') {
-            return self.refuse(at, text, "has a wildcard outside of its host, so that it matched no origin");
+            return self.refuse(
+                at,
+                text,
+                "has a wildcard outside of its host, so that it matched no origin",
+            );
         }
         match host.strip_prefix('*') {
             None if !host.contains('*') => self.exact(at, text),

@@ -112,7 +112,8 @@ pub fn compare<S: System>() {
     for _ in 0..CONFIGURATIONS {
         let system = S::random(random);
         let file = system.file();
-        let Some((plugin, reported)) = import(S::FROM, &file) else {
+        let Imported { plugin, reported } = import(&["import", "-", "--from", S::FROM], &file);
+        let Some(plugin) = plugin else {
             continue;
         };
         imported += 1;
@@ -198,10 +199,17 @@ fn differences<'d>(
     found
 }
 
-/// The configuration, and what was reported; none if the file is refused.
-fn import(from: &str, file: &str) -> Option<(PolicySet, String)> {
+/// What became of a file.
+pub struct Imported {
+    /// None if the file is refused.
+    pub plugin: Option<PolicySet>,
+    pub reported: String,
+}
+
+/// Imports a text with these arguments.
+pub fn import(arguments: &[&str], file: &str) -> Imported {
     let mut process = Command::new(support::corsctl())
-        .args(["import", "-", "--from", from])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -211,14 +219,14 @@ fn import(from: &str, file: &str) -> Option<(PolicySet, String)> {
     stdin.write_all(file.as_bytes()).expect("to write");
     drop(stdin);
     let output = process.wait_with_output().expect("corsctl to end");
-    let reported = String::from_utf8(output.stderr).expect("text");
-    if std::env::var_os("SHOW_REFUSED").is_some() && !output.status.success() {
-        println!("{file}\n{reported}");
-    }
-    output.status.success().then(|| {
+    let plugin = output.status.success().then(|| {
         let (plugin, _) = PolicySet::from_bytes(&output.stdout);
-        (plugin.expect("a configuration"), reported)
-    })
+        plugin.expect("a configuration")
+    });
+    Imported {
+        plugin,
+        reported: String::from_utf8(output.stderr).expect("text"),
+    }
 }
 
 const CONFIGURATIONS: usize = 90;

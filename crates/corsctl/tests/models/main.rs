@@ -4,6 +4,7 @@
 //! must have reported the difference.
 
 mod compare;
+mod outcomes;
 mod parts;
 
 mod envoy;

@@ -140,8 +140,9 @@ const HEADERS: &[&[&str]] = &[
     &["*"],
     &["X-A", "X-B", "Content-Type"],
 ];
-const EXPOSE: &[&[&str]] = &[&[], &["X-B"], &["etag", "x-b"], &["*"]];
+const EXPOSE: &[&[&str]] = &[&[], &["X-B"], &["etag", "x-b"], &["*"], &["*"]];
 const ORIGINS: &[&str] = &[
+    "https://app.example",
     "https://app.example",
     "https://app.example",
     "https://app.example:8443",

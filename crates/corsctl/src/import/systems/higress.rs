@@ -4,16 +4,31 @@ use cors::config::json::Node;
 
 use crate::import::changes::{Level, Notes};
 use crate::import::draft::{Change, Policy, When, tell_literal};
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{Route, Scope};
+use crate::import::rules::route::{Precedence, Route, Scope};
+use crate::import::system::System;
 use crate::input::cursor::Value;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::First,
+    changes: |_| CHANGES,
+    ..System::new(
+        "higress",
+        "Higress",
+        "Higress: the cors plugin's configuration, or its WasmPlugin",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();
     version.starts_with("extensions.higress.io/") || value.has("allow_origin_patterns")
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     for (index, value) in values.iter().enumerate() {
         let read = if let Some(spec) = value.get("spec").filter(|_| owns(value)) {
@@ -199,7 +214,7 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
     policy
 }
 
-pub const CHANGES: &[Change] = &[
+const CHANGES: &[Change] = &[
     (
         When::Always,
         "an answered preflight lists all methods and headers, and the browser says which is missing; Higress answers 403",
