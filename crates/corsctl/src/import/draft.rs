@@ -3,8 +3,9 @@
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// A policy to write: what the source leaves to its defaults is written out.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +62,7 @@ impl Policy {
         self.methods = methods;
         if self.methods.is_empty() {
             notes.push(
-                Level::Default,
+                Code::DefaultMethods,
                 place,
                 "no methods are listed: allowMethods is GET, HEAD, POST, which browsers allow anyway",
             );
@@ -77,7 +78,7 @@ impl Policy {
                 let text = format!(
                     "{absent}, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"
                 );
-                notes.push(Level::Default, place, text);
+                notes.push(Code::DefaultMaxAge, place, text);
             }
         }
     }
@@ -98,7 +99,7 @@ impl Policy {
                 "{} not listed, {otherwise}; the standard lets browsers send them without asking, and here they are answered like the others",
                 unlisted.join(", ")
             );
-            notes.push(Level::Wider, place, text);
+            notes.push(Code::SafelistedMethods, place, text);
         }
     }
 
@@ -118,7 +119,7 @@ impl Policy {
                 self.methods = vec!["*".to_owned()];
                 "\"*\" among other methods allows any method: allowMethods is [\"*\"]"
             };
-            notes.push(Level::Changed, place, told);
+            notes.push(Code::MethodWildcardAmongOthers, place, told);
         }
         let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
         self.tell_wildcards(is_literal, place, notes);
@@ -137,14 +138,14 @@ impl Policy {
         }
         // Requests without credentials may have the header too.
         if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
-            notes.push(Level::Wider, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
         }
     }
 
     /// Says what holds wherever names to expose are joined into a header.
     pub fn tell_expose(&self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.expose.iter().any(|name| name == "*") {
-            notes.push(Level::Wider, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
         }
     }
 
@@ -152,14 +153,14 @@ impl Policy {
     pub fn drop_credentials_of_any(&mut self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
             self.credentials = false;
-            notes.push(Level::Changed, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
+            notes.push(Code::CredentialsDropped, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
         }
     }
 
     /// Says that any origin with credentials does not hold for opaque ones.
     pub fn tell_null(&self, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
-            notes.push(Level::Narrower, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+            notes.push(Code::NullOriginDropped, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
         }
     }
 
@@ -167,7 +168,7 @@ impl Policy {
     pub fn check(&self, notes: &mut Notes) {
         let (_, diagnostics) = PolicySet::from_json(&self.to_node());
         for error in diagnostics.errors() {
-            notes.error(&self.place, error);
+            notes.push_diagnostic(&self.place, error);
         }
     }
 
@@ -225,11 +226,11 @@ pub fn tell_literal(field: &str, place: &Place, notes: &mut Notes) {
     let text = format!(
         "\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"
     );
-    notes.push(Level::Wider, place, text);
+    notes.push(Code::LiteralWildcard, place, text);
 }
 
 /// A meaning that changes for every policy of a system, and for which policies it does.
-pub type Change = (When, &'static str);
+pub type Change = (When, Code, &'static str);
 
 /// Which policies a change concerns.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -13,6 +13,7 @@ use cors::simulate::browser::{Fetch, Outcome, Stage};
 use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
 use support::random::Random;
 
+use crate::classes::Class;
 use crate::parts;
 
 /// A random configuration of a system, and what the system does with it.
@@ -29,13 +30,6 @@ pub trait System: Debug {
 
     /// What it answers to a request, in front of an upstream that gives this response.
     fn answer(&self, request: &Request, upstream: &Response) -> Response;
-}
-
-/// A kind of difference that import reports.
-pub struct Class {
-    /// What the report has in it.
-    pub says: &'static str,
-    pub covers: fn(&Difference) -> bool,
 }
 
 /// Something that a script can do on one of the two sides alone.
@@ -131,10 +125,11 @@ pub fn compare<S: System>() {
             });
             readable += usize::from(here.is_readable());
             for difference in differences(&fetch, upstream_grants, &there, &here) {
-                let classes = S::CLASSES
-                    .iter()
-                    .filter(|class| reported.contains(class.says) && (class.covers)(&difference));
-                let classes: Vec<_> = classes.map(|class| class.says).collect();
+                let classes = S::CLASSES.iter().filter(|class| {
+                    let code = format!(" [{}]\n", class.code);
+                    reported.contains(&code) && (class.covers)(&difference)
+                });
+                let classes: Vec<_> = classes.map(|class| class.code).collect();
                 assert!(
                     !classes.is_empty(),
                     "not reported: {difference:?}\nthere: {there:?}\nhere: {here:?}\n{file}\n{reported}"
@@ -152,7 +147,7 @@ pub fn compare<S: System>() {
     );
     assert!(readable > FETCHES, "only {readable} are readable");
     for class in S::CLASSES {
-        assert!(seen.contains_key(class.says), "never seen: {}", class.says);
+        assert!(seen.contains_key(class.code), "never seen: {}", class.code);
     }
 }
 

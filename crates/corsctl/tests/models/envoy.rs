@@ -7,7 +7,10 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 use support::random::Random;
 
-use crate::compare::{Class, Difference, Request, System, What, compare};
+use crate::classes::{
+    Class, DEFAULT_PREFLIGHTS, EXPOSED, FORWARDED, NARROWED, NULL, PREFIX, UPSTREAM_NARROWED,
+};
+use crate::compare::{Request, System, compare};
 use crate::parts::{Parts, reply, some, with};
 
 #[test]
@@ -208,82 +211,12 @@ pub const MATCHERS: &[Matcher] = &[
     ("safe_regex", ".*"),
 ];
 
-/// The upstream's own headers count, where the system leaves them and the plugin does not.
-pub fn is_upstreams(difference: &Difference) -> bool {
-    difference.upstream_grants && !difference.is_wider
-}
-
-/// An asterisk in a list of headers to expose, with credentials included.
-pub fn is_expose_any(difference: &Difference) -> bool {
-    let is_exposed = difference.what == What::Exposed && !difference.exposed.is_empty();
-    is_exposed && difference.is_wider && difference.fetch.credentials
-}
-
-/// An asterisk in a list that was sent as it stands, with credentials included.
-pub fn is_literal_star(difference: &Difference) -> bool {
-    difference.is_wider && difference.fetch.credentials
-}
-
-/// The header that an asterisk does not cover.
-pub fn is_authorization(difference: &Difference) -> bool {
-    let mut headers = difference.fetch.headers.iter();
-    difference.is_wider && headers.any(|name| name == "Authorization")
-}
-
-pub fn is_null(difference: &Difference) -> bool {
-    !difference.is_wider && difference.fetch.origin == "null"
-}
-
-fn is_beside_prefix(difference: &Difference) -> bool {
-    difference.fetch.url.path.starts_with("/apis")
-}
-
 const CLASSES: &[Class] = &[
-    Class {
-        says: "own Access-Control-* headers are removed",
-        covers: is_upstreams,
-    },
-    Class {
-        says: "Envoy's default is true, to the upstream",
-        covers: is_upstreams,
-    },
-    Class {
-        says: "so upstreamCors is \"keep\"",
-        covers: |difference| difference.upstream_grants,
-    },
-    Class {
-        says: "the prefix \"https://app.example\" let",
-        covers: |difference| {
-            let origin = &difference.fetch.origin;
-            !difference.is_wider && origin == "https://app.example.evil.test"
-        },
-    },
-    Class {
-        says: "the suffix \"example.com\" let evilexample.com in",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin.ends_with("evilexample.com")
-        },
-    },
-    Class {
-        says: "containing \"example.com\" let",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin.contains("evilexample.com")
-        },
-    },
-    Class {
-        says: "the origin null, of sandboxed frames and files",
-        covers: is_null,
-    },
-    Class {
-        says: "let the origin null in, which no regular expression does",
-        covers: is_null,
-    },
-    Class {
-        says: "in the exposed headers was sent as it stands",
-        covers: is_expose_any,
-    },
-    Class {
-        says: "covered \"/apix\" too",
-        covers: is_beside_prefix,
-    },
+    DEFAULT_PREFLIGHTS,
+    EXPOSED,
+    FORWARDED,
+    NARROWED,
+    NULL,
+    PREFIX,
+    UPSTREAM_NARROWED,
 ];

@@ -6,7 +6,8 @@ use cors::simulate::exchange::Response;
 use serde_json::{Value, json};
 use support::random::Random;
 
-use crate::compare::{Class, Request, System, compare};
+use crate::classes::{Class, EXPOSED, NULL, UPSTREAM_NARROWED};
+use crate::compare::{Request, System, compare};
 use crate::envoy::{self, Matcher, Policy};
 
 #[test]
@@ -94,17 +95,4 @@ pub const MATCHERS: &[Matcher] = &[
     ("exact", "*"),
 ];
 
-const CLASSES: &[Class] = &[
-    Class {
-        says: "own Access-Control-* headers are removed",
-        covers: envoy::is_upstreams,
-    },
-    Class {
-        says: "the origin null, of sandboxed frames and files",
-        covers: envoy::is_null,
-    },
-    Class {
-        says: "in the exposed headers was sent as it stands",
-        covers: envoy::is_expose_any,
-    },
-];
+const CLASSES: &[Class] = &[EXPOSED, NULL, UPSTREAM_NARROWED];

@@ -6,8 +6,8 @@ use regex_lite::Regex;
 use serde_json::json;
 use support::random::Random;
 
-use crate::compare::{Class, Difference, Request, System, compare};
-use crate::envoy;
+use crate::classes::{Class, LITERAL, NARROWED, NULL, SAFELISTED};
+use crate::compare::{Request, System, compare};
 use crate::parts::{Parts, reply, some, with};
 
 #[test]
@@ -146,32 +146,4 @@ fn matches(pattern: &str, origin: &str) -> bool {
 
 const DEFAULT_HEADERS: &str = "DNT,X-CustomHeader,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Authorization";
 
-fn is_unlisted_method(difference: &Difference) -> bool {
-    let method = difference.fetch.normalized_method();
-    difference.is_wider && ["GET", "HEAD", "POST"].contains(&method.as_str())
-}
-
-const CLASSES: &[Class] = &[
-    Class {
-        says: "so Higress refused such requests with 403",
-        covers: is_unlisted_method,
-    },
-    Class {
-        says: "the origin null, of sandboxed frames and files",
-        covers: envoy::is_null,
-    },
-    Class {
-        says: "\"https://*example.com\" let https://evilexample.com in",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin == "https://evilexample.com"
-        },
-    },
-    Class {
-        says: "\"*\" in the allowed methods was sent as it stands",
-        covers: envoy::is_literal_star,
-    },
-    Class {
-        says: "in the exposed headers was sent as it stands",
-        covers: envoy::is_expose_any,
-    },
-];
+const CLASSES: &[Class] = &[LITERAL, NARROWED, NULL, SAFELISTED];

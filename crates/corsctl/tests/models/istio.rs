@@ -6,7 +6,10 @@ use cors::simulate::exchange::Response;
 use serde_json::{Value, json};
 use support::random::Random;
 
-use crate::compare::{Class, Request, System, compare};
+use crate::classes::{
+    Class, DEFAULT_PREFLIGHTS, EXPOSED, FORWARDED, NARROWED, NULL, UPSTREAM_NARROWED,
+};
+use crate::compare::{Request, System, compare};
 use crate::envoy::{self, Matcher, Policy};
 
 #[test]
@@ -101,34 +104,10 @@ const MATCHERS: &[Matcher] = &[
 ];
 
 const CLASSES: &[Class] = &[
-    Class {
-        says: "own Access-Control-* headers are removed",
-        covers: envoy::is_upstreams,
-    },
-    Class {
-        says: "Istio's default is FORWARD",
-        covers: envoy::is_upstreams,
-    },
-    Class {
-        says: "so upstreamCors is \"keep\"",
-        covers: |difference| difference.upstream_grants,
-    },
-    Class {
-        says: "the prefix \"https://app.example\" let",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin == "https://app.example.evil.test"
-        },
-    },
-    Class {
-        says: "the origin null, of sandboxed frames and files",
-        covers: envoy::is_null,
-    },
-    Class {
-        says: "let the origin null in, which no regular expression does",
-        covers: envoy::is_null,
-    },
-    Class {
-        says: "in the exposed headers was sent as it stands",
-        covers: envoy::is_expose_any,
-    },
+    DEFAULT_PREFLIGHTS,
+    EXPOSED,
+    FORWARDED,
+    NARROWED,
+    NULL,
+    UPSTREAM_NARROWED,
 ];

@@ -5,7 +5,8 @@ use cors::simulate::exchange::Response;
 use serde_json::{Value, json};
 use support::random::Random;
 
-use crate::compare::{Class, Request, System, compare};
+use crate::classes::Class;
+use crate::compare::{Request, System, compare};
 use crate::rs_cors::{self, Options};
 
 #[test]

@@ -4,8 +4,8 @@ use cors::simulate::exchange::Response;
 use serde_json::{Map, Value, json};
 use support::random::Random;
 
-use crate::compare::{Class, Difference, Request, System, compare};
-use crate::envoy;
+use crate::classes::{Class, EXPOSED, NARROWED, SAFELISTED, UPSTREAM};
+use crate::compare::{Request, System, compare};
 use crate::parts::{Parts, beside, reply, some};
 
 #[test]
@@ -155,34 +155,4 @@ const ORIGINS: &[&str] = &[
     "*",
 ];
 
-pub fn is_safelisted_method(difference: &Difference) -> bool {
-    let method = difference.fetch.normalized_method();
-    difference.is_wider && ["GET", "HEAD", "POST"].contains(&method.as_str())
-}
-
-pub const CLASSES: &[Class] = &[
-    Class {
-        says: "own Access-Control-* headers are removed",
-        covers: |difference| difference.upstream_grants,
-    },
-    Class {
-        says: "left the headers off its answers",
-        covers: is_safelisted_method,
-    },
-    Class {
-        says: "let https://evilexample.com in",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin == "https://evilexample.com"
-        },
-    },
-    Class {
-        says: "the prefix \"https://app.example\" let",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin == "https://app.example.evil.test"
-        },
-    },
-    Class {
-        says: "in the exposed headers was sent as it stands",
-        covers: envoy::is_expose_any,
-    },
-];
+pub const CLASSES: &[Class] = &[EXPOSED, NARROWED, SAFELISTED, UPSTREAM];

@@ -7,8 +7,8 @@ use regex_lite::Regex;
 use serde_json::json;
 use support::random::Random;
 
-use crate::compare::{Class, Request, System, compare};
-use crate::envoy;
+use crate::classes::{ANCHORED, Class, LITERAL, NULL, UPSTREAM};
+use crate::compare::{Request, System, compare};
 use crate::parts::{Parts, reply, some, with};
 
 #[test]
@@ -135,35 +135,4 @@ impl System for Traefik {
     }
 }
 
-const CLASSES: &[Class] = &[
-    Class {
-        says: "own Access-Control-* headers are removed",
-        covers: |difference| difference.upstream_grants,
-    },
-    Class {
-        says: "was looked for anywhere in the Origin",
-        covers: |difference| {
-            !difference.is_wider && difference.fetch.origin.starts_with("https://app.example")
-        },
-    },
-    Class {
-        says: "let the origin null in, which no regular expression does",
-        covers: envoy::is_null,
-    },
-    Class {
-        says: "\"*\" in the allowed methods was sent as it stands",
-        covers: envoy::is_literal_star,
-    },
-    Class {
-        says: "\"*\" in the allowed headers was sent as it stands, which browsers take for a name",
-        covers: envoy::is_literal_star,
-    },
-    Class {
-        says: "which browsers do not take to cover Authorization",
-        covers: envoy::is_authorization,
-    },
-    Class {
-        says: "in the exposed headers was sent as it stands",
-        covers: envoy::is_expose_any,
-    },
-];
+const CLASSES: &[Class] = &[ANCHORED, LITERAL, NULL, UPSTREAM];

@@ -8,6 +8,7 @@ use crate::import::origins::Origins;
 use crate::import::rules::route::{METHOD, Path, Route, Scope};
 use crate::import::system::System;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -64,7 +65,7 @@ fn read_listener(listener: &Value, gate: String, notes: &mut Notes) -> Vec<Route
         }
         for backend in route.list("backends") {
             if let Some(cors) = backend.at(&["policies", "cors"]) {
-                notes.error(&cors.place(), "is a policy of one of several backends: a preflight and its request may choose different ones, so it cannot be said; put it on the route");
+                notes.push(Code::UnsupportedMatch, &cors.place(), "is a policy of one of several backends: a preflight and its request may choose different ones, so it cannot be said; put it on the route");
             }
         }
         let cors = route.at(&["policies", "cors"]);
@@ -131,7 +132,7 @@ pub fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
             // Beside it nothing else is read.
             _ if is_any => {}
             _ if is_origin => origins.host_glob(&at, &text.to_ascii_lowercase()),
-            _ => origins.notes.error(&at.place(), format!("\"{text}\" is not an http or https origin, so that agentgateway matches nothing with it; leave it out")),
+            _ => origins.notes.push(Code::OriginNotExpressible, &at.place(), format!("\"{text}\" is not an http or https origin, so that agentgateway matches nothing with it; leave it out")),
         }
     }
     origins.finish(&mut policy, cors);
@@ -153,14 +154,17 @@ pub fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
 const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; agentgateway passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; agentgateway sends none",
     ),
     (
         When::Always,
+        Code::ResponseDetails,
         "agentgateway answers every OPTIONS of an allowed origin; here one that is no preflight reaches the upstream",
     ),
 ];

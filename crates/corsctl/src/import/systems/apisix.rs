@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When, tell_literal};
 use crate::import::matching;
 use crate::import::objects::Object;
@@ -15,6 +15,7 @@ use crate::import::rules::route::{METHOD, Path, Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::import::texts::{comma_names, comma_texts};
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -70,7 +71,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             let policy = read_policy(cors, notes);
             routes = vec![Route::everything("global", cors.place(), policy)];
         }
-        [.., cors] => notes.error(&cors.place(), "is a global rule, whose plugin runs next to those of routes, so that both write headers; leave one of them"),
+        [.., cors] => notes.push(Code::SeveralPolicies, &cors.place(), "is a global rule, whose plugin runs next to those of routes, so that both write headers; leave one of them"),
     }
     let rank = |route: &Route| {
         let path = route.paths.first().map_or((0, 0), Path::rank);
@@ -289,20 +290,20 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
                 let text = format!(
                     "{name} is \"*\" with allow_credential, which APISIX refuses; list what is allowed"
                 );
-                notes.error(&place, text);
+                notes.push(Code::SourceInvalidValue, &place, text);
             }
         }
     }
     if let Some(metadata) = cors.get("allow_origins_by_metadata") {
         let text = "names origins of the plugin's metadata, which is not in this file; write them into allow_origins";
-        notes.error(&metadata.place(), text);
+        notes.push(Code::MissingReference, &metadata.place(), text);
     }
     if let Some(timing) = cors
         .get("timing_allow_origins")
         .or(cors.get("timing_allow_origins_by_regex"))
     {
         let text = "is left out: write \"timingAllowOrigin\": true to have the header for the origins that are allowed";
-        notes.push(Level::Changed, &timing.place(), text);
+        notes.push(Code::TimingNotImported, &timing.place(), text);
     }
     read_origins(cors, &mut policy, notes);
 
@@ -320,12 +321,12 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
         policy.headers = vec!["*".to_owned()];
     } else if policy.headers.iter().any(|name| name == "*") {
         let told = "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it";
-        notes.push(Level::Wider, &place, told);
+        notes.push(Code::LiteralWildcard, &place, told);
     }
     if is_double(&policy.expose) {
         policy.expose.clear();
         let text = "expose_headers \"**\" is sent as it stands, which browsers take for a name: it is left out";
-        notes.push(Level::Changed, &place, text);
+        notes.push(Code::IgnoredField, &place, text);
     }
     if policy.credentials && policy.methods.iter().any(|name| name == "*") {
         tell_literal("methods", &place, notes);
@@ -334,7 +335,11 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     match cors.get("max_age").as_ref().map(|age| age.node) {
         Some(Node::Number(seconds)) => policy.max_age = Node::Number(seconds.max(0.0)),
         Some(other) => policy.max_age = other.clone(),
-        None => notes.push(Level::Default, &place, "no max_age: APISIX's default is 5"),
+        None => notes.push(
+            Code::DefaultMaxAge,
+            &place,
+            "no max_age: APISIX's default is 5",
+        ),
     }
     policy
 }
@@ -346,11 +351,11 @@ fn read_origins(cors: &Value, policy: &mut Policy, notes: &mut Notes) {
     if listed.is_empty() && regexes.is_empty() {
         policy.origins = vec!["*".to_owned()];
         let text = "no origin is listed: APISIX allows any, allowOrigins is [\"*\"]";
-        return notes.push(Level::Default, &policy.place, text);
+        return notes.push(Code::DefaultOrigins, &policy.place, text);
     }
     if !regexes.is_empty() && !listed.is_empty() {
         let text = "allow_origins is not read next to allow_origins_by_regex, and is left out";
-        notes.push(Level::Changed, &policy.place, text);
+        notes.push(Code::IgnoredField, &policy.place, text);
     }
     let mut origins = Origins::new(notes);
     for (at, text) in &regexes {
@@ -369,14 +374,17 @@ fn is_double(list: &[String]) -> bool {
 const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::ResponseDetails,
         "APISIX answers every OPTIONS with 200; here one that is not a preflight reaches the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; APISIX passes them on for origins that are not allowed",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; APISIX sends it to allowed origins alone",
     ),
 ];

@@ -13,6 +13,7 @@ use crate::import::rules::route::{METHOD, Path, Route, Scope};
 use crate::import::system::System;
 use crate::import::texts::{comma_names, comma_texts};
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -43,7 +44,8 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let default = modules.filter_map(|module| module.at(&["spec", "config", "cors"]));
     let default: Vec<_> = default.collect();
     if let [_, second, ..] = default.as_slice() {
-        notes.error(
+        notes.push(
+            Code::SeveralPolicies,
             &second.place(),
             "is a second Module with cors; leave the one that Emissary reads",
         );

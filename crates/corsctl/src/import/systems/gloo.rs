@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::envoy_policy;
 use crate::import::matching;
@@ -12,6 +12,7 @@ use crate::import::origins::Origins;
 use crate::import::rules::route::{METHOD, Path, Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -42,6 +43,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut options = Options {
         named: options.map(|option| (key_of(option), option)).collect(),
         used: Vec::new(),
+        has_tables: values.iter().any(|value| is_ours(value, "RouteTable")),
     };
     let mut routes = Vec::new();
     let services = values
@@ -72,6 +74,8 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
 struct Options<'s> {
     named: HashMap<String, &'s Value<'s>>,
     used: Vec<String>,
+    /// Whether the file holds RouteTables.
+    has_tables: bool,
 }
 
 impl<'s> Options<'s> {
@@ -85,7 +89,7 @@ impl<'s> Options<'s> {
     ) -> Option<Value<'s>> {
         if let Some(merge) = level.at(&["options", "corsPolicyMergeSettings"]) {
             let text = "merges the policies of virtual host and route, which import does not do: write the merged policy on the routes";
-            notes.error(&merge.place(), text);
+            notes.push(Code::UnsupportedForm, &merge.place(), text);
         }
         let mut found = level.at(CORS);
         for reference in level.list_at(&["optionsConfigRefs", "delegateOptions"]) {
@@ -130,9 +134,11 @@ fn read_service<'s>(
     let mut routes = Vec::new();
     for route in host.list("routes") {
         let of_route = options.policy_of(&route, "RouteOption", namespace, notes);
-        if let Some(delegate) = route.get("delegateAction") {
-            let text = "delegates to a RouteTable, which import does not follow: its routes are read as if they had the policy of this one";
-            notes.push(Level::Changed, &delegate.place(), text);
+        if let Some(delegate) = route.get("delegateAction")
+            && !options.has_tables
+        {
+            let text = "delegates to a RouteTable, which is not in this file and may have CORS: import both together";
+            notes.unread(&delegate.place(), text);
         }
         let levels: Vec<_> = of_route.into_iter().chain(of_host.clone()).collect();
         let plain = Route {
@@ -198,7 +204,8 @@ fn read_policy(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
         names.any(|name| !level.list(name).is_empty())
     };
     let Some(of_origins) = levels.iter().find(has_origins) else {
-        notes.error(
+        notes.push(
+            Code::SourceInvalidValue,
             &place,
             "lists no origin, which Gloo refuses: allowOrigin or allowOriginRegex",
         );
@@ -233,7 +240,7 @@ fn read_policy(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     };
     if let Some(age) = age.as_ref().filter(|age| !is_seconds(age)) {
         let text = "is sent as it is, and browsers read seconds alone, so that it has no effect; write seconds";
-        notes.error(&age.place(), text);
+        notes.push(Code::SourceInvalidValue, &age.place(), text);
     }
     envoy_policy::finish(&mut policy, age, "Gloo", &place, notes);
     Some(policy)

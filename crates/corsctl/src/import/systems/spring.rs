@@ -1,6 +1,6 @@
 //! Spring Cloud Gateway: `globalcors`, and the metadata `cors` of routes, in `application.yml`.
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
@@ -8,6 +8,7 @@ use crate::import::rules::route::{Path, Precedence, Route};
 use crate::import::system::System;
 use crate::import::texts::{comma_names, comma_texts};
 use crate::input::cursor::{Value, letters};
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -36,7 +37,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
         let text = format!(
             "is another profile{name}: Spring joins the documents of the profiles that are active; import one document with what holds in it"
         );
-        notes.error(&second.place(), text);
+        notes.push(Code::SeveralPolicies, &second.place(), text);
     }
     let mut read = Vec::new();
     for value in values {
@@ -119,7 +120,7 @@ fn read_route(route: &Value, notes: &mut Notes) -> Option<Route> {
         let text = format!(
             "\"{second}\" has no CORS: of several patterns of a Path predicate Spring Cloud Gateway takes the first for it, and so does import"
         );
-        notes.push(Level::Changed, &route.place(), text);
+        notes.push(Code::IgnoredField, &route.place(), text);
     }
     let pattern = patterns.first().map_or("/**", String::as_str);
     route_of(pattern, name, &cors, Form::Metadata, notes)
@@ -157,7 +158,7 @@ fn route_of(
             let text = format!(
                 "\"{pattern}\" is a pattern that no rule can match; write a path, or a prefix with /** at its end"
             );
-            notes.error(&cors.place(), text);
+            notes.push(Code::UnsupportedMatch, &cors.place(), text);
             return None;
         }
     };
@@ -180,12 +181,12 @@ fn read_policy(cors: &Value, form: Form, notes: &mut Notes) -> Policy {
     let patterns = texts(get("allowedOriginPatterns"), form, notes);
     if exact.is_empty() && patterns.is_empty() {
         let text = "lists no origin, so that Spring allows none: allowOrigins is []";
-        notes.push(Level::Default, &place, text);
+        notes.push(Code::DefaultOrigins, &place, text);
     }
     let lists_any = exact.iter().any(|(_, text)| *text == "*");
     if policy.credentials && lists_any {
         let text = "lists \"*\" in allowedOrigins with allowCredentials, which Spring refuses; list the origins, or write allowedOriginPatterns";
-        notes.error(&place, text);
+        notes.push(Code::SourceInvalidValue, &place, text);
     }
     let mut origins = Origins::new(notes);
     for (at, text) in exact {
@@ -200,7 +201,7 @@ fn read_policy(cors: &Value, form: Form, notes: &mut Notes) -> Policy {
     if policy.methods.is_empty() {
         policy.methods = ["GET", "HEAD"].map(str::to_owned).to_vec();
         let text = "no method is listed: Spring allows GET, HEAD, so does allowMethods";
-        notes.push(Level::Default, &place, text);
+        notes.push(Code::DefaultMethods, &place, text);
     }
     policy.tell_unlisted("so Spring refused such requests with 403", &place, notes);
     if policy.methods.iter().any(|method| method == "*") {
@@ -243,13 +244,13 @@ fn check_fields(cors: &Value, form: Form, notes: &mut Notes) {
         match known {
             None => {
                 let text = "is not a field of CorsConfiguration that import knows";
-                notes.error(&field.place(), text);
+                notes.push(Code::SourceUnknownField, &field.place(), text);
             }
             Some(name) if form == Form::Metadata && *name != key => {
                 let text = format!(
                     "is not read by Spring Cloud Gateway: in the metadata of a route the name is \"{name}\""
                 );
-                notes.error(&field.place(), text);
+                notes.push(Code::SourceUnknownField, &field.place(), text);
             }
             Some(_) => {}
         }
@@ -268,7 +269,7 @@ fn tell_by_hand(value: &Value, notes: &mut Notes) {
         let is_header = ["AddResponseHeader", "SetResponseHeader"].contains(&kind);
         if is_header && argument.to_ascii_lowercase().starts_with("access-control-") {
             let text = "writes a header of CORS by hand; here the policy alone decides, and the plugin removes it unless upstreamCors is \"keep\"";
-            notes.push(Level::Changed, &filter.place(), text);
+            notes.push(Code::HeaderSetByHand, &filter.place(), text);
         }
     }
 }
@@ -280,21 +281,24 @@ fn tell_other_paths(routes: &[Route], notes: &mut Notes) {
         && !routes.iter().any(is_any)
     {
         let text = "preflights of other paths are answered 403 by Spring; here they reach the upstream, which decides about them";
-        notes.push(Level::Wider, &first.place, text);
+        notes.push(Code::OtherPathsForwarded, &first.place, text);
     }
 }
 
 const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::PreflightListsAll,
         "an answered preflight lists all methods and headers, and the browser says which is missing; Spring answers 403, or names the headers that it allows",
     ),
     (
         When::Rejects,
+        Code::SameOriginNotRejected,
         "a request from an origin that is not allowed is answered 403 as in Spring (unmatchedRequests \"reject\"), but not one that Sec-Fetch-Site says is of the same origin",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Spring Cloud Gateway leaves them next to its own, so that DedupeResponseHeader is not needed here",
     ),
 ];

@@ -3,7 +3,7 @@
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::matching;
 use crate::import::objects::Object;
@@ -11,6 +11,7 @@ use crate::import::rules::route::{Precedence, Route};
 use crate::import::system::System;
 use crate::import::systems::rs_cors::{self, CHANGES, Names};
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -76,7 +77,7 @@ fn read_api(value: &Value, notes: &mut Notes) -> Option<Route> {
     };
     if matches!(active, Some(active) if *active.node == Node::Bool(false)) {
         notes.push(
-            Level::Changed,
+            Code::PolicyDisabled,
             &value.place(),
             "is not active: it is left out",
         );
@@ -97,7 +98,8 @@ fn read_api(value: &Value, notes: &mut Notes) -> Option<Route> {
     }
     let host = host.as_ref().and_then(Value::text).unwrap_or_default();
     if host.contains('{') {
-        notes.error(
+        notes.push(
+            Code::UnsupportedMatch,
             &route.place,
             format!(
                 "\"{host}\" is a domain with a pattern, which no rule can match; list the hosts"
