@@ -11,10 +11,12 @@ use crate::compare::finder::Finder;
 use crate::compare::policies::{Change, some_of};
 use crate::compare::rows::{Row, Verdict, rows};
 use crate::compare::side::Side;
-use crate::discover::locate::{Configuration, Found, read};
+use crate::discover::locate::{Configuration, Found};
+use crate::discover::select::read_plugin;
 use crate::input::source::Source;
+use crate::output::code::Code;
 use crate::output::{
-    BAD_INPUT, Output, REFUSED, UNDECIDED, at, color, print, print_error, print_json,
+    BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, at, color, print, print_error, print_json,
 };
 
 /// Two configurations, and which changes are meant.
@@ -56,8 +58,8 @@ struct Plugin {
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let outcome = match compare(arguments) {
         Ok(outcome) => outcome,
-        Err(text) => {
-            print_error(&text);
+        Err(failure) => {
+            print_error(&failure.to_string());
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -72,22 +74,22 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     })
 }
 
-fn compare(arguments: &Arguments) -> Result<Outcome, String> {
-    let read = |file: &str| Source::read(file).map_err(|error| error.to_string());
-    let (old, new) = (read(&arguments.old)?, read(&arguments.new)?);
-    let found = [&old, &new].map(Found::within);
-    for (source, found) in [&old, &new].into_iter().zip(&found) {
-        refuse_malformed(source, found)?;
+fn compare(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let (old, new) = (Source::read(&arguments.old)?, Source::read(&arguments.new)?);
+    if let Some(error) = old.malformed.iter().chain(&new.malformed).next() {
+        return Err(error.clone().into());
     }
+    let found = [&old, &new].map(Found::within);
     let [olds, news] = found
         .each_ref()
         .map(|found| found.configurations.as_slice());
     if olds.is_empty() && news.is_empty() {
         let file = at(&new.name, None);
-        return Err(format!(
+        let text = format!(
             "{file}holds no configuration of the plugin, nor does {}",
             Shown(&old.name)
-        ));
+        );
+        return Err(Failure::new(Code::NoConfiguration, text));
     }
     let mut finder = Finder::default();
     let mut plugins = Vec::new();
@@ -124,35 +126,10 @@ fn compare(arguments: &Arguments) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-fn refuse_malformed(source: &Source, found: &Found) -> Result<(), String> {
-    if let Some(error) = source.malformed.first() {
-        return Err(error.to_string());
-    }
-    let mut configurations = found.configurations.iter();
-    let wrapped = configurations.find_map(|configuration| configuration.wrapper);
-    wrapped.map_or(Ok(()), |key| {
-        let file = at(&source.name, None);
-        Err(format!(
-            "{file}{key}: is not a field of the plugin; write what it holds at the top level"
-        ))
-    })
-}
-
 /// A configuration that the module takes.
-fn side<'d>(file: &str, configuration: &'d Configuration) -> Result<Side<'d>, String> {
-    let (plugin, diagnostics) = read(configuration);
-    let Some(plugin) = plugin else {
-        let errors = diagnostics.errors().map(|error| format!("\n  {error}"));
-        let file = at(file, configuration.line());
-        return Err(format!(
-            "{file}the module rejects this configuration:{}",
-            errors.collect::<String>()
-        ));
-    };
-    Ok(match configuration.node() {
-        Some(node) => Side::new(plugin, node),
-        None => Side::new(plugin, &EMPTY),
-    })
+fn side<'d>(file: &str, configuration: &'d Configuration) -> Result<Side<'d>, Failure> {
+    let plugin = read_plugin(file, configuration)?;
+    Ok(Side::new(plugin, configuration.node().unwrap_or(&EMPTY)))
 }
 
 /// Each configuration with its successor: at the same place, else one that has none with one that has none,

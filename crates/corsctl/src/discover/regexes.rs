@@ -7,10 +7,13 @@
 use std::collections::HashSet;
 
 use cors::config::json::Node;
+use cors::diagnostic::Code as ModuleCode;
 use cors::origin::regex::OriginRegex;
 use cors::origin::set::{Match, OriginSet};
 
 use crate::discover::automaton::{Dfa, TooLarge, Work, compile, literal, search};
+
+use crate::output::code::{Code, Level};
 
 /// What is decided about one expression.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,6 +37,20 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// Its severity, and its code: the module's, where the module reports the same of other entries.
+    pub fn code(&self) -> (Level, &'static str) {
+        let of_module = |code: ModuleCode| (Level::Warning, code.name());
+        let own = |code: Code| (code.level(), code.name());
+        match self {
+            Self::MatchesNothing => of_module(ModuleCode::RegexMatchesNothing),
+            Self::LetsStrangersIn { .. } => of_module(ModuleCode::RegexAdmitsStrangers),
+            Self::MatchesAny { .. } => of_module(ModuleCode::CredentialsWithAnyOrigin),
+            Self::MatchesScheme { .. } => own(Code::CredentialsWithAnyHost),
+            Self::MatchesHttp { .. } => of_module(ModuleCode::CredentialsWithPlainHttp),
+            Self::Undecided => own(Code::RegexUndecided),
+        }
+    }
+
     /// The finding in words, with the remedy.
     pub fn text(&self) -> String {
         match self {
