@@ -141,6 +141,7 @@ codes! {
     DefaultMethods = Default "default-methods",
     DefaultHeaders = Default "default-headers",
     DefaultMaxAge = Default "default-max-age",
+    DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
     SafelistedMethods = Wider "safelisted-methods",
