@@ -3,8 +3,9 @@
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
 
-use crate::import::changes::{Level, Notes};
-use crate::input::cursor::Place;
+use crate::import::changes::Notes;
+use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// A policy to write: what the source leaves to its defaults is written out.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,11 +62,44 @@ impl Policy {
         self.methods = methods;
         if self.methods.is_empty() {
             notes.push(
-                Level::Default,
+                Code::DefaultMethods,
                 place,
                 "no methods are listed: allowMethods is GET, HEAD, POST, which browsers allow anyway",
             );
             self.methods = ["GET", "HEAD", "POST"].map(str::to_owned).to_vec();
+        }
+    }
+
+    /// Takes the age as it is written; without one browsers keep an answer for 5 seconds.
+    pub fn set_age(&mut self, age: Option<Value>, absent: &str, place: &Place, notes: &mut Notes) {
+        match age {
+            Some(age) => self.max_age = age.node.clone(),
+            None => {
+                let text = format!(
+                    "{absent}, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"
+                );
+                notes.push(Code::DefaultMaxAge, place, text);
+            }
+        }
+    }
+
+    /// Says that the methods that browsers send without asking are allowed, though the source lists
+    /// them not and does something else with them.
+    pub fn tell_unlisted(&self, otherwise: &str, place: &Place, notes: &mut Notes) {
+        let is_unlisted = |safe: &&str| {
+            let mut methods = self.methods.iter();
+            !methods.any(|method| method == safe || method == "*")
+        };
+        let unlisted: Vec<_> = ["GET", "HEAD", "POST"]
+            .into_iter()
+            .filter(is_unlisted)
+            .collect();
+        if !unlisted.is_empty() {
+            let text = format!(
+                "{} not listed, {otherwise}; the standard lets browsers send them without asking, and here they are answered like the others",
+                unlisted.join(", ")
+            );
+            notes.push(Code::SafelistedMethods, place, text);
         }
     }
 
@@ -85,7 +119,7 @@ impl Policy {
                 self.methods = vec!["*".to_owned()];
                 "\"*\" among other methods allows any method: allowMethods is [\"*\"]"
             };
-            notes.push(Level::Changed, place, told);
+            notes.push(Code::MethodWildcardAmongOthers, place, told);
         }
         let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
         self.tell_wildcards(is_literal, place, notes);
@@ -97,21 +131,21 @@ impl Policy {
         place: &Place,
         notes: &mut Notes,
     ) {
-        if self.credentials {
-            for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
-                if is_literal(names) {
-                    notes.push(Level::Wider, place, format!("\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"));
-                }
+        for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
+            if self.credentials && is_literal(names) {
+                tell_literal(field, place, notes);
             }
-        } else if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
-            notes.push(Level::Wider, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
+        }
+        // Requests without credentials may have the header too.
+        if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
         }
     }
 
     /// Says what holds wherever names to expose are joined into a header.
     pub fn tell_expose(&self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.expose.iter().any(|name| name == "*") {
-            notes.push(Level::Wider, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
         }
     }
 
@@ -119,14 +153,14 @@ impl Policy {
     pub fn drop_credentials_of_any(&mut self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
             self.credentials = false;
-            notes.push(Level::Changed, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
+            notes.push(Code::CredentialsDropped, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
         }
     }
 
     /// Says that any origin with credentials does not hold for opaque ones.
     pub fn tell_null(&self, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
-            notes.push(Level::Narrower, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+            notes.push(Code::NullOriginDropped, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
         }
     }
 
@@ -134,7 +168,7 @@ impl Policy {
     pub fn check(&self, notes: &mut Notes) {
         let (_, diagnostics) = PolicySet::from_json(&self.to_node());
         for error in diagnostics.errors() {
-            notes.error(&self.place, error);
+            notes.push_diagnostic(&self.place, error);
         }
     }
 
@@ -186,8 +220,17 @@ impl Policy {
     }
 }
 
+/// Says that a `*` in a list that the source sends as it stands covers nothing where credentials are
+/// included.
+pub fn tell_literal(field: &str, place: &Place, notes: &mut Notes) {
+    let text = format!(
+        "\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"
+    );
+    notes.push(Code::LiteralWildcard, place, text);
+}
+
 /// A meaning that changes for every policy of a system, and for which policies it does.
-pub type Change = (When, &'static str);
+pub type Change = (When, Code, &'static str);
 
 /// Which policies a change concerns.
 #[derive(Clone, Copy, Eq, PartialEq)]

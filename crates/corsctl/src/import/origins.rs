@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use cors::origin::pattern::OriginPattern;
 use regex_lite::Regex;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// Reads the matchers of one policy.
 pub struct Origins<'n> {
@@ -34,7 +35,7 @@ impl<'n> Origins<'n> {
         if self.origins.iter().any(is_any) {
             if self.origins.len() + self.regexes.len() > 1 {
                 let text = "one entry allows any origin: the others are left out";
-                self.notes.push(Level::Changed, &list.place(), text);
+                self.notes.push(Code::RedundantOrigins, &list.place(), text);
             }
             policy.origins = vec!["*".to_owned()];
             return;
@@ -111,7 +112,7 @@ impl<'n> Origins<'n> {
         let told = format!(
             "the prefix \"{text}\" let {text}.evil.example in: here it is this host on any port, \"{text}:*\""
         );
-        self.notes.push(Level::Narrower, &at.place(), told);
+        self.notes.push(Code::OriginNarrowed, &at.place(), told);
         self.push_read(at, text, &format!("{text}:*"));
     }
 
@@ -155,7 +156,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "the suffix \"{text}\" let evil{text} in: here it is this domain and what is below it"
             );
-            self.notes.push(Level::Narrower, &at.place(), told);
+            self.notes.push(Code::OriginNarrowed, &at.place(), told);
         }
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
@@ -194,7 +195,7 @@ impl<'n> Origins<'n> {
         let told = format!(
             "containing \"{text}\" let a.{domain}.evil.example in: here it is the domain on any port, with what is below it"
         );
-        self.notes.push(Level::Narrower, &at.place(), told);
+        self.notes.push(Code::OriginNarrowed, &at.place(), told);
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
             if text == domain {
@@ -226,7 +227,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "\"{text}\" was looked for anywhere in the Origin; here it must match the whole, scheme and host: write what is missing at its ends"
             );
-            self.notes.push(Level::Narrower, &at.place(), told);
+            self.notes.push(Code::RegexAnchored, &at.place(), told);
         }
         self.tell_null(at, text);
         self.push_regex(text);
@@ -256,7 +257,7 @@ impl<'n> Origins<'n> {
                 let told = format!(
                     "\"{text}\" let {scheme}://evil{domain} in: here it is this domain and what is below it"
                 );
-                self.notes.push(Level::Narrower, &at.place(), told);
+                self.notes.push(Code::OriginNarrowed, &at.place(), told);
                 self.push(&format!("{scheme}://{domain}"));
                 return self.push(&format!("{scheme}://*.{domain}"));
             }
@@ -275,6 +276,40 @@ impl<'n> Origins<'n> {
         }
         let rest: Vec<_> = parts.collect();
         self.push_regex(&format!("{first}{ANY}{}", rest.join(ANY)));
+    }
+
+    /// The same with ports in brackets, as in `https://*.example:[80,81]`.
+    pub fn ported_glob(&mut self, at: &Value, text: &str) {
+        let ported = text
+            .strip_suffix(']')
+            .and_then(|text| text.split_once(":["));
+        let Some((start, ports)) = ported else {
+            return self.glob(at, text);
+        };
+        for port in ports.split(',') {
+            self.wildcard(at, &format!("{start}:{port}"));
+        }
+    }
+
+    /// An origin in whose host `*` stands for any characters, while its port is compared as it is.
+    pub fn host_glob(&mut self, at: &Value, text: &str) {
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let (host, port) = split_port(rest).unwrap_or((rest, ""));
+        if port.contains('*') || scheme.contains('*') {
+            return self.refuse(
+                at,
+                text,
+                "has a wildcard outside of its host, so that it matched no origin",
+            );
+        }
+        match host.strip_prefix('*') {
+            None if !host.contains('*') => self.exact(at, text),
+            Some(end) if !end.contains('*') && (end.is_empty() || end.starts_with('.')) => {
+                self.wildcard(at, text);
+            }
+            _ if host.ends_with('*') => self.refuse(at, text, "leaves the end of the host open, so that hosts of anybody's match; list the origins"),
+            _ => self.glob(at, text),
+        }
     }
 
     fn is_regex(&mut self, at: &Value, text: &str) -> bool {
@@ -300,7 +335,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "\"{text}\" {remark}: it matched those very bytes alone, and is read as \"{pattern}\" here"
             );
-            self.notes.push(Level::Wider, &at.place(), told);
+            self.notes.push(Code::OriginNormalized, &at.place(), told);
         }
     }
 
@@ -308,17 +343,21 @@ impl<'n> Origins<'n> {
         if whole(text).is_some_and(|regex| regex.is_match("null")) {
             let told =
                 format!("\"{text}\" let the origin null in, which no regular expression does here");
-            self.notes.push(Level::Narrower, &at.place(), told);
+            self.notes.push(Code::NullOriginDropped, &at.place(), told);
         }
     }
 
     fn tell_schemes(&mut self, at: &Value, text: &str) {
         let told = format!("\"{text}\" matched any scheme; here it is http and https");
-        self.notes.push(Level::Narrower, &at.place(), told);
+        self.notes.push(Code::SchemeNarrowed, &at.place(), told);
     }
 
     fn refuse(&mut self, at: &Value, text: &str, why: &str) {
-        self.notes.error(&at.place(), format!("\"{text}\" {why}"));
+        self.notes.push(
+            Code::OriginNotExpressible,
+            &at.place(),
+            format!("\"{text}\" {why}"),
+        );
     }
 
     /// Adds a pattern that stands for a part of an origin, and says if it is read otherwise than the
@@ -330,7 +369,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "\"{text}\" as a part of \"{pattern}\", which {remark}: it matched those very bytes alone, and is read as \"{read}\" here"
             );
-            self.notes.push(Level::Wider, &at.place(), told);
+            self.notes.push(Code::OriginNormalized, &at.place(), told);
         }
         self.push(pattern);
     }
