@@ -4,5 +4,7 @@ pub mod check;
 pub mod diff;
 pub mod explain;
 pub mod import;
+pub mod man;
+pub mod render;
 pub mod schema;
 pub mod test;

@@ -3,6 +3,8 @@
 pub mod cursor;
 pub mod deserialize;
 pub mod document;
+pub mod files;
 pub mod kubernetes;
 pub mod source;
+pub mod template;
 pub mod yaml;

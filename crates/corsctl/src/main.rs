@@ -20,6 +20,7 @@ mod input;
 mod output;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -51,6 +52,8 @@ enum Command {
     Import(commands::import::Arguments),
     /// Hold a table of requests and expected verdicts against a configuration
     Test(commands::test::Arguments),
+    /// Fill a template from the environment, and write it only if the module takes it
+    Render(commands::render::Arguments),
     /// Print the JSON Schema of the plugin's configuration, for editors
     Schema,
     /// Print the completions for a shell
@@ -58,6 +61,8 @@ enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    /// Write the manual pages into a folder
+    Man { folder: PathBuf },
 }
 
 /// Exit codes: 0 good; 1 refused, or warnings under --strict; 2 bad usage or input.
@@ -69,7 +74,9 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
         Command::Import(arguments) => commands::import::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
+        Command::Render(arguments) => commands::render::run(arguments),
         Command::Schema => commands::schema::run(),
+        Command::Man { folder } => commands::man::run(Cli::command(), folder),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut script = Vec::new();

@@ -44,6 +44,10 @@ codes! {
     ConfigurationRejected = Error "configuration-rejected",
     WrappedConfiguration = Error "wrapped-configuration",
     InvalidArgument = Error "invalid-argument",
+    FileUnwritable = Error "file-unwritable",
+
+    // Of corsctl render.
+    TemplateInvalid = Error "template-invalid",
 
     // Of corsctl check: what the plugin cannot know.
     MoreDiagnostics = Note "more-diagnostics",
