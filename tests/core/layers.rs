@@ -31,8 +31,10 @@ const CORSCTL: &[&[&str]] = &[
 /// The parts of import.
 const IMPORT: &[&[&str]] = &[
     &["read"],
+    &["detect"],
     &["systems"],
-    &["matching", "objects", "origins", "recognise"],
+    &["matching", "origins", "recognise", "system"],
+    &["objects"],
     &["rules"],
     &["draft"],
     &["changes"],

@@ -105,7 +105,7 @@ impl<'n> Side<'n> {
             route_policy: target.route_policy.clone(),
         };
         let judgement = self.plugin.judge(&request);
-        let label = judgement.source().to_string();
+        let label = judgement.label().to_owned();
         let nothing = || Governing {
             by: By::Nothing,
             label: "no policy".to_owned(),
@@ -113,17 +113,19 @@ impl<'n> Side<'n> {
         };
         match judgement.source() {
             _ if !judgement.is_governed() => nothing(),
-            Source::Rule { index, .. } => Governing {
-                by: By::Rule(*index),
+            Source::Rule(index) => Governing {
+                by: By::Rule(index),
                 label,
-                policy: self.rules.get(*index).and_then(|rule| rule.policy),
+                policy: self.rules.get(index).and_then(|rule| rule.policy),
             },
             Source::TopLevel => Governing {
                 by: By::TopLevel,
                 label,
                 policy: self.root,
             },
-            Source::RouteMetadata | Source::VirtualHostMetadata => {
+            Source::RouteConfiguration
+            | Source::RouteMetadata
+            | Source::VirtualHostMetadata => {
                 let name = target.route_policy.as_deref().unwrap_or_default();
                 let policies = self.root.and_then(|root| field(root, "policies"));
                 let policy = entries(policies).find(|(known, _)| *known == name);
