@@ -22,6 +22,7 @@ const CORE: &[&[&str]] = &[
 /// The parts of corsctl.
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
+    &["learn", "probe"],
     &["discover", "import"],
     &["input"],
     &["output"],

@@ -3,5 +3,7 @@
 pub mod check;
 pub mod explain;
 pub mod import;
+pub mod learn;
+pub mod probe;
 pub mod schema;
 pub mod test;

@@ -16,7 +16,9 @@ mod commands;
 mod discover;
 mod import;
 mod input;
+mod learn;
 mod output;
+mod probe;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -46,6 +48,10 @@ enum Command {
     Explain(commands::explain::Arguments),
     /// Turn another gateway's CORS configuration into one for this plugin
     Import(commands::import::Arguments),
+    /// Propose a policy from an access log, or show what a policy would refuse of it
+    Learn(commands::learn::Arguments),
+    /// Compare the answers of a live gateway with a configuration
+    Probe(commands::probe::Arguments),
     /// Hold a table of requests and expected verdicts against a configuration
     Test(commands::test::Arguments),
     /// Print the JSON Schema of the plugin's configuration, for editors
@@ -64,6 +70,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(arguments, cli.output),
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
         Command::Import(arguments) => commands::import::run(arguments, cli.output),
+        Command::Learn(arguments) => commands::learn::run(arguments, cli.output),
+        Command::Probe(arguments) => commands::probe::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
         Command::Schema => commands::schema::run(),
         Command::Completions { shell } => {

@@ -1,5 +1,12 @@
 //! What every command prints, as text or as JSON: remarks, results, why there is none.
 
+pub mod formats;
+pub mod github;
+pub mod junit;
+pub mod progress;
+pub mod results;
+pub mod sarif;
+
 use std::fmt;
 use std::io::{IsTerminal, Write};
 
@@ -11,10 +18,23 @@ use cors::escape::{Shown, is_unsafe};
 use serde::{Serialize, Serializer};
 
 /// How to print results.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Output {
     Text,
     Json,
+    /// Annotations of GitHub's actions: check, test, probe
+    Github,
+    /// SARIF 2.1.0: check, test, probe
+    Sarif,
+    /// JUnit's XML: test, probe
+    Junit,
+}
+
+impl Output {
+    /// Whether every command has it.
+    pub fn is_common(self) -> bool {
+        matches!(self, Self::Text | Self::Json)
+    }
 }
 
 /// One remark. As text it is one line: file, line, severity, place, path, value, text.

@@ -119,7 +119,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     result.good = code == 0;
     match output {
         Output::Json => print_json(&result),
-        Output::Text => {
+        _ => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
                     let findings = file.findings.iter();

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::discover::select::{self, Selection};
 use crate::input::cursor::Value;
 use crate::input::source::Source;
-use crate::output::{BAD_INPUT, Output, REFUSED, at, color, print, print_error, print_json};
+use crate::output::formats::print_suite;
+use crate::output::results::{self, CaseResult, Suite};
+use crate::output::{BAD_INPUT, Output, REFUSED, at, color, print_error};
 
 /// A configuration, and the table to hold against it.
 #[derive(clap::Args)]
@@ -159,10 +161,13 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         good: cases.iter().all(|case| case.good),
         cases,
     };
-    match output {
-        Output::Json => print_json(&outcome),
-        Output::Text => print(&outcome.text(&arguments.cases)),
-    }
+    let file = arguments.cases.as_str();
+    print_suite(
+        output,
+        &outcome,
+        || outcome.text(file),
+        || outcome.suite(file),
+    );
     ExitCode::from(if outcome.good { 0 } else { REFUSED })
 }
 
@@ -348,6 +353,27 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl Outcome {
+    fn suite(&self, file: &str) -> Suite {
+        let cases = self.cases.iter().map(|case| results::Case {
+            name: case.name.clone(),
+            line: case.line,
+            result: if case.good {
+                CaseResult::Good
+            } else {
+                CaseResult::Wrong {
+                    code: UNEXPECTED,
+                    text: case.differences.join("\n"),
+                }
+            },
+            seconds: None,
+        });
+        Suite {
+            name: "test",
+            file: file.to_owned(),
+            cases: cases.collect(),
+        }
+    }
+
     fn text(&self, file: &str) -> String {
         let mut text = String::new();
         for case in &self.cases {
@@ -369,6 +395,9 @@ impl Outcome {
         text
     }
 }
+
+/// The code of a case that comes out otherwise than it says.
+const UNEXPECTED: &str = "unexpected-outcome";
 
 const HELP: &str = "\
 A case, here in YAML:

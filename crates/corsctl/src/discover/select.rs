@@ -4,22 +4,32 @@ use cors::escape::Shown;
 use cors::select::policy_set::PolicySet;
 
 use crate::discover::locate::{Found, read};
+use crate::input::cursor::Value;
 use crate::input::source::Source;
 use crate::output::at;
 
 #[derive(clap::Args)]
 pub struct Selection {
     /// The plugin's configuration, or a file that contains it; - is the standard input
-    file: String,
+    pub file: String,
 
     /// Where it stands, or a part of that, if the file contains several: corsctl check names the places
     #[arg(long, value_name = "PLACE")]
-    at: Option<String>,
+    pub at: Option<String>,
 }
 
 /// Reads the selected configuration; the error is for the user.
 pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
-    let source = Source::read(&selection.file).map_err(|error| error.to_string())?;
+    plugin_with(selection, |_| ()).map(|(plugin, ())| plugin)
+}
+
+/// The same, with something made of the tree of the configuration, if it has any.
+pub fn plugin_with<T>(
+    selection: &Selection,
+    visit: impl FnOnce(Option<&Value>) -> T,
+) -> Result<(PolicySet, T), String> {
+    let file = &selection.file;
+    let source = Source::read(file).map_err(|error| error.to_string())?;
     let found = Found::within(&source);
     let wanted = selection.at.as_deref().unwrap_or_default();
     let file = at(&source.name, None);
@@ -56,7 +66,7 @@ pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
         ));
     }
     let (plugin, diagnostics) = read(configuration);
-    plugin.ok_or_else(|| {
+    let plugin = plugin.ok_or_else(|| {
         let errors: Vec<String> = diagnostics
             .errors()
             .map(|error| format!("\n  {error}"))
@@ -65,5 +75,6 @@ pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
             "{file}the plugin refuses this configuration:{}",
             errors.concat()
         )
-    })
+    })?;
+    Ok((plugin, visit(configuration.root().as_ref())))
 }
