@@ -23,7 +23,7 @@ const CORE: &[&[&str]] = &[
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
     &["learn", "probe"],
-    &["discover", "import"],
+    &["cases", "discover", "import"],
     &["input"],
     &["output"],
 ];

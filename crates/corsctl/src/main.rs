@@ -12,6 +12,7 @@
     )
 )]
 
+mod cases;
 mod commands;
 mod discover;
 mod import;
@@ -26,7 +27,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::output::Output;
+use crate::output::code::Code;
+use crate::output::{BAD_INPUT, Failure, Output, print_error};
 
 /// Check, explain, test and import CORS configurations of proxy-wasm-cors.
 #[derive(Parser)]
@@ -63,9 +65,25 @@ enum Command {
     },
 }
 
+impl Command {
+    /// Whether the command has the form of output.
+    fn has(&self, output: Output) -> bool {
+        match self {
+            Self::Check(_) => output != Output::Junit,
+            Self::Probe(_) | Self::Test(_) => true,
+            _ => output.is_common(),
+        }
+    }
+}
+
 /// Exit codes: 0 good; 1 refused, or warnings under --strict; 2 bad usage or input.
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if !cli.command.has(cli.output) {
+        let text = "--output: this command prints text and json; github and sarif are of check, test and probe, junit of test and probe";
+        print_error(&Failure::new(Code::InvalidArgument, text).to_string());
+        return ExitCode::from(BAD_INPUT);
+    }
     match &cli.command {
         Command::Check(arguments) => commands::check::run(arguments, cli.output),
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),

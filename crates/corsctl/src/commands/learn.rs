@@ -18,8 +18,11 @@ use crate::learn::lines::Lines;
 use crate::learn::propose::{LeftOut, Proposal, propose};
 use crate::learn::tally::{Counts, Seen, Tally, UNGOVERNED};
 use crate::learn::trust::Trust;
+use crate::output::code::Code;
 use crate::output::progress::{Progress, share};
-use crate::output::{BAD_INPUT, Output, Pretty, REFUSED, guard, print, print_error, print_json};
+use crate::output::{
+    BAD_INPUT, Failure, Output, Pretty, REFUSED, guard, print, print_error, print_json,
+};
 
 /// Logs, and what to learn from them.
 #[derive(clap::Args)]
@@ -100,16 +103,17 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     }
     match learn(arguments, output) {
         Ok(code) => ExitCode::from(code),
-        Err(text) => {
-            print_error(&text);
+        Err(failure) => {
+            print_error(&failure.to_string());
             ExitCode::from(BAD_INPUT)
         }
     }
 }
 
-fn learn(arguments: &Arguments, output: Output) -> Result<u8, String> {
+fn learn(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
     let trusted = arguments.trust.iter().map(|text| Trust::parse(text));
-    let trusted = trusted.collect::<Result<Vec<_>, _>>()?;
+    let trusted = trusted.collect::<Result<Vec<_>, _>>();
+    let trusted = trusted.map_err(|error| Failure::new(Code::InvalidArgument, error))?;
     let against = arguments.against.as_ref().map(|file| Selection {
         file: file.clone(),
         at: arguments.at.clone(),
@@ -118,14 +122,16 @@ fn learn(arguments: &Arguments, output: Output) -> Result<u8, String> {
     let tally = read(arguments, plugin.as_ref())?;
     let proposal = match trusted.as_slice() {
         [] => None,
-        trusted => Some(
-            propose(&tally, trusted, arguments.wildcards).ok_or_else(|| {
-                format!(
-                    "nothing to propose: of {} origins, none is one that --trust names",
+        trusted => {
+            let proposal = propose(&tally, trusted, arguments.wildcards);
+            Some(proposal.ok_or_else(|| {
+                let text = format!(
+                    "nothing to propose: --trust names none of the {} origins that were seen",
                     tally.origins.len()
-                )
-            })?,
-        ),
+                );
+                Failure::new(Code::NothingTrusted, text)
+            })?)
+        }
     };
     if let Some(proposal) = &proposal {
         accept(&proposal.policy)?;
@@ -143,14 +149,17 @@ fn learn(arguments: &Arguments, output: Output) -> Result<u8, String> {
     Ok(if lost { REFUSED } else { 0 })
 }
 
-fn read(arguments: &Arguments, plugin: Option<&PolicySet>) -> Result<Tally, String> {
+fn read(arguments: &Arguments, plugin: Option<&PolicySet>) -> Result<Tally, Failure> {
     let mut tally = Tally::new(arguments.max_origins as usize);
     let mut lines = Lines::of(&arguments.files);
     let mut progress = Progress::new(arguments.progress);
     let mut first_unread = None;
     loop {
         let (read, size) = (lines.read, lines.size);
-        let Some(line) = lines.next()? else {
+        let Some(line) = lines
+            .next()
+            .map_err(|error| Failure::new(Code::FileUnreadable, error))?
+        else {
             break;
         };
         let text = line.bytes.map(String::from_utf8_lossy);
@@ -187,28 +196,26 @@ fn read(arguments: &Arguments, plugin: Option<&PolicySet>) -> Result<Tally, Stri
         .iter()
         .map(|file| Shown(file).to_string())
         .collect();
-    Err(format!(
+    let text = format!(
         "{}: no line names an origin ({} lines, {} cut off); corsctl learn --format-string prints the format to put into Envoy's access log",
         files.join(", "),
         tally.counts.lines,
         tally.counts.torn
-    ))
+    );
+    Err(Failure::new(Code::LogWithoutOrigins, text))
 }
 
 /// Makes sure that the plugin takes what is proposed.
-fn accept(policy: &Node) -> Result<(), String> {
+fn accept(policy: &Node) -> Result<(), Failure> {
     let (plugin, diagnostics) = PolicySet::from_json(policy);
-    let errors: Vec<String> = diagnostics
-        .errors()
-        .map(|error| format!("\n  {error}"))
-        .collect();
-    match plugin {
-        Some(_) => Ok(()),
-        None => Err(format!(
-            "the plugin does not take what was seen:{}",
-            errors.concat()
-        )),
-    }
+    plugin.map(|_| ()).ok_or_else(|| {
+        let text = "the plugin does not take what was seen:";
+        let errors = diagnostics.errors().map(ToString::to_string);
+        Failure {
+            list: errors.collect(),
+            ..Failure::new(Code::ConfigurationRejected, text)
+        }
+    })
 }
 
 fn report<'t>(

@@ -1,23 +1,25 @@
 //! `corsctl probe`: whether a live gateway does what a configuration says.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cors::escape::Shown;
 use cors::http::header::ORIGIN;
-use serde::Serialize;
+use cors::select::policy_set::PolicySet;
+use serde::{Serialize, Serializer};
 
+use crate::cases;
 use crate::discover::select::{self, Selection};
+use crate::output::code::Code;
 use crate::output::formats::print_suite;
 use crate::output::progress::Progress;
 use crate::output::results::{Case, CaseResult, Suite};
-use crate::output::{BAD_INPUT, Output, REFUSED, at, color, print_error};
-use crate::probe::cause::{Cause, likely};
+use crate::output::{BAD_INPUT, Failure, Output, REFUSED, at, color, print_error, with_code};
+use crate::probe::cause::{CAUSES, likely};
 use crate::probe::client::{Client, Version};
 use crate::probe::compare::{Difference, differences, judge};
-use crate::probe::plan::{Listed, Step};
+use crate::probe::plan::{Listed, Step, Unsent};
 use crate::probe::target::Target;
 
 /// A configuration, and the gateway that should do what it says.
@@ -30,6 +32,11 @@ pub struct Arguments {
     /// The URL to ask for; rules look at its host and path
     #[arg(long)]
     url: String,
+
+    /// Send the requests of this table, as corsctl test takes it, to the address of the URL; what is expected
+    /// is what the configuration says
+    #[arg(long, value_name = "FILE")]
+    cases: Option<String>,
 
     /// Send requests to addresses that are not of this machine, too
     #[arg(long)]
@@ -72,8 +79,17 @@ struct Outcome {
     address: String,
     requests: Vec<Probed>,
     causes: Vec<Explained>,
-    /// What was not asked, and why.
+    /// Cases of the table that are not sent.
+    skipped: Vec<Skipped>,
+    /// What else was not asked, and why.
     notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Skipped {
+    name: String,
+    line: Option<usize>,
+    why: &'static str,
 }
 
 /// A request, and how its answer differs.
@@ -85,7 +101,8 @@ struct Probed {
     status: Option<u16>,
     differences: Vec<String>,
     /// The code of the likely cause.
-    cause: Option<&'static str>,
+    #[serde(serialize_with = "name_of")]
+    cause: Option<Code>,
     /// What the cause shows by.
     because: String,
     /// Why there is no answer.
@@ -100,16 +117,28 @@ struct Explained {
     text: &'static str,
 }
 
+fn name_of<S: Serializer>(code: &Option<Code>, to: S) -> Result<S::Ok, S::Error> {
+    code.map(Code::name).serialize(to)
+}
+
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let outcome = match probe(arguments) {
         Ok(outcome) => outcome,
-        Err(text) => {
-            print_error(&text);
+        Err(failure) => {
+            print_error(&failure.to_string());
             return ExitCode::from(BAD_INPUT);
         }
     };
-    let file = arguments.selection.file.as_str();
-    print_suite(output, &outcome, || outcome.text(file), || outcome.suite(file));
+    let file = arguments
+        .cases
+        .as_ref()
+        .unwrap_or(&arguments.selection.file);
+    print_suite(
+        output,
+        &outcome,
+        || outcome.text(file),
+        || outcome.suite(file),
+    );
     let is_incomplete = outcome.requests.iter().any(|probed| probed.error.is_some());
     ExitCode::from(match outcome.good {
         _ if is_incomplete => BAD_INPUT,
@@ -118,30 +147,69 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     })
 }
 
-fn probe(arguments: &Arguments) -> Result<Outcome, String> {
+fn probe(arguments: &Arguments) -> Result<Outcome, Failure> {
     let target = Target::find(&arguments.url, &arguments.resolve, arguments.allow_remote)?;
-    let mut notes = Vec::new();
     let (plugin, listed) = select::plugin_with(&arguments.selection, |root| Listed::within(root))?;
-    let steps = listed.steps(&target.url, arguments.max_patterns);
-    let more = listed.patterns.len().saturating_sub(arguments.max_patterns);
-    if more > 0 {
-        notes.push(format!("{more} patterns are not probed; --max-patterns sets how many are"));
-    }
-    for regex in &listed.undecided {
-        notes.push(format!("no origin is found that matches /{regex}/: it is not probed"));
-    }
-    if !steps.iter().any(|step| judge(&plugin, &step.request).is_enforced()) {
-        return Err(format!(
-            "{}: no policy that is enforced governs this URL, so that no answer can be wrong; choose a URL by the rules, or set mode to \"enforce\"",
+    let (mut notes, mut skipped) = (Vec::new(), Vec::new());
+    let steps = match &arguments.cases {
+        Some(file) => from_table(file, &mut skipped)?,
+        None => {
+            notes.extend(listed.notes(arguments.max_patterns));
+            listed.steps(&target.url, arguments.max_patterns)
+        }
+    };
+    let is_judged = |step: &Step| judge(&plugin, &step.request).is_enforced();
+    if !steps.iter().any(is_judged) {
+        let text = format!(
+            "{}: no policy that is enforced governs these requests, so that no answer can be wrong; choose a URL by the rules, or set mode to \"enforce\"",
             Shown(&target.url.to_string())
-        ));
+        );
+        return Err(Failure::new(Code::NothingEnforced, text));
     }
     let client = Client::new(
         target.clone(),
         arguments.http,
         Duration::from_secs(arguments.timeout),
         arguments.cacert.as_deref(),
-    )?;
+    );
+    let client = client.map_err(|error| Failure::new(Code::InvalidArgument, error))?;
+    let requests = send(&steps, &client, &plugin, arguments, &mut notes);
+    Ok(Outcome {
+        good: requests.iter().all(|probed| probed.good),
+        url: target.url.to_string(),
+        address: target.address.to_string(),
+        causes: causes(&requests),
+        requests,
+        skipped,
+        notes,
+    })
+}
+
+/// The cases of a table whose requests change nothing.
+fn from_table(file: &str, skipped: &mut Vec<Skipped>) -> Result<Vec<Step>, Failure> {
+    let mut steps = Vec::new();
+    for listed in cases::read(file)? {
+        match Step::of_case(&listed.case, listed.line) {
+            Ok(step) => steps.push(step),
+            Err(Unsent::Invalid(error)) => return Err(listed.invalid(&error)),
+            Err(Unsent::Skipped(why)) => skipped.push(Skipped {
+                name: listed.case.name,
+                line: listed.line,
+                why,
+            }),
+        }
+    }
+    Ok(steps)
+}
+
+/// Sends the requests one after the other.
+fn send(
+    steps: &[Step],
+    client: &Client,
+    plugin: &PolicySet,
+    arguments: &Arguments,
+    notes: &mut Vec<String>,
+) -> Vec<Probed> {
     let mut progress = Progress::new(arguments.progress);
     let mut requests: Vec<Probed> = Vec::new();
     let mut unanswered = 0;
@@ -149,29 +217,30 @@ fn probe(arguments: &Arguments) -> Result<Outcome, String> {
     for (index, step) in steps.iter().enumerate() {
         progress.show(|_| format!("{index} of {} requests", steps.len()));
         let start = Instant::now();
-        let probed = step.send(&client, &plugin, &steps);
-        unanswered = if probed.error.is_some() { unanswered + 1 } else { 0 };
+        let probed = step.send(client, plugin, steps);
+        unanswered = if probed.error.is_some() {
+            unanswered + 1
+        } else {
+            0
+        };
         requests.push(probed);
-        if unanswered == MAX_UNANSWERED {
-            let left = steps.len() - index - 1;
-            notes.push(format!("stopped after {unanswered} requests without an answer; {left} are not sent"));
+        let left = steps.len() - requests.len();
+        if unanswered == MAX_UNANSWERED && left > 0 {
+            notes.push(format!(
+                "stopped after {unanswered} requests without an answer; {left} are not sent"
+            ));
             break;
         }
-        std::thread::sleep(pause.saturating_sub(start.elapsed()));
+        if left > 0 {
+            std::thread::sleep(pause.saturating_sub(start.elapsed()));
+        }
     }
     progress.end();
-    Ok(Outcome {
-        good: requests.iter().all(|probed| probed.good),
-        url: target.url.to_string(),
-        address: target.address.to_string(),
-        causes: causes(&requests),
-        requests,
-        notes,
-    })
+    requests
 }
 
 impl Step {
-    fn send(&self, client: &Client, plugin: &cors::PolicySet, steps: &[Self]) -> Probed {
+    fn send(&self, client: &Client, plugin: &PolicySet, steps: &[Self]) -> Probed {
         let start = Instant::now();
         let answer = client.send(&self.request);
         let mut probed = Probed {
@@ -199,31 +268,24 @@ impl Step {
         if !probed.good {
             let asked = steps.iter().filter_map(|step| step.request.header(ORIGIN));
             let (cause, because) = likely(&self.request, &answer, &differences, asked);
-            probed.cause = Some(cause.code());
+            probed.cause = Some(cause);
             probed.because = because;
         }
         probed
     }
 }
 
-/// The likely causes, each with the number of its requests, the most telling first.
+/// The likely causes, each with the number of its requests.
 fn causes(requests: &[Probed]) -> Vec<Explained> {
-    let mut counts: BTreeMap<Cause, usize> = BTreeMap::new();
-    for cause in Cause::ALL {
-        let of_cause = requests.iter().filter(|probed| probed.cause == Some(cause.code()));
-        let count = of_cause.count();
-        if count > 0 {
-            counts.insert(cause, count);
-        }
-    }
-    let counts = counts.into_iter();
-    counts
-        .map(|(cause, requests)| Explained {
-            code: cause.code(),
-            requests,
-            text: cause.text(),
-        })
-        .collect()
+    let causes = CAUSES.iter().map(|(code, text)| Explained {
+        code: code.name(),
+        requests: requests
+            .iter()
+            .filter(|probed| probed.cause == Some(*code))
+            .count(),
+        text,
+    });
+    causes.filter(|cause| cause.requests > 0).collect()
 }
 
 impl Probed {
@@ -235,9 +297,10 @@ impl Probed {
                 "" => String::new(),
                 because => format!(": {because}"),
             };
-            lines.push(format!("likely {cause}{because}"));
+            lines.push(format!("likely {}{because}", cause.name()));
         }
-        lines.extend(self.error.clone());
+        let error = self.error.iter();
+        lines.extend(error.map(|error| with_code(error, Code::NoAnswer.name())));
         lines
     }
 }
@@ -251,20 +314,30 @@ impl Outcome {
                 (None, true) => color("ok:", 32),
                 (None, false) => color("wrong:", 31),
             };
-            let place = probed.line.map_or_else(String::new, |line| at(file, Some(line)));
+            let place = probed
+                .line
+                .map_or_else(String::new, |line| at(file, Some(line)));
             let _ = writeln!(text, "{place}{word} {}", Shown(&probed.name));
             for line in probed.lines() {
                 let _ = writeln!(text, "  {}", Shown(&line));
             }
         }
+        for skipped in &self.skipped {
+            let (place, name) = (at(file, skipped.line), Shown(&skipped.name));
+            let _ = writeln!(text, "{place}skipped: {name}: {}", skipped.why);
+        }
         for note in &self.notes {
             let _ = writeln!(text, "note: {}", Shown(note));
         }
         for cause in &self.causes {
-            let _ = writeln!(text, "likely {} ({} requests): {}", cause.code, cause.requests, cause.text);
+            let line = format!("likely, by {} requests: {}", cause.requests, cause.text);
+            let _ = writeln!(text, "{}", with_code(&line, cause.code));
         }
         let count = |is_counted: fn(&Probed) -> bool| {
-            self.requests.iter().filter(|probed| is_counted(probed)).count()
+            self.requests
+                .iter()
+                .filter(|probed| is_counted(probed))
+                .count()
         };
         let _ = writeln!(
             text,
@@ -284,7 +357,7 @@ impl Outcome {
             line: probed.line,
             result: match (&probed.error, probed.cause) {
                 (Some(_), _) => CaseResult::Failed {
-                    code: NO_ANSWER,
+                    code: Code::NoAnswer,
                     text: probed.lines().join("\n"),
                 },
                 (None, Some(code)) => CaseResult::Wrong {
@@ -295,19 +368,24 @@ impl Outcome {
             },
             seconds: Some(probed.seconds),
         });
+        let skipped = self.skipped.iter().map(|skipped| Case {
+            name: skipped.name.clone(),
+            line: skipped.line,
+            result: CaseResult::Skipped {
+                why: skipped.why.to_owned(),
+            },
+            seconds: None,
+        });
         Suite {
             name: "probe",
             file: file.to_owned(),
-            cases: cases.collect(),
+            cases: cases.chain(skipped).collect(),
         }
     }
 }
 
 /// After so many requests in a row without an answer the rest is not sent.
 const MAX_UNANSWERED: usize = 3;
-
-/// The code of a request without an answer that is HTTP.
-const NO_ANSWER: &str = "no-answer";
 
 const HELP: &str = "\
 For each pattern of the configuration, requests are sent from an origin that it allows and from origins that

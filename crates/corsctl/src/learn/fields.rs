@@ -34,7 +34,7 @@ pub fn json_format() -> String {
         .iter()
         .map(|(name, command)| format!("\"{name}\": \"{command}\""))
         .collect();
-    format!("json_format: {{{}}}", fields.join(", "))
+    format!("\"json_format\": {{{}}}", fields.join(", "))
 }
 
 /// The setting of Envoy's access log that writes the fields as text.
@@ -44,7 +44,7 @@ pub fn text_format() -> String {
         .map(|(name, command)| format!("{name}=\\\"{command}\\\""))
         .collect();
     format!(
-        "text_format_source: {{inline_string: \"{}\\n\"}}",
+        "\"text_format_source\": {{\"inline_string\": \"{}\\n\"}}",
         fields.join(" ")
     )
 }
@@ -111,7 +111,7 @@ const NAMES: [(Field, &[&str]); Field::COUNT] = [
         ],
     ),
     (Field::RouteName, &["route_name"]),
-    (Field::Verdict, &["verdict", "cors_verdict"]),
+    (Field::Verdict, &["verdict", "cors_verdict", "cors"]),
     (
         Field::Origin,
         &["origin", "http_origin", "request_origin", "req_origin"],

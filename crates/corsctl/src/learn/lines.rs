@@ -74,7 +74,7 @@ impl<'f> Lines<'f> {
             let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
             let text = text.strip_suffix(b"\r").unwrap_or(text);
             return Ok(Some(Line {
-                file,
+                file: name_of(file),
                 number: self.number,
                 bytes: (!is_long).then_some(text),
             }));
@@ -90,12 +90,21 @@ enum Unreadable {
 impl Unreadable {
     fn text(&self, file: &str) -> String {
         match self {
-            Self::Failed(error) => format!("{file}: cannot be read: {error}"),
+            Self::Failed(error) => format!("{}: cannot be read: {error}", name_of(file)),
             Self::Compressed(program) => {
-                format!("{file}: is compressed; pipe its text: {program} {file} | corsctl learn -")
+                let argument = if file == "-" { "FILE" } else { file };
+                format!(
+                    "{}: is compressed; pipe its text: {program} {argument} | corsctl learn -",
+                    name_of(file)
+                )
             }
         }
     }
+}
+
+/// A file as messages name it.
+fn name_of(file: &str) -> &str {
+    if file == "-" { "<stdin>" } else { file }
 }
 
 fn open(file: &str) -> Result<BufReader<Box<dyn Read>>, Unreadable> {

@@ -65,10 +65,7 @@ impl Trust {
         if !patterns.iter().all(|pattern| origins.insert(pattern)) {
             return Err(format!("--trust {}: cannot be matched", Shown(text)));
         }
-        Ok(Self {
-            domain,
-            origins,
-        })
+        Ok(Self { domain, origins })
     }
 
     pub fn covers(&self, origin: &str) -> bool {

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use cors::diagnostic::Severity;
 use cors::escape::Shown;
 
+use crate::output::code::Level;
 use crate::output::results::Problem;
 
 /// Writes a command for each problem to the standard output.
@@ -16,10 +16,10 @@ pub fn print_annotations(problems: &[Problem]) {
 }
 
 fn command(problem: &Problem) -> String {
-    let name = match problem.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "notice",
+    let name = match problem.level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        _ => "notice",
     };
     let mut text = format!("::{name} ");
     if let Some(file) = problem.path() {
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn nothing_in_a_problem_ends_its_command_or_begins_another() {
         let problem = Problem {
-            severity: Severity::Warning,
+            level: Level::Warning,
             code: "a-code",
             file: "a,b:c%.json".to_owned(),
             line: Some(3),

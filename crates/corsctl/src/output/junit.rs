@@ -5,6 +5,7 @@ use std::time::Duration;
 use cors::escape::Shown;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use crate::output::code::Code;
 use crate::output::results::{CaseResult, Suite};
 use crate::output::{print, print_error};
 
@@ -22,8 +23,8 @@ fn report(suite: &Suite) -> Report {
     for case in &suite.cases {
         let status = match &case.result {
             CaseResult::Good => TestCaseStatus::success(),
-            CaseResult::Wrong { code, text } => unsuccessful(NonSuccessKind::Failure, code, text),
-            CaseResult::Failed { code, text } => unsuccessful(NonSuccessKind::Error, code, text),
+            CaseResult::Wrong { code, text } => unsuccessful(NonSuccessKind::Failure, *code, text),
+            CaseResult::Failed { code, text } => unsuccessful(NonSuccessKind::Error, *code, text),
             CaseResult::Skipped { why } => {
                 let mut status = TestCaseStatus::skipped();
                 status.set_message(shown(why));
@@ -46,9 +47,9 @@ fn report(suite: &Suite) -> Report {
     report
 }
 
-fn unsuccessful(kind: NonSuccessKind, code: &str, text: &str) -> TestCaseStatus {
+fn unsuccessful(kind: NonSuccessKind, code: Code, text: &str) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
-    status.set_type(code);
+    status.set_type(code.name());
     status.set_message(shown(text.lines().next().unwrap_or_default()));
     status.set_description(shown(text));
     status
@@ -78,16 +79,39 @@ mod tests {
             file: "cases.yaml".to_owned(),
             cases: vec![
                 case("good", CaseResult::Good),
-                case("<wrong> & \u{1}", CaseResult::Wrong { code: "answer-differs", text: text.clone() }),
-                case("failed", CaseResult::Failed { code: "no-answer", text }),
-                case("skipped", CaseResult::Skipped { why: "it changes data".to_owned() }),
+                case(
+                    "<wrong> & \u{1}",
+                    CaseResult::Wrong {
+                        code: Code::AnswerDiffers,
+                        text: text.clone(),
+                    },
+                ),
+                case(
+                    "failed",
+                    CaseResult::Failed {
+                        code: Code::NoAnswer,
+                        text,
+                    },
+                ),
+                case(
+                    "skipped",
+                    CaseResult::Skipped {
+                        why: "it changes data".to_owned(),
+                    },
+                ),
             ],
         };
         let xml = report(&suite).to_string().expect("XML");
         let read = Report::deserialize_from_str(&xml).expect("a report");
         let read = &read.test_suites[0];
-        assert_eq!((read.tests, read.failures, read.errors, read.disabled), (4, 1, 1, 1));
+        assert_eq!(
+            (read.tests, read.failures, read.errors, read.disabled),
+            (4, 1, 1, 1)
+        );
         assert_eq!(read.test_cases[1].name.as_str(), "<wrong> & \\u0001");
-        assert!(!xml.contains('\u{1b}') && xml.contains("&lt;x&gt; &amp; \\u001b"), "{xml}");
+        assert!(
+            !xml.contains('\u{1b}') && xml.contains("&lt;x&gt; &amp; \\u001b"),
+            "{xml}"
+        );
     }
 }

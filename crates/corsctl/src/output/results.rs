@@ -1,11 +1,11 @@
 //! Results as a list, for the formats that other programs read.
 
-use cors::diagnostic::Severity;
+use crate::output::code::{Code, Level};
 
 /// What a command found wrong in one place.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    pub severity: Severity,
+    pub level: Level,
     /// The code of the diagnostic.
     pub code: &'static str,
     pub file: String,
@@ -38,10 +38,18 @@ pub struct Case {
 pub enum CaseResult {
     Good,
     /// Something is not as expected.
-    Wrong { code: &'static str, text: String },
+    Wrong {
+        code: Code,
+        text: String,
+    },
     /// Nothing can be said.
-    Failed { code: &'static str, text: String },
-    Skipped { why: String },
+    Failed {
+        code: Code,
+        text: String,
+    },
+    Skipped {
+        why: String,
+    },
 }
 
 impl Problem {
@@ -63,8 +71,8 @@ impl Suite {
                     return None;
                 };
                 Some(Problem {
-                    severity: Severity::Error,
-                    code,
+                    level: code.level(),
+                    code: code.name(),
                     file: self.file.clone(),
                     line: case.line,
                     about: case.name.clone(),

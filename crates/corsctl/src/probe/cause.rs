@@ -1,67 +1,41 @@
 //! The likely cause of an answer that is not as expected: what no look at a file shows.
 
-use cors::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY};
 use cors::escape::Shown;
+use cors::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
 
+use crate::output::code::Code;
 use crate::probe::client::{Answer, Request};
 use crate::probe::compare::{Difference, STATUS};
 
-/// What stands between the plugin and the client, or in its place.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Cause {
-    CachedForAnotherOrigin,
-    SecondCorsLayer,
-    PreflightAnsweredInFront,
-    VaryMissing,
-    NoCorsHeaders,
-    AnswerDiffers,
-}
-
-impl Cause {
-    pub const ALL: [Self; 6] = [
-        Self::CachedForAnotherOrigin,
-        Self::SecondCorsLayer,
-        Self::PreflightAnsweredInFront,
-        Self::VaryMissing,
-        Self::NoCorsHeaders,
-        Self::AnswerDiffers,
-    ];
-
-    /// The code, for SARIF and scripts.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::CachedForAnotherOrigin => "cached-for-another-origin",
-            Self::SecondCorsLayer => "second-cors-layer",
-            Self::PreflightAnsweredInFront => "preflight-answered-in-front",
-            Self::VaryMissing => "vary-missing",
-            Self::NoCorsHeaders => "no-cors-headers",
-            Self::AnswerDiffers => "answer-differs",
-        }
-    }
-
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::CachedForAnotherOrigin => {
-                "a cache between here and the plugin ignores Vary and gives the answer to one origin to another; let it respect Vary: Origin, or put Origin into its cache key"
-            }
-            Self::SecondCorsLayer => {
-                "something besides the plugin writes CORS headers: a second filter, a route's response_headers_to_add, a CDN; let the plugin alone do it"
-            }
-            Self::PreflightAnsweredInFront => {
-                "something before the plugin answers OPTIONS; put the plugin first in the chain of filters, and let what is in front of the gateway pass preflights on"
-            }
-            Self::VaryMissing => {
-                "something behind the plugin removes Vary, as some CDNs do; caches then give the answer to one origin to another: let it keep Vary: Origin"
-            }
-            Self::NoCorsHeaders => {
-                "the plugin does not run on this route, or something removes its headers; see whether the listener has it and whether another route matches"
-            }
-            Self::AnswerDiffers => {
-                "the gateway runs another configuration than this file, or something changes the plugin's headers; see whether the roll-out is complete"
-            }
-        }
-    }
-}
+/// The likely causes, the most telling first, each with its remedy.
+pub const CAUSES: [(Code, &str); 6] = [
+    (
+        Code::CachedForAnotherOrigin,
+        "a cache between here and the plugin ignores Vary and gives one origin the answer to another; let it respect Vary: Origin, or put Origin into its cache key",
+    ),
+    (
+        Code::SecondCorsLayer,
+        "something else than the plugin writes CORS headers too, such as a second filter, a route's response_headers_to_add or a CDN; let the plugin alone do it",
+    ),
+    (
+        Code::PreflightAnsweredInFront,
+        "something in front of the plugin answers OPTIONS; put the plugin first in the chain of filters, and have the proxies in front of the gateway pass preflights on",
+    ),
+    (
+        Code::VaryMissing,
+        "something between the plugin and here removes Vary, as some CDNs do, and caches then give one origin the answer to another; let it keep Vary: Origin",
+    ),
+    (
+        Code::NoCorsHeaders,
+        "the plugin does not run on this route, or something removes its headers; check that the listener has it and that no other route matches",
+    ),
+    (
+        Code::AnswerDiffers,
+        "the gateway runs another configuration than this file, or something changes the plugin's headers; check that the roll-out is complete",
+    ),
+];
 
 /// The likely cause of the differences of an answer, and what it shows by; `asked` are the origins of this
 /// run.
@@ -70,50 +44,67 @@ pub fn likely<'a>(
     answer: &Answer,
     differences: &[Difference],
     mut asked: impl Iterator<Item = &'a [u8]>,
-) -> (Cause, String) {
+) -> (Code, String) {
     let own = request.header(ORIGIN);
     let allowed: Vec<&[u8]> = answer.values(ACCESS_CONTROL_ALLOW_ORIGIN).collect();
     let wrong = |name: &str| differences.iter().any(|difference| difference.what == name);
-    if let Some(other) = allowed.iter().find(|value| Some(**value) != own && **value != b"*" && **value != b"null")
+    if let Some(other) = allowed
+        .iter()
+        .find(|value| Some(**value) != own && **value != b"*" && **value != b"null")
         && asked.any(|origin| origin == *other)
     {
         let how = format!("the answer allows {}{}", shown(other), signs(answer));
-        return (Cause::CachedForAnotherOrigin, how);
+        return (Code::CachedForAnotherOrigin, how);
     }
-    let is_list = |value: &&[u8]| value.contains(&b',') && value.windows(3).any(|part| part == b"://" || part.contains(&b'*'));
+    let is_list = |value: &&[u8]| {
+        value.contains(&b',')
+            && value
+                .windows(3)
+                .any(|part| part == b"://" || part.contains(&b'*'))
+    };
     if allowed.len() > 1 || allowed.iter().any(is_list) {
         let values: Vec<String> = allowed.iter().map(|value| shown(value)).collect();
         let how = format!("Access-Control-Allow-Origin is {}", values.join(" and "));
-        return (Cause::SecondCorsLayer, how);
+        return (Code::SecondCorsLayer, how);
     }
-    let is_preflight = request.method == "OPTIONS" && request.header(ACCESS_CONTROL_REQUEST_METHOD).is_some();
-    let is_refusal_of_ours = answer.status == 403 && answer.has("cache-control") && answer.has(VARY);
+    let is_preflight =
+        request.method == "OPTIONS" && request.header(ACCESS_CONTROL_REQUEST_METHOD).is_some();
+    let is_refusal_of_ours =
+        answer.status == 403 && answer.has("cache-control") && answer.has(VARY);
     if is_preflight && wrong(STATUS) && allowed.is_empty() && !is_refusal_of_ours {
-        return (Cause::PreflightAnsweredInFront, in_front(answer));
+        return (Code::PreflightAnsweredInFront, in_front(answer));
     }
     let expects_none = |name: &str| {
         let mut differences = differences.iter();
         differences.any(|difference| difference.what == name && difference.expected.is_none())
     };
-    if expects_none(ACCESS_CONTROL_ALLOW_ORIGIN) {
-        let values: Vec<String> = allowed.iter().map(|value| shown(value)).collect();
-        let how = format!("Access-Control-Allow-Origin is {}, where the plugin sends none", values.join(" and "));
-        return (Cause::SecondCorsLayer, how);
+    if let [value] = allowed.as_slice()
+        && (expects_none(ACCESS_CONTROL_ALLOW_ORIGIN)
+            || *value == b"*" && wrong(ACCESS_CONTROL_ALLOW_ORIGIN))
+    {
+        let how = format!(
+            "Access-Control-Allow-Origin is {}, which the plugin does not send",
+            shown(value)
+        );
+        return (Code::SecondCorsLayer, how);
     }
     if differences.iter().all(|difference| difference.what == VARY) {
-        return (Cause::VaryMissing, signs(answer).trim_start_matches([',', ' ']).to_owned());
+        return (
+            Code::VaryMissing,
+            signs(answer).trim_start_matches([',', ' ']).to_owned(),
+        );
     }
     let mut names = answer.lines.iter().map(|(name, _)| name.as_str());
     if !names.any(|name| name.starts_with("access-control-")) {
         return match signs(answer) {
-            signs if signs.is_empty() => (Cause::NoCorsHeaders, String::new()),
+            signs if signs.is_empty() => (Code::NoCorsHeaders, String::new()),
             signs => (
-                Cause::CachedForAnotherOrigin,
+                Code::CachedForAnotherOrigin,
                 format!("the answer allows no origin{signs}"),
             ),
         };
     }
-    (Cause::AnswerDiffers, String::new())
+    (Code::AnswerDiffers, String::new())
 }
 
 /// What has answered a preflight, by its status.
@@ -123,9 +114,13 @@ fn in_front(answer: &Answer) -> String {
         300..=399 => {
             let location = answer.values("location").next();
             let location = location.map_or_else(String::new, |to| format!(" to {}", shown(to)));
-            format!("it is redirected ({status}{location}), and browsers follow no redirect of a preflight")
+            format!(
+                "it is redirected ({status}{location}), and browsers follow no redirect of a preflight"
+            )
         }
-        401 | 403 | 407 => format!("it is answered {status}, as by a filter that authenticates: browsers send no credentials with preflights"),
+        401 | 403 | 407 => format!(
+            "it is answered {status}, as by a filter that authenticates: browsers send no credentials with preflights"
+        ),
         405 | 501 => format!("it is answered {status}, as by a server that does not know OPTIONS"),
         status => format!("it is answered {status}"),
     }
@@ -135,7 +130,11 @@ fn in_front(answer: &Answer) -> String {
 fn signs(answer: &Answer) -> String {
     let signs = CACHES.iter().filter_map(|name| {
         let value = answer.values(name).next()?;
-        let is_hit = *name == "age" || value.to_ascii_lowercase().windows(3).any(|part| part == b"hit");
+        let is_hit = *name == "age"
+            || value
+                .to_ascii_lowercase()
+                .windows(3)
+                .any(|part| part == b"hit");
         is_hit.then(|| format!(", {name}: {}", shown(value)))
     });
     signs.collect()
@@ -147,5 +146,11 @@ fn shown(value: &[u8]) -> String {
     Shown(&short).to_string()
 }
 
-const CACHES: [&str; 5] = ["age", "x-cache", "cf-cache-status", "x-cache-status", "cache-status"];
+const CACHES: [&str; 5] = [
+    "age",
+    "x-cache",
+    "cf-cache-status",
+    "x-cache-status",
+    "cache-status",
+];
 const MAX_SHOWN: usize = 100;

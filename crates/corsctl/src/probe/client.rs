@@ -80,7 +80,10 @@ impl Answer {
 
     /// The lines with those of one name joined, as the plugin sees them.
     pub fn joined(&self) -> Lines {
-        self.lines.iter().map(|(name, value)| (name, value)).collect()
+        self.lines
+            .iter()
+            .map(|(name, value)| (name, value))
+            .collect()
     }
 }
 
@@ -159,7 +162,10 @@ impl Client {
                 .handshake(stream)
                 .await
                 .map_err(describe)?;
-            return run(connection, async { answer(sender.send_request(request).await).await }).await;
+            return run(connection, async {
+                answer(sender.send_request(request).await).await
+            })
+            .await;
         }
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD as usize)
@@ -167,13 +173,24 @@ impl Client {
             .handshake(stream)
             .await
             .map_err(describe)?;
-        run(connection, async { answer(sender.send_request(request).await).await }).await
+        run(connection, async {
+            answer(sender.send_request(request).await).await
+        })
+        .await
     }
 
-    fn build(&self, request: &Request, is_http2: bool) -> Result<HttpRequest<Empty<Bytes>>, String> {
-        let wrong = |what: &str, error: &dyn std::fmt::Display| format!("{what} cannot be sent: {error}");
+    fn build(
+        &self,
+        request: &Request,
+        is_http2: bool,
+    ) -> Result<HttpRequest<Empty<Bytes>>, String> {
+        let wrong =
+            |what: &str, error: &dyn std::fmt::Display| format!("{what} cannot be sent: {error}");
         let uri = if is_http2 {
-            format!("{}://{}{}", self.target.url.scheme, request.authority, request.path)
+            format!(
+                "{}://{}{}",
+                self.target.url.scheme, request.authority, request.path
+            )
         } else {
             request.path.clone()
         };
@@ -258,7 +275,8 @@ fn tls(version: Version, authorities: Option<&str>) -> Result<TlsConnector, Stri
     match authorities {
         Some(file) => {
             let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", Shown(file));
-            let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
+            let certificates =
+                CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
             for certificate in certificates {
                 let certificate = certificate.map_err(|error| wrong(&error))?;
                 roots.add(certificate).map_err(|error| wrong(&error))?;
@@ -270,7 +288,9 @@ fn tls(version: Version, authorities: Option<&str>) -> Result<TlsConnector, Stri
         }
     }
     if roots.is_empty() {
-        return Err("no certificate authorities are known here; name a file with --cacert".to_owned());
+        return Err(
+            "no certificate authorities are known here; name a file with --cacert".to_owned(),
+        );
     }
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)

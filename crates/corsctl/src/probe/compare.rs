@@ -30,7 +30,12 @@ impl Difference {
             let expected = self.expected.as_deref().unwrap_or_default();
             return format!("vary: {}, without {expected}", show(&self.got));
         }
-        format!("{}: {}, not {}", self.what, show(&self.got), show(&self.expected))
+        format!(
+            "{}: {}, not {}",
+            self.what,
+            show(&self.got),
+            show(&self.expected)
+        )
     }
 }
 
@@ -109,7 +114,9 @@ fn vary(got: &Lines, expected: &Lines) -> Option<Difference> {
 
 fn tokens(lines: &Lines) -> BTreeSet<String> {
     let value = lines.get(VARY).map(text).unwrap_or_default();
-    let tokens = value.split(',').map(|token| token.trim().to_ascii_lowercase());
+    let tokens = value
+        .split(',')
+        .map(|token| token.trim().to_ascii_lowercase());
     tokens.filter(|token| !token.is_empty()).collect()
 }
 
@@ -119,7 +126,9 @@ fn is_expanded(judgement: &Judgement) -> bool {
     let mut response = Lines::default();
     response.add(MARK, b"1");
     judgement.amend_response(&mut response);
-    response.get(EXPOSE).is_some_and(|value| text(value).contains(MARK))
+    response
+        .get(EXPOSE)
+        .is_some_and(|value| text(value).contains(MARK))
 }
 
 fn is_of_cors(name: &str) -> bool {
@@ -138,13 +147,20 @@ const MARK: &str = "x-corsctl-probe";
 mod tests {
     use super::*;
 
-    fn of(policy: &str, request: &[(&str, &str)], status: u16, lines: &[(&str, &str)]) -> Vec<String> {
+    fn of(
+        policy: &str,
+        request: &[(&str, &str)],
+        status: u16,
+        lines: &[(&str, &str)],
+    ) -> Vec<String> {
         let (plugin, diagnostics) = PolicySet::from_bytes(policy.as_bytes());
         let plugin = plugin.unwrap_or_else(|| panic!("{diagnostics:?}"));
         let is_preflight = request.iter().any(|(name, _)| name.ends_with("-method"));
         let bytes = |lines: &[(&str, &str)]| {
             let lines = lines.iter();
-            lines.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+            lines
+                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect()
         };
         let request = Request {
             method: if is_preflight { "OPTIONS" } else { "GET" }.to_owned(),
@@ -169,17 +185,30 @@ mod tests {
     fn an_answer_as_the_plugin_makes_it_has_no_difference() {
         let allow = ("access-control-allow-origin", "https://app.example");
         for (request, status, lines) in [
-            (&[APP][..], 404, &[allow, ("vary", "Accept-Encoding, origin"), ("x", "y")][..]),
+            (
+                &[APP][..],
+                404,
+                &[allow, ("vary", "Accept-Encoding, origin"), ("x", "y")][..],
+            ),
             (&[EVIL], 200, &[("vary", "Origin")]),
             (&[], 500, &[("vary", "accept"), ("vary", "Origin")]),
             (
                 &[APP, ASKS],
                 204,
-                &[allow, ("access-control-allow-methods", "GET, HEAD, POST"), ("access-control-max-age", "5"), ("vary", "Origin")],
+                &[
+                    allow,
+                    ("access-control-allow-methods", "GET, HEAD, POST"),
+                    ("access-control-max-age", "5"),
+                    ("vary", "Origin"),
+                ],
             ),
             (&[EVIL, ASKS], 403, &[("vary", "Origin")]),
         ] {
-            assert_eq!(of(POLICY, request, status, lines), Vec::<String>::new(), "{request:?}");
+            assert_eq!(
+                of(POLICY, request, status, lines),
+                Vec::<String>::new(),
+                "{request:?}"
+            );
         }
     }
 
@@ -187,13 +216,45 @@ mod tests {
     fn each_difference_is_reported() {
         let allow = ("access-control-allow-origin", "https://app.example");
         for (request, status, lines, expected) in [
-            (&[APP][..], 200, &[allow][..], "vary: absent, without origin"),
-            (&[EVIL], 200, &[("access-control-allow-origin", "*"), ("vary", "Origin")], "access-control-allow-origin: \"*\", not absent"),
-            (&[APP], 200, &[allow, allow, ("vary", "Origin")], "access-control-allow-origin: \"https://app.example,https://app.example\", not \"https://app.example\""),
-            (&[], 200, &[("access-control-allow-credentials", "true"), ("vary", "Origin")], "access-control-allow-credentials: \"true\", not absent"),
-            (&[EVIL, ASKS], 401, &[("vary", "Origin")], "status: 401, not 403"),
+            (
+                &[APP][..],
+                200,
+                &[allow][..],
+                "vary: absent, without origin",
+            ),
+            (
+                &[EVIL],
+                200,
+                &[("access-control-allow-origin", "*"), ("vary", "Origin")],
+                "access-control-allow-origin: \"*\", not absent",
+            ),
+            (
+                &[APP],
+                200,
+                &[allow, allow, ("vary", "Origin")],
+                "access-control-allow-origin: \"https://app.example,https://app.example\", not \"https://app.example\"",
+            ),
+            (
+                &[],
+                200,
+                &[
+                    ("access-control-allow-credentials", "true"),
+                    ("vary", "Origin"),
+                ],
+                "access-control-allow-credentials: \"true\", not absent",
+            ),
+            (
+                &[EVIL, ASKS],
+                401,
+                &[("vary", "Origin")],
+                "status: 401, not 403",
+            ),
         ] {
-            assert_eq!(of(POLICY, request, status, lines), [expected], "{request:?}");
+            assert_eq!(
+                of(POLICY, request, status, lines),
+                [expected],
+                "{request:?}"
+            );
         }
     }
 

@@ -12,6 +12,7 @@ use cors::http::header::{
 use cors::http::token::is_token;
 use cors::simulate::browser::Url;
 
+use crate::cases::{Case, bytes};
 use crate::discover::locate::each_policy;
 use crate::discover::regexes;
 use crate::input::cursor::Value;
@@ -23,6 +24,38 @@ pub struct Step {
     pub request: Request,
     /// The line of the table that it comes from.
     pub line: Option<usize>,
+}
+
+/// Why a case of a table is not sent.
+pub enum Unsent {
+    Invalid(String),
+    Skipped(&'static str),
+}
+
+impl Step {
+    /// The request of a case, unless it could change data or needs what only Envoy knows.
+    pub fn of_case(case: &Case, line: Option<usize>) -> Result<Self, Unsent> {
+        let url = case.request.url().map_err(Unsent::Invalid)?;
+        let headers = bytes(&case.request.headers.0).map_err(Unsent::Invalid)?;
+        if !matches!(case.request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+            return Err(Unsent::Skipped("the request could change data"));
+        }
+        if case.route.name.is_some() || case.route.policy.is_some() {
+            return Err(Unsent::Skipped(
+                "it names a route, which the gateway chooses itself",
+            ));
+        }
+        Ok(Self {
+            name: case.name.clone(),
+            request: Request {
+                method: case.request.method.clone(),
+                authority: url.authority,
+                path: url.path,
+                headers,
+            },
+            line,
+        })
+    }
 }
 
 /// What a configuration lists, wherever in it.
@@ -91,6 +124,18 @@ impl Listed {
         }
     }
 
+    /// What the steps leave out.
+    pub fn notes(&self, max_patterns: usize) -> Vec<String> {
+        let more = self.patterns.len().saturating_sub(max_patterns);
+        let more = (more > 0)
+            .then(|| format!("{more} patterns are not probed; --max-patterns sets how many are"));
+        let undecided = self
+            .undecided
+            .iter()
+            .map(|regex| format!("no origin is found that matches /{regex}/: it is not probed"));
+        more.into_iter().chain(undecided).collect()
+    }
+
     /// The steps for one URL, for at most so many patterns, evenly spread.
     pub fn steps(&self, url: &Url, max_patterns: usize) -> Vec<Step> {
         let mut plan = Plan {
@@ -111,7 +156,10 @@ impl Listed {
         }
         plan.actual("OPTIONS", None, "");
         // By now a cache has an answer to some of these, perhaps the wrong one.
-        let first = self.patterns.iter().find_map(|pattern| pattern.origins.first());
+        let first = self
+            .patterns
+            .iter()
+            .find_map(|pattern| pattern.origins.first());
         for origin in [first.map(String::as_str), Some(STRANGERS[0]), None] {
             plan.actual("GET", origin, ", again");
         }
@@ -124,7 +172,10 @@ impl Pattern {
         let Some((scheme, rest)) = text.split_once("://") else {
             // Any origin, or the opaque one.
             let origins = match text {
-                "*" => vec![format!("https://{UNKNOWN}"), "http://localhost:3000".to_owned()],
+                "*" => vec![
+                    format!("https://{UNKNOWN}"),
+                    "http://localhost:3000".to_owned(),
+                ],
                 text => vec![text.to_owned()],
             };
             return Self {
@@ -146,7 +197,10 @@ impl Pattern {
                 origins.push(format!("{scheme}://evil{domain}{port}"));
                 origins
             }
-            _ => around(&format!("{scheme}://{}{port}", host.replacen('*', "corsctl-probe", 1))),
+            _ => around(&format!(
+                "{scheme}://{}{port}",
+                host.replacen('*', "corsctl-probe", 1)
+            )),
         };
         if !port.is_empty() {
             let without = origins.first().and_then(|origin| origin.strip_suffix(port));
@@ -251,7 +305,11 @@ fn is_asked_header(name: &str) -> bool {
 const UNKNOWN: &str = "corsctl-probe.invalid";
 
 /// Origins that few policies allow: of a stranger, opaque, not as a browser writes it.
-const STRANGERS: [&str; 3] = ["https://evil.corsctl-probe.invalid", "null", "https://a.invalid, https://b.invalid"];
+const STRANGERS: [&str; 3] = [
+    "https://evil.corsctl-probe.invalid",
+    "null",
+    "https://a.invalid, https://b.invalid",
+];
 
 #[cfg(test)]
 mod tests {
@@ -281,7 +339,10 @@ mod tests {
             "/https://([a-z]+\\.)?example\\.com/",
         ] {
             let policy = match pattern.strip_prefix('/') {
-                Some(regex) => format!(r#"{{"allowOriginRegexes": [{:?}]}}"#, regex.trim_end_matches('/')),
+                Some(regex) => format!(
+                    r#"{{"allowOriginRegexes": [{:?}]}}"#,
+                    regex.trim_end_matches('/')
+                ),
                 None => format!(r#"{{"allowOrigins": [{pattern:?}], "allowMethods": ["PATCH"]}}"#),
             };
             let (plugin, _) = PolicySet::from_bytes(policy.as_bytes());
@@ -293,11 +354,20 @@ mod tests {
                 .filter(|step| step.request.header(ORIGIN).is_some())
                 .partition(refused);
             let count = |steps: &[&Step], method: &str| {
-                steps.iter().filter(|step| step.request.method == method).count()
+                steps
+                    .iter()
+                    .filter(|step| step.request.method == method)
+                    .count()
             };
             for method in ["GET", "OPTIONS"] {
-                assert!(count(&allowed, method) >= 1, "{pattern}: {method} is never allowed");
-                assert!(count(&refused, method) >= 3, "{pattern}: {method} is hardly refused");
+                assert!(
+                    count(&allowed, method) >= 1,
+                    "{pattern}: {method} is never allowed"
+                );
+                assert!(
+                    count(&refused, method) >= 3,
+                    "{pattern}: {method} is hardly refused"
+                );
             }
         }
     }
@@ -305,9 +375,17 @@ mod tests {
     #[test]
     fn only_methods_that_change_nothing_are_sent() {
         let url = Url::parse("https://api.example/a").expect("a URL");
-        let steps = listed(r#"{"allowOrigins": ["https://a.example"], "allowMethods": ["DELETE"]}"#).steps(&url, 9);
-        assert!(steps.iter().all(|step| matches!(step.request.method.as_str(), "GET" | "OPTIONS")));
-        let asked = steps.iter().filter_map(|step| step.request.header(ACCESS_CONTROL_REQUEST_METHOD));
+        let steps =
+            listed(r#"{"allowOrigins": ["https://a.example"], "allowMethods": ["DELETE"]}"#)
+                .steps(&url, 9);
+        assert!(
+            steps
+                .iter()
+                .all(|step| matches!(step.request.method.as_str(), "GET" | "OPTIONS"))
+        );
+        let asked = steps
+            .iter()
+            .filter_map(|step| step.request.header(ACCESS_CONTROL_REQUEST_METHOD));
         assert!(asked.clone().count() > 3);
         assert!(asked.into_iter().all(|method| method == b"DELETE"));
     }

@@ -6,6 +6,9 @@ use cors::escape::Shown;
 use cors::origin::split_port;
 use cors::simulate::browser::Url;
 
+use crate::output::Failure;
+use crate::output::code::Code;
+
 /// A gateway under a URL.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -16,20 +19,22 @@ pub struct Target {
 impl Target {
     /// Reads the URL and finds its address: by `--resolve host:port:address`, or by name. Only loopback
     /// addresses are taken, unless others are allowed.
-    pub fn find(url: &str, resolve: &[String], allow_remote: bool) -> Result<Self, String> {
+    pub fn find(url: &str, resolve: &[String], allow_remote: bool) -> Result<Self, Failure> {
+        let invalid = |text| Failure::new(Code::InvalidArgument, text);
         let read = Url::parse(url).ok_or_else(|| {
-            format!(
+            invalid(format!(
                 "--url {}: is not a URL of http or https, as in https://api.example.com/items",
                 Shown(url)
-            )
+            ))
         })?;
-        let address = address(&read, resolve)?;
+        let address = address(&read, resolve).map_err(invalid)?;
         if !address.ip().is_loopback() && !allow_remote {
-            return Err(format!(
+            let text = format!(
                 "{} is {}, which is not this machine; if you may send it requests, add --allow-remote",
                 Shown(&read.authority),
                 address.ip()
-            ));
+            );
+            return Err(Failure::new(Code::RemoteAddress, text));
         }
         Ok(Self { url: read, address })
     }
@@ -47,9 +52,9 @@ fn address(url: &Url, resolve: &[String]) -> Result<SocketAddr, String> {
         }
     }
     let plain = host.trim_start_matches('[').trim_end_matches(']');
-    let found = (plain, port).to_socket_addrs().map_err(|error| {
-        format!("{}: has no address: {error}", Shown(host))
-    })?;
+    let found = (plain, port)
+        .to_socket_addrs()
+        .map_err(|error| format!("{}: has no address: {error}", Shown(host)))?;
     // What is not this machine decides: a name must not be loopback now and remote at the next look-up.
     let found: Vec<SocketAddr> = found.collect();
     let remote = found.iter().find(|address| !address.ip().is_loopback());
@@ -65,7 +70,10 @@ fn read_resolve(entry: &str) -> Result<((String, u16), IpAddr), String> {
             Shown(entry)
         )
     };
-    let (host, rest) = match entry.strip_prefix('[').and_then(|rest| rest.split_once("]:")) {
+    let (host, rest) = match entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("]:"))
+    {
         Some((host, rest)) => (format!("[{host}]"), rest),
         None => {
             let (host, rest) = entry.split_once(':').ok_or_else(wrong)?;
@@ -90,21 +98,44 @@ mod tests {
             ("http://127.0.0.1:8080/a", "", Ok("127.0.0.1:8080")),
             ("https://[::1]/", "", Ok("[::1]:443")),
             ("http://localhost:81", "", Ok("127.0.0.1:81")),
-            ("https://API.example.com", "api.example.com:443:127.0.0.2", Ok("127.0.0.2:443")),
-            ("https://api.example.com", "api.example.com:443:[::1]", Ok("[::1]:443")),
-            ("https://api.example.com", "api.example.com:443:192.0.2.1", Err("--allow-remote")),
+            (
+                "https://API.example.com",
+                "api.example.com:443:127.0.0.2",
+                Ok("127.0.0.2:443"),
+            ),
+            (
+                "https://api.example.com",
+                "api.example.com:443:[::1]",
+                Ok("[::1]:443"),
+            ),
+            (
+                "https://api.example.com",
+                "api.example.com:443:192.0.2.1",
+                Err("--allow-remote"),
+            ),
             ("https://192.0.2.1", "", Err("--allow-remote")),
-            ("https://api.example.com", "api.example.com:443", Err("is not HOST:PORT:ADDRESS")),
+            (
+                "https://api.example.com",
+                "api.example.com:443",
+                Err("is not HOST:PORT:ADDRESS"),
+            ),
             ("ftp://a.example", "", Err("is not a URL")),
         ] {
-            let resolve: Vec<String> = [resolve].iter().filter(|entry| !entry.is_empty()).map(|entry| (*entry).to_owned()).collect();
+            let resolve: Vec<String> = [resolve]
+                .iter()
+                .filter(|entry| !entry.is_empty())
+                .map(|entry| (*entry).to_owned())
+                .collect();
             let target = Target::find(url, &resolve, false);
             match (target, expected) {
                 (Ok(target), Ok(address)) => {
                     let got = target.address.to_string();
-                    assert!(got == address || got == address.replace("127.0.0.1", "[::1]"), "{url}: {got}");
+                    assert!(
+                        got == address || got == address.replace("127.0.0.1", "[::1]"),
+                        "{url}: {got}"
+                    );
                 }
-                (Err(error), Err(words)) => assert!(error.contains(words), "{url}: {error}"),
+                (Err(error), Err(words)) => assert!(error.text.contains(words), "{url}: {error}"),
                 (got, _) => panic!("{url}: {got:?}"),
             }
         }
