@@ -22,7 +22,7 @@ const CORE: &[&[&str]] = &[
 /// The parts of corsctl.
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
-    &["learn", "probe"],
+    &["compare", "learn", "probe"],
     &["cases", "discover", "import"],
     &["input"],
     &["output"],
@@ -31,8 +31,10 @@ const CORSCTL: &[&[&str]] = &[
 /// The parts of import.
 const IMPORT: &[&[&str]] = &[
     &["read"],
+    &["detect"],
     &["systems"],
-    &["matching", "objects", "origins", "recognise"],
+    &["matching", "origins", "recognise", "system"],
+    &["objects"],
     &["rules"],
     &["draft"],
     &["changes"],

@@ -14,6 +14,7 @@
 
 mod cases;
 mod commands;
+mod compare;
 mod discover;
 mod import;
 mod input;
@@ -46,6 +47,8 @@ pub struct Cli {
 enum Command {
     /// Find every error in configurations, wherever they stand
     Check(commands::check::Arguments),
+    /// Say what a change of configuration allows that was not allowed before
+    Diff(commands::diff::Arguments),
     /// Say what the plugin and the browser make of a request, and why
     Explain(commands::explain::Arguments),
     /// Turn another gateway's CORS configuration into one for this plugin
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
     }
     match &cli.command {
         Command::Check(arguments) => commands::check::run(arguments, cli.output),
+        Command::Diff(arguments) => commands::diff::run(arguments, cli.output),
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
         Command::Import(arguments) => commands::import::run(arguments, cli.output),
         Command::Learn(arguments) => commands::learn::run(arguments, cli.output),
@@ -105,9 +109,10 @@ fn main() -> ExitCode {
 const HELP: &str = "\
 Examples:
   corsctl check envoy.yaml
+  corsctl diff old.json new.json
   corsctl explain envoy.yaml --origin https://app.example.com --method PUT
   corsctl test cors.json cors-cases.yaml
   corsctl import krakend.json > cors.json
   source <(corsctl completions bash)
 
-Exit codes: 0 good, 1 refused (or warnings under --strict), 2 bad usage or input";
+Exit codes: 0 good, 1 refused (or warnings under --strict, or wider), 2 bad usage or input, 3 undecided";

@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
         if !judgement.is_enforced() {
             return None;
         }
-        let source = judgement.source().clone();
+        let source = judgement.source();
         if let Some(reply) = judgement.reply() {
             let line = |(name, value): (&[u8], &[u8])| {
                 (
@@ -157,11 +157,11 @@ impl Written {
         let policy = match source {
             Source::Ambiguous => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
-            Source::Rule { index, .. } => {
+            Source::Rule(place) => {
                 let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
                     return None;
                 };
-                let rule = rules.get(*index)?;
+                let rule = rules.get(*place)?;
                 let name = field(rule, RULE_FIELDS, "policyRef").and_then(string);
                 let policy = field(rule, RULE_FIELDS, "policy");
                 policy.or_else(|| named(name?)).cloned()

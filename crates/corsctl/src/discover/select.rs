@@ -3,7 +3,7 @@
 use cors::escape::Shown;
 use cors::select::policy_set::PolicySet;
 
-use crate::discover::locate::{Found, read};
+use crate::discover::locate::{Configuration, Found, read};
 use crate::input::cursor::Value;
 use crate::input::source::Source;
 use crate::output::code::Code;
@@ -61,6 +61,13 @@ pub fn plugin_with<T>(
             });
         }
     };
+    let plugin = read_plugin(&source.name, configuration)?;
+    Ok((plugin, visit(configuration.root().as_ref())))
+}
+
+/// Reads a configuration that the module takes; the error is for the user.
+pub fn read_plugin(file: &str, configuration: &Configuration) -> Result<PolicySet, Failure> {
+    let file = at(file, configuration.line());
     if let Some(key) = configuration.wrapper {
         let text = format!(
             "{file}{key}: is not a field of the plugin; write what it holds at the top level"
@@ -68,7 +75,7 @@ pub fn plugin_with<T>(
         return Err(Failure::new(Code::WrappedConfiguration, text));
     }
     let (plugin, diagnostics) = read(configuration);
-    let plugin = plugin.ok_or_else(|| {
+    plugin.ok_or_else(|| {
         let text = format!("{file}the plugin refuses this configuration:");
         let errors = diagnostics.errors();
         let errors = errors.map(|error| with_code(&error.to_string(), error.code.name()));
@@ -76,6 +83,5 @@ pub fn plugin_with<T>(
             list: errors.collect(),
             ..Failure::new(Code::ConfigurationRejected, text)
         }
-    })?;
-    Ok((plugin, visit(configuration.root().as_ref())))
+    })
 }

@@ -13,6 +13,7 @@ use cors::http::token::is_token;
 use cors::simulate::browser::Url;
 
 use crate::cases::{Case, bytes};
+use crate::discover::automaton::Work;
 use crate::discover::locate::each_policy;
 use crate::discover::regexes;
 use crate::input::cursor::Value;
@@ -80,7 +81,7 @@ impl Listed {
     pub fn within(root: Option<&Value>) -> Self {
         let mut listed = Self::default();
         let mut known = BTreeSet::new();
-        let mut work = regexes::Work::default();
+        let mut work = Work::default();
         if let Some(root) = root {
             each_policy(root.node, "", &mut |_, policy| {
                 for (key, list) in policy.entries() {
@@ -97,13 +98,7 @@ impl Listed {
         listed
     }
 
-    fn add(
-        &mut self,
-        field: &str,
-        text: &str,
-        known: &mut BTreeSet<String>,
-        work: &mut regexes::Work,
-    ) {
+    fn add(&mut self, field: &str, text: &str, known: &mut BTreeSet<String>, work: &mut Work) {
         let is_new = |known: &mut BTreeSet<String>| known.insert(format!("{field} {text}"));
         match field {
             "allowOrigins" if is_new(known) => self.patterns.push(Pattern::of(text)),
