@@ -17,6 +17,7 @@ mod routes;
 mod servers;
 mod soak;
 mod table;
+mod traffic;
 
 use support::envoy::Envoy;
 use support::http::{self, Response};

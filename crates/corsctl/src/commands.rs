@@ -6,5 +6,7 @@ pub mod explain;
 pub mod import;
 pub mod man;
 pub mod render;
+pub mod learn;
+pub mod probe;
 pub mod schema;
 pub mod test;
