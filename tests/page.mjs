@@ -659,12 +659,12 @@ for (const [policy, line, says] of /** @type {[object, string, string][]} */ ([
   assert.match(besideMessage(message, verdict).text, new RegExp(says), `${line}\n${JSON.stringify(policy)}`);
   checked++;
 }
-// The README's two tables are those of the data.
+// The two tables of the page are those of the data.
 const code = (text) => (text.includes("`") ? `\`\`${text}\`\`` : `\`${text}\``);
 const lines = (list, missing = "") => (list ?? []).map((wording) => code(fill(wording).trim())).join("<br>") || missing;
 const ofChromium = MESSAGES.filter(({ chromium, isVague }) => chromium && !isVague);
 const ofOthers = MESSAGES.filter(({ firefox, webkit }) => firefox || webkit);
-const readme = readFileSync(new URL("../README.md", here), "utf8");
+const page = readFileSync(new URL("../docs/src/reference/browser-messages.md", here), "utf8");
 for (const table of [
   [
     "| what the browser says | what to change |",
@@ -678,7 +678,7 @@ for (const table of [
   ],
 ]) {
   const text = `\n${table.join("\n")}\n\n`;
-  assert(readme.includes(text), `README.md does not have this table of playground/messages.js:\n${text}`);
+  assert(page.includes(text), `docs/src/reference/browser-messages.md does not have this table of playground/messages.js:\n${text}`);
   checked++;
 }
 

@@ -1,13 +1,13 @@
 //! The codes of the diagnostics that corsctl finds itself, beside those of the module.
 //!
-//! A diagnostic is one line here, its entry in docs/diagnostics.md, and a case in `tests/`.
+//! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
 use cors::diagnostic::Severity;
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($code:ident = $level:ident $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The names do not change, and none is used again: scripts know them.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -228,7 +228,8 @@ mod tests {
     #[test]
     fn every_code_is_documented_and_made() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(folder.join("../../docs/diagnostics.md")).unwrap();
+        let page =
+            fs::read_to_string(folder.join("../../docs/src/reference/diagnostics.md")).unwrap();
         let mut documented = BTreeMap::new();
         for entry in page.split("\n### `").skip(1) {
             let (name, text) = entry.split_once("`\n\n").unwrap();
