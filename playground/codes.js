@@ -95,4 +95,5 @@ export const CODES = [
   "route-name-invalid",
   "too-many-matches",
   "conflicting-rules",
+  "origin-wildcard-without-dot",
 ];

@@ -87,6 +87,11 @@ fn matches(pattern: &str, origin: &str) -> bool {
         "*" => true,
         "https://*" => origin.starts_with("https://") && origin.matches(':').count() == 1,
         "https://*.a.example" => origin.starts_with("https://") && origin.ends_with(".a.example"),
+        "https://b*.a.example" => {
+            let label = origin.strip_prefix("https://b");
+            let label = label.and_then(|rest| rest.strip_suffix(".a.example"));
+            label.is_some_and(|label| !label.is_empty() && !label.contains(['.', ':']))
+        }
         "https://a.example:*" => {
             origin == "https://a.example" || origin.starts_with("https://a.example:")
         }
@@ -100,6 +105,8 @@ const ORIGINS: &[&str] = &[
     "https://a.example:8443",
     "https://b.a.example",
     "https://c.b.a.example",
+    "https://b1.a.example",
+    "https://b1.c.a.example",
     "https://eva.example",
     "https://a.example.evil.example",
     "http://a.example",
@@ -121,6 +128,7 @@ fn origins() -> impl Strategy<Value = Vec<&'static str>> {
         vec![
             "https://a.example",
             "https://*.a.example",
+            "https://b*.a.example",
             "https://a.example:*",
             "https://*",
             "http://localhost:3000",

@@ -240,6 +240,18 @@ pub fn covers(listed: &str, origin: &str) -> bool {
             || is_other(format!("{exact}/"), has_slash)
             || is_other(format!("{exact}{port}"), has_port);
     }
+    if let Some((scheme, host)) = exact.split_once("://")
+        && let Some((label, below)) = host.split_once('.')
+        && let Some((before, after)) = label.split_once('*')
+        && label != "*"
+    {
+        let below = regex::escape(below).replace(r":\*", "(:[0-9]+)?");
+        let (before, after) = (regex::escape(before), regex::escape(after));
+        let label = format!("{before}[a-z0-9_-]+{after}");
+        let whole = Regex::new(&format!(r"\A{scheme}://({label})\.{below}\z"));
+        let label = whole.ok().and_then(|whole| whole.captures(origin));
+        return is_serialized(origin) && label.is_some_and(|found| found[1].len() <= 63);
+    }
     let pattern = regex::escape(&exact)
         .replace(r"://\*\.", r"://([^:/.\[]+\.)+")
         .replace(r"://\*", r"://([^:/\[]+|\[[^]/]+\])")

@@ -51,7 +51,7 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "allowOrigins",
-        description: "Origins whose pages can read the responses: `scheme://host[:port]`, `https://*.example.com` for all hosts below a domain, `:*` for any port, `*` for any origin. `[]` allows only the site itself",
+        description: "Origins whose pages can read the responses: `scheme://host[:port]`, `https://*.example.com` for all hosts below a domain, `https://pr-*.example.com` for some, `:*` for any port, `*` for any origin. `[]` allows only the site itself",
         default: "",
         example: "[\"https://app.example.com\"]",
         pattern: ORIGIN,

@@ -120,6 +120,7 @@ codes! {
     RouteNameInvalid = 91 "route-name-invalid",
     TooManyMatches = 92 "too-many-matches",
     ConflictingRules = 93 "conflicting-rules",
+    OriginWildcardWithoutDot = 94 "origin-wildcard-without-dot",
 }
 
 impl Code {

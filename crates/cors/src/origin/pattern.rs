@@ -18,12 +18,12 @@ pub enum OriginPattern {
     Tuple(TuplePattern),
 }
 
-/// A pattern of tuple origins: `scheme://host[:port]`, with `*.` before or `*` for the host, and
-/// `*` for the port.
+/// A pattern of tuple origins: `scheme://host[:port]`, with `*.` before or `*` for the host or for a part of
+/// its first label, and `*` for the port.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TuplePattern {
     pub(crate) scheme: String,
-    /// The host in full, `*.example.com`, or `*`.
+    /// The host in full, `*.example.com`, `pr-*.example.com`, or `*`.
     pub(crate) host: String,
     pub(crate) port: PortPattern,
     /// Written with the scheme's default port, so that an `Origin` written with it matches too.
@@ -166,6 +166,11 @@ impl TuplePattern {
         self.host.strip_prefix("*.")
     }
 
+    /// The parts of a label glob, if this is one.
+    pub fn glob(&self) -> Option<Glob<'_>> {
+        Glob::of(&self.host)
+    }
+
     /// Whether every page of the scheme has this origin, as with `file://`.
     pub fn is_without_host(&self) -> bool {
         self.host.is_empty()
@@ -177,7 +182,7 @@ impl TuplePattern {
     }
 
     pub(crate) fn is_exact(&self) -> bool {
-        !self.host.starts_with('*') && self.port != PortPattern::Any
+        !holds(&self.host, b"*") && self.port != PortPattern::Any
     }
 
     /// The other texts that an exact pattern matches, because it is written so.
@@ -209,6 +214,41 @@ impl fmt::Display for TuplePattern {
             PortPattern::Default => Ok(()),
             PortPattern::Exact(port) => write!(f, ":{port}"),
         }
+    }
+}
+
+/// A host in whose first label `*` stands for one or more letters, digits, `-` and `_`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Glob<'p> {
+    /// The literals of the label before the star and after it.
+    pub before: &'p str,
+    pub after: &'p str,
+    /// The rest of the host, with its dot.
+    pub below: &'p str,
+}
+
+impl<'p> Glob<'p> {
+    fn of(host: &'p str) -> Option<Self> {
+        let dot = host.bytes().position(|byte| byte == b'.')?;
+        let (label, below) = host.split_at_checked(dot)?;
+        let (before, after) = label.split_once('*')?;
+        let is_whole = before.is_empty() && after.is_empty();
+        let is_single = !holds(after, b"*") && !holds(below, b"*");
+        (!is_whole && is_single).then_some(Self {
+            before,
+            after,
+            below,
+        })
+    }
+
+    /// Whether whoever registers a domain chooses the label: `*example.com` is most often written for
+    /// `*.example.com`.
+    fn is_slip(&self) -> bool {
+        let is_alone = self.below.bytes().filter(|byte| *byte == b'.').count() == 1;
+        let starts = self.after.bytes().next();
+        is_alone
+            && self.before.is_empty()
+            && starts.is_some_and(|byte| byte.is_ascii_alphanumeric())
     }
 }
 
@@ -262,6 +302,7 @@ pub enum OriginPatternError {
     TooLong,
     Userinfo,
     Wildcard,
+    WildcardWithoutDot,
 }
 
 impl OriginPatternError {
@@ -283,6 +324,7 @@ impl OriginPatternError {
             Self::TooLong => Code::OriginTooLong,
             Self::Userinfo => Code::OriginHasUserinfo,
             Self::Wildcard => Code::OriginWildcardMisplaced,
+            Self::WildcardWithoutDot => Code::OriginWildcardWithoutDot,
         }
     }
 }
@@ -306,7 +348,10 @@ impl fmt::Display for OriginPatternError {
             Self::TooLong => "is longer than an origin can be",
             Self::Userinfo => "has a user name or password; an origin is scheme://host[:port]",
             Self::Wildcard => {
-                "has a wildcard where none is allowed; list the origins, or all below a domain as in https://*.example.com"
+                "has a wildcard where none is allowed; list the origins, all below a domain as in https://*.example.com, or some as in https://pr-*.example.com"
+            }
+            Self::WildcardWithoutDot => {
+                "allows names that anybody can register, because no dot follows the *"
             }
         })
     }
@@ -334,7 +379,16 @@ fn read_host_pattern(
     if host == "*" || is_embedders {
         return Ok(host.to_owned());
     }
-    let domain = host.strip_prefix("*.").unwrap_or(host);
+    let glob = Glob::of(host);
+    if glob.is_some_and(|glob| glob.is_slip()) {
+        return Err(OriginPatternError::WildcardWithoutDot);
+    }
+    // The shortest of the labels that a glob stands for.
+    let shortest = glob.map(|glob| format!("{}a{}{}", glob.before, glob.after, glob.below));
+    let domain = match &shortest {
+        Some(shortest) => shortest,
+        None => host.strip_prefix("*.").unwrap_or(host),
+    };
     if holds(domain, b"*") {
         return Err(OriginPatternError::Wildcard);
     }

@@ -1,6 +1,7 @@
 //! All origins that a policy allows, found in a time that does not depend on their number.
 
 use crate::byte_map::ByteMap;
+use crate::origin::globs::Globs;
 use crate::origin::pattern::{OriginPattern, PortPattern, TuplePattern};
 use crate::origin::regex::OriginRegex;
 use crate::origin::{MAX_ORIGIN_LENGTH, Origin, TupleOrigin};
@@ -19,6 +20,7 @@ pub struct OriginSet {
     /// Tails of patterns that match any port.
     any_port_tails: ByteMap,
     depths: Depths,
+    globs: Globs,
     regexes: Vec<OriginRegex>,
 }
 
@@ -60,7 +62,11 @@ impl OriginSet {
             .map(count)
             .iter()
             .sum::<usize>();
-        tuples + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
+        tuples
+            + self.globs.len()
+            + self.regexes.len()
+            + usize::from(self.any)
+            + usize::from(self.null)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -111,6 +117,28 @@ impl OriginSet {
                 .get(index)
                 .map(|regex| format!("/{}/", regex.source()))
                 .unwrap_or_default(),
+            (
+                Match::Glob {
+                    before,
+                    after,
+                    any_port,
+                },
+                Some(origin),
+            ) => {
+                let (label, below) = split_label(&origin, any_port).unwrap_or_default();
+                let text = |part: Option<&[u8]>| {
+                    String::from_utf8_lossy(part.unwrap_or_default()).into_owned()
+                };
+                let end = label.len().saturating_sub(usize::from(after));
+                format!(
+                    "{}://{}*{}{}{}",
+                    text(Some(origin.scheme())),
+                    text(label.get(..usize::from(before))),
+                    text(label.get(end..)),
+                    text(Some(below)),
+                    if any_port { ":*" } else { "" }
+                )
+            }
             (Match::Tail { start, any_port }, Some(origin)) => {
                 let end = if any_port {
                     origin.host_end
@@ -127,7 +155,9 @@ impl OriginSet {
                 let scheme = String::from_utf8_lossy(origin.scheme());
                 format!("{scheme}{wildcard}{tail}{port}")
             }
-            (Match::Exact | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
+            (Match::Exact | Match::Glob { .. } | Match::Tail { .. }, _) => {
+                String::from_utf8_lossy(value).into_owned()
+            }
         }
     }
 
@@ -142,6 +172,10 @@ impl OriginSet {
         let Some(mask) = self.scheme_mask(&pattern.scheme) else {
             return false;
         };
+        if let Some(glob) = pattern.glob() {
+            self.globs.insert(glob, &pattern.port, mask);
+            return true;
+        }
         let tail = pattern.tail();
         if pattern.host.starts_with("*.") {
             self.depths.include(&tail);
@@ -198,7 +232,23 @@ impl OriginSet {
                 dots -= 1;
             }
         }
-        self.find_tail_at(origin, origin.host_end, mask)
+        let found = self.find_tail_at(origin, origin.host_end, mask);
+        if found.is_some() || self.globs.is_empty() {
+            return found;
+        }
+        self.find_glob(origin, mask)
+    }
+
+    fn find_glob(&self, origin: &TupleOrigin, mask: u64) -> Option<Match> {
+        [false, true].into_iter().find_map(|any_port| {
+            let (label, below) = split_label(origin, any_port)?;
+            let (before, after) = self.globs.find(label, below, any_port, mask)?;
+            Some(Match::Glob {
+                before,
+                after,
+                any_port,
+            })
+        })
     }
 
     fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
@@ -236,6 +286,12 @@ impl OriginSet {
 pub enum Match {
     Any,
     Exact,
+    /// How many literals of the first label are before the star and after it.
+    Glob {
+        before: u8,
+        after: u8,
+        any_port: bool,
+    },
     Null,
     /// The index of the regular expression.
     Regex(usize),
@@ -255,16 +311,30 @@ pub enum Mismatch {
 }
 
 /// Adds a whole origin or a tail, with the mask of a scheme.
-fn add(texts: &mut ByteMap, text: &str, mask: u64) {
+pub(super) fn add(texts: &mut ByteMap, text: &str, mask: u64) {
     *texts.get_or_insert(text.as_bytes(), 0) |= mask;
 }
 
-fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
+/// The first label of the host, and what follows it: without the port if any port matches.
+fn split_label<'o>(origin: &TupleOrigin<'o>, any_port: bool) -> Option<(&'o [u8], &'o [u8])> {
+    let end = if any_port {
+        origin.host_end
+    } else {
+        origin.text.len()
+    };
+    let dot = origin.host().iter().position(|byte| *byte == b'.')?;
+    origin
+        .text
+        .get(origin.scheme_end + 3..end)?
+        .split_at_checked(dot)
+}
+
+pub(super) fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
     texts.get(text).is_some_and(|schemes| schemes & mask != 0)
 }
 
 /// How many patterns there are.
-fn count(texts: &ByteMap) -> usize {
+pub(super) fn count(texts: &ByteMap) -> usize {
     texts
         .iter()
         .map(|(_, mask)| mask.count_ones() as usize)

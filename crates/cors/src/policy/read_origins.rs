@@ -5,7 +5,7 @@ use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
 use crate::diagnostic::Code;
 use crate::origin::holds;
-use crate::origin::pattern::{OriginPattern, Remark};
+use crate::origin::pattern::{OriginPattern, OriginPatternError, Remark};
 use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
@@ -34,8 +34,14 @@ impl Reader {
                 Ok(parsed) => parsed,
                 Err(error) => {
                     let mut code = error.code();
+                    let is_slip = error == OriginPatternError::WildcardWithoutDot;
                     let mut error = error.to_string();
-                    if let Some(remedy) = remedy::origins(text) {
+                    if is_slip {
+                        let below = text.replacen('*', "*.", 1);
+                        if let Ok((below, _)) = OriginPattern::parse(&below) {
+                            error.push_str(&format!("; write \"{below}\""));
+                        }
+                    } else if let Some(remedy) = remedy::origins(text) {
                         let fault = error.bytes().position(|byte| byte == b';');
                         error.truncate(fault.unwrap_or(error.len()));
                         error.push_str(&remedy);
