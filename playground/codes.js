@@ -96,4 +96,6 @@ export const CODES = [
   "too-many-matches",
   "conflicting-rules",
   "origin-wildcard-without-dot",
+  "header-family-invalid",
+  "header-family-forbidden",
 ];

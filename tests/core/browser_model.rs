@@ -74,10 +74,19 @@ impl Plain {
         // Safelisted, or never sent.
         ["accept", "cookie"].contains(&name)
             || self.headers.contains(&"*")
-            || self
-                .headers
-                .iter()
-                .any(|listed| listed.eq_ignore_ascii_case(name))
+            || self.headers.iter().any(|listed| covers(listed, name))
+    }
+
+    fn exposes(&self, name: &str) -> bool {
+        self.expose.contains(&"*") || self.expose.iter().any(|listed| covers(listed, name))
+    }
+}
+
+/// Whether an entry of `allowHeaders` or `exposeHeaders` covers a name, by separate code.
+fn covers(listed: &str, name: &str) -> bool {
+    match listed {
+        "x-f-*" => name.starts_with("x-f-") && name != "x-f-",
+        listed => listed.eq_ignore_ascii_case(name),
     }
 }
 
@@ -147,9 +156,12 @@ fn policies() -> impl Strategy<Value = Plain> {
     ];
     let headers = prop_oneof![
         Just(vec!["*"]),
-        some_of(&["content-type", "Authorization", "X-A"], 3),
+        some_of(&["content-type", "Authorization", "X-A", "x-f-*"], 4),
     ];
-    let expose = prop_oneof![Just(vec!["*"]), some_of(&["x-request-id", "ETag"], 2)];
+    let expose = prop_oneof![
+        Just(vec!["*"]),
+        some_of(&["x-request-id", "ETag", "x-f-*"], 3)
+    ];
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (origins(), methods, headers, expose, flags).prop_map(
         |(origins, methods, headers, expose, (credentials, keep, reject))| Plain {
@@ -176,6 +188,8 @@ fn fetches() -> impl Strategy<Value = Fetch> {
             "authorization",
             "x-a",
             "x-b",
+            "x-f-",
+            "x-f-a",
             "cookie",
         ],
         3,
@@ -205,6 +219,8 @@ fn upstreams() -> impl Strategy<Value = (Response, bool)> {
             let mut headers = vec![
                 ("x-request-id", "1"),
                 ("etag", "\"e\""),
+                ("x-f-", "1"),
+                ("x-f-b", "1"),
                 ("set-cookie", "a=b"),
             ];
             if grants {
@@ -264,13 +280,8 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                     let reads =
                         |name: &str| exposed.iter().any(|own| own.eq_ignore_ascii_case(name));
                     prop_assert!(!reads("set-cookie"), "{} exposes set-cookie", json);
-                    for name in ["x-request-id", "etag"] {
-                        let is_exposed = plain.expose.contains(&"*")
-                            || plain
-                                .expose
-                                .iter()
-                                .any(|own| own.eq_ignore_ascii_case(name));
-                        prop_assert_eq!(reads(name), is_exposed, "{} {}", json, name);
+                    for name in ["x-request-id", "etag", "x-f-", "x-f-b"] {
+                        prop_assert_eq!(reads(name), plain.exposes(name), "{} {}", json, name);
                     }
                 }
                 Ok(())

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod conflict;
 pub mod counter;
+pub mod families;
 pub mod judge;
 pub mod presets;
 pub mod read;
@@ -14,6 +15,7 @@ pub mod verdict;
 
 use crate::http::header_block::HeaderTemplate;
 use crate::origin::set::OriginSet;
+use crate::policy::families::Families;
 use crate::policy::verdict::{Reason, Verdict};
 use crate::routes::host::Hosts;
 
@@ -42,6 +44,8 @@ pub struct PolicyFields {
     /// `Access-Control-Max-Age`, in seconds.
     pub(crate) max_age: String,
     pub(crate) private_network: bool,
+    /// `timingAllowOrigin`
+    pub(crate) timing: bool,
     pub(crate) preflight_status: PreflightStatus,
     pub(crate) unmatched_preflights: UnmatchedPreflights,
     pub(crate) unmatched_requests: UnmatchedRequests,
@@ -80,12 +84,23 @@ impl Default for Methods {
 pub(crate) enum RequestHeaders {
     /// Whatever is asked, `Authorization` included, by echo: a literal `*` never covers that name.
     Any,
-    Listed(List),
+    /// These names, and those of these families that are asked for.
+    Listed(List, Families),
+}
+
+impl RequestHeaders {
+    /// Whether the answer depends on the names that are asked for.
+    pub fn depend_on_asked(&self) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(_, families) => !families.is_empty(),
+        }
+    }
 }
 
 impl Default for RequestHeaders {
     fn default() -> Self {
-        Self::Listed(List::default())
+        Self::Listed(List::default(), Families::default())
     }
 }
 
@@ -101,6 +116,12 @@ impl List {
         let value = names.join(", ");
         Self { names, value }
     }
+
+    /// Whether it has the name of a header, which can be in any case.
+    pub fn names_header(&self, name: &[u8]) -> bool {
+        let mut names = self.names.iter();
+        names.any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+    }
 }
 
 /// `exposeHeaders`
@@ -108,8 +129,21 @@ impl List {
 pub(crate) enum Expose {
     /// The names of the response's own headers: `*` means nothing where credentials are included.
     All,
+    /// These names, and those of these families that the response has.
+    Families(List, Families),
     /// A ready value; empty for none.
     Value(String),
+}
+
+impl Expose {
+    /// The value that does not depend on a response.
+    pub fn fixed(&self) -> &str {
+        match self {
+            Self::All => "",
+            Self::Families(list, _) => &list.value,
+            Self::Value(names) => names,
+        }
+    }
 }
 
 impl Default for Expose {
@@ -155,8 +189,8 @@ impl Policy {
             preflight_headers: None,
             fields,
         };
-        let (methods, headers) = (&policy.fields.methods, &policy.fields.headers);
-        if let (Methods::Listed(_), RequestHeaders::Listed(_)) = (methods, headers) {
+        let fields = &policy.fields;
+        if matches!(fields.methods, Methods::Listed(_)) && !fields.headers.depend_on_asked() {
             let [(name, _), others @ ..] = policy.preflight_lines(b"", b"", None);
             policy.preflight_headers = Some(HeaderTemplate::new(name, &others));
         }
@@ -223,7 +257,7 @@ impl PolicyFields {
                 "Access-Control-Request-Method",
             ),
             (
-                matches!(self.headers, RequestHeaders::Any),
+                self.headers.depend_on_asked(),
                 "Access-Control-Request-Headers",
             ),
             (

@@ -203,6 +203,18 @@ impl Written {
         field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
     }
 
+    /// Whether a preflight's answer may name a request header. Presets add names of their own.
+    pub fn allows_header(&self, name: &str, is_asked: bool) -> bool {
+        let covers = |listed: &&str| match listed.strip_suffix('*') {
+            Some(start) => {
+                let rest = name.strip_prefix(&start.to_ascii_lowercase());
+                is_asked && (start.is_empty() || rest.is_some_and(|rest| !rest.is_empty()))
+            }
+            None => *listed == name,
+        };
+        self.strings("allowHeaders").iter().any(covers) || !self.strings("presets").is_empty()
+    }
+
     /// `hosts`, if it is set.
     pub fn hosts(&self) -> Option<Vec<&str>> {
         field(&self.0, POLICY_FIELDS, "hosts")?;

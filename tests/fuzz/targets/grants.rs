@@ -1,5 +1,6 @@
 //! Nothing is granted that a simple reading of the policy does not allow: no origin that it does not
-//! list, no `*` with credentials, no `null` unless it is listed.
+//! list, no `*` with credentials, no `null` unless it is listed, no request header that is neither listed
+//! nor asked for and of a listed family.
 #![no_main]
 
 use cors_fuzz::{Exchange, Written};
@@ -39,6 +40,21 @@ fuzz_target!(|data: &[u8]| {
     }
     assert_eq!(exchange.request.values("origin")[0], origin.as_bytes());
     assert!(policy.allows(origin), "{origin}");
+    for value in answer("allow-headers") {
+        let asked = exchange.request.values("access-control-request-headers");
+        for name in str::from_utf8(value).expect("text").split(',') {
+            let asks = |value: &&[u8]| {
+                value
+                    .to_ascii_lowercase()
+                    .windows(name.trim().len())
+                    .any(|part| part == name.trim().as_bytes())
+            };
+            assert!(
+                policy.allows_header(name.trim(), asked.iter().any(asks)),
+                "{name}"
+            );
+        }
+    }
     if credentials.is_empty() {
         return;
     }

@@ -66,6 +66,7 @@ pub const POLICY_FIELDS: &[Field] = &[
         "presets",
         Kind::EachOneOf(&["connect", "grpc-web", "mcp", "open"]),
     ),
+    field("timingAllowOrigin", Kind::Boolean),
     field(
         "unmatchedPreflights",
         Kind::OneOf(&["reject", "ignore", "forward"]),

@@ -30,7 +30,7 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "allowHeaders",
-        description: "Request headers that a script can set; `[\"*\"]` for any, including `Authorization`. List `content-type` if requests have a JSON body",
+        description: "Request headers that a script can set; `x-stainless-*` for all that begin with `x-stainless-`, `[\"*\"]` for any, including `Authorization`. List `content-type` if requests have a JSON body",
         default: "[]",
         example: "[\"content-type\", \"authorization\"]",
         pattern: TOKEN,
@@ -86,7 +86,7 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "exposeHeaders",
-        description: "Response headers that a script can read in addition to the safelisted ones; `[\"*\"]` for all, also with credentials",
+        description: "Response headers that a script can read in addition to the safelisted ones; `x-amz-meta-*` for all that begin with `x-amz-meta-`, `[\"*\"]` for all, also with credentials",
         default: "[]",
         example: "[\"x-request-id\"]",
         pattern: TOKEN,
@@ -220,6 +220,13 @@ pub const REFERENCE: &[Entry] = &[
     Entry {
         name: "strict",
         description: "Turn warnings into errors",
+        default: "false",
+        example: "true",
+        pattern: "",
+    },
+    Entry {
+        name: "timingAllowOrigin",
+        description: "Let scripts of allowed origins read the timing of responses: send `Timing-Allow-Origin` with the value of `Access-Control-Allow-Origin`",
         default: "false",
         example: "true",
         pattern: "",

@@ -121,6 +121,8 @@ codes! {
     TooManyMatches = 92 "too-many-matches",
     ConflictingRules = 93 "conflicting-rules",
     OriginWildcardWithoutDot = 94 "origin-wildcard-without-dot",
+    HeaderFamilyInvalid = 95 "header-family-invalid",
+    HeaderFamilyForbidden = 96 "header-family-forbidden",
 }
 
 impl Code {

@@ -6,13 +6,15 @@ use crate::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
-    CORS_REQUEST_HEADERS, VARY, X_CONTENT_TYPE_OPTIONS, holds_token, is_exposable,
+    CORS_REQUEST_HEADERS, TIMING_ALLOW_ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS, holds_token,
+    is_exposable,
 };
 use crate::http::header_block::{HeaderBlock, Line, serialized, serialized_size};
 use crate::http::request::{Headers, HeadersMut, Request};
 use crate::policy::verdict::{PreflightAnswer, Reason, Refusal, Reply, Verdict};
 use crate::policy::{
-    Expose, Methods, Policy, RequestHeaders, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+    Expose, List, Methods, Policy, RequestHeaders, UnmatchedPreflights, UnmatchedRequests,
+    UpstreamCors,
 };
 
 impl Policy {
@@ -48,15 +50,15 @@ impl Policy {
             }
             _ if verdict.is_plain_options => {
                 let allow = self.fields.allow.as_deref()?;
-                let [origin, credentials, exposed] =
+                let [origin, credentials, exposed, timing] =
                     if self.fields.is_open() || verdict.reason == Reason::Allowed {
                         self.grant(verdict.request.origin().unwrap_or_default())
                     } else {
-                        <[Line; 3]>::default()
+                        <[Line; 4]>::default()
                     };
                 let allow = (ALLOW, allow.as_bytes());
                 let vary: &[u8] = if varies { b"Origin" } else { b"" };
-                let lines = [allow, origin, credentials, exposed, (VARY, vary)];
+                let lines = [allow, origin, credentials, exposed, timing, (VARY, vary)];
                 Some(Reply {
                     status: 204,
                     headers: HeaderBlock::new(&lines),
@@ -97,9 +99,8 @@ impl Policy {
                 self.write_grant(origin.unwrap_or_default(), headers)
             }
             (Some(origin), Reason::Allowed) => self.write_grant(origin, headers),
-            // A cache that ignores Vary would serve the value to every origin.
-            (None, _) => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
-            (Some(_), _) => remove_grant(headers),
+            (None, _) => remove_allow_origin(headers, self.fields.timing),
+            (Some(_), _) => remove_grant(headers, self.fields.timing),
         }
     }
 
@@ -141,13 +142,13 @@ impl Policy {
             Methods::Listed(list) => list.value.as_bytes(),
         };
         let headers = match &self.fields.headers {
-            RequestHeaders::Any => answer.map_or(&b""[..], |answer| &answer.asked_headers),
-            RequestHeaders::Listed(list) => list.value.as_bytes(),
+            headers if headers.depend_on_asked() && answer.is_some() => {
+                answer.map_or(&b""[..], |answer| &answer.allow_headers)
+            }
+            RequestHeaders::Any => b"",
+            RequestHeaders::Listed(list, _) => list.value.as_bytes(),
         };
-        let exposed = match &self.fields.expose {
-            Expose::All => "",
-            Expose::Value(names) => names,
-        };
+        let exposed = self.fields.expose.fixed();
         let private_network = answer.is_some_and(|answer| answer.private_network);
         [
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
@@ -167,11 +168,11 @@ impl Policy {
         ]
     }
 
-    pub(crate) fn grant<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 3] {
+    pub(crate) fn grant<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 4] {
         let exposed = match &self.fields.expose {
             // The names of the reply's own headers.
             Expose::All => "allow, vary",
-            Expose::Value(names) => names,
+            expose => expose.fixed(),
         };
         [
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
@@ -180,18 +181,37 @@ impl Policy {
                 flag_value(self.fields.credentials),
             ),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
+            (
+                TIMING_ALLOW_ORIGIN,
+                if self.fields.timing {
+                    self.allow_origin(origin)
+                } else {
+                    b""
+                },
+            ),
         ]
     }
 
     pub(crate) fn write_grant(&self, origin: &[u8], headers: &mut impl HeadersMut) {
-        headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin));
+        let origin = self.allow_origin(origin);
+        headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if self.fields.timing {
+            headers.replace(TIMING_ALLOW_ORIGIN, origin);
+        }
         if self.fields.credentials {
             headers.replace(ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true");
         } else {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
         let exposed = match &self.fields.expose {
-            Expose::All => Cow::Owned(exposable_names(headers)),
+            Expose::All => Cow::Owned(exposable_names(headers, |_| true)),
+            Expose::Families(list, families) => {
+                let names = exposable_names(headers, |name| {
+                    let name = name.as_bytes();
+                    families.of(name).is_some() && !list.names_header(name)
+                });
+                Cow::Owned(joined(list, names))
+            }
             Expose::Value(names) => Cow::Borrowed(names.as_bytes()),
         };
         if exposed.is_empty() {
@@ -256,9 +276,21 @@ pub(crate) fn preflight_refusal(
     }
 }
 
-/// Removes every header that would let a script read the response.
+/// Removes what a cache that ignores Vary would serve to every origin.
+pub(crate) fn remove_allow_origin(headers: &mut impl HeadersMut, timing: bool) {
+    headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    if timing {
+        headers.remove(TIMING_ALLOW_ORIGIN);
+    }
+}
+
+/// Removes every header that would let a script read the response, or its timing if the policy says who
+/// reads that.
 #[inline(always)] // A call costs more than two loops.
-pub(crate) fn remove_grant(headers: &mut impl HeadersMut) {
+pub(crate) fn remove_grant(headers: &mut impl HeadersMut, timing: bool) {
+    if timing {
+        headers.remove(TIMING_ALLOW_ORIGIN);
+    }
     for name in GRANT_HEADERS {
         headers.remove(name);
     }
@@ -291,8 +323,15 @@ fn has_one_grant(headers: &impl Headers) -> bool {
         .is_some_and(|value| !value.trim_ascii().is_empty() && !value.contains(&b','))
 }
 
-/// The names that a response with `exposeHeaders: ["*"]` exposes.
-fn exposable_names(headers: &impl Headers) -> Vec<u8> {
+/// The value of a list, with further names.
+pub(crate) fn joined(list: &List, more: Vec<u8>) -> Vec<u8> {
+    let parts = [list.value.as_bytes(), &more];
+    let parts: Vec<&[u8]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(&b", "[..])
+}
+
+/// The names of a response's own headers that a script may read, of this kind.
+fn exposable_names(headers: &impl Headers, is_meant: impl Fn(&str) -> bool) -> Vec<u8> {
     let pairs = headers.pairs();
     let mut names: Vec<&str> = Vec::new();
     let mut left = MAX_EXPANDED_BYTES;
@@ -300,6 +339,7 @@ fn exposable_names(headers: &impl Headers) -> Vec<u8> {
         if let Ok(name) = std::str::from_utf8(name)
             && names.len() < MAX_EXPANDED_NAMES
             && is_exposable(name)
+            && is_meant(name)
             && !names.contains(&name)
             && let Some(rest) = left.checked_sub(name.len() + 2)
         {

@@ -7,8 +7,10 @@ use crate::http::header::{
 use crate::http::request::{Headers, Request, is_options};
 use crate::http::token::is_token;
 use crate::origin::{Origin, split_port};
+use crate::policy::answer::joined;
+use crate::policy::families::{Families, MAX_FAMILY_NAMES};
 use crate::policy::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Verdict};
-use crate::policy::{Methods, Policy, RequestHeaders, UnmatchedRequests};
+use crate::policy::{List, Methods, Policy, RequestHeaders, UnmatchedRequests};
 
 impl Policy {
     /// Judges a request by its headers, reading no more of them than the policy needs; under `debug`
@@ -97,18 +99,18 @@ impl Policy {
             return Err(Refusal::MalformedMethod);
         }
         let mut answer = PreflightAnswer::default();
-        if debug || matches!(self.fields.headers, RequestHeaders::Any) {
+        let mut asked = Vec::new();
+        let depends = self.fields.headers.depend_on_asked();
+        if debug || depends {
             // Proxies may split the list, and a host gives the first line alone.
             let pairs = headers.pairs();
             let lines = pairs
                 .iter()
                 .filter(|(name, _)| name == ACCESS_CONTROL_REQUEST_HEADERS.as_bytes())
                 .map(|(_, value)| value.as_slice());
-            answer.asked_headers = match read_request_header_names(lines) {
+            asked = match read_request_header_names(lines) {
                 Some(names) => names,
-                None if matches!(self.fields.headers, RequestHeaders::Any) => {
-                    return Err(Refusal::MalformedHeaders);
-                }
+                None if depends => return Err(Refusal::MalformedHeaders),
                 // Under `debug` alone, which changes no verdict.
                 None => Vec::new(),
             };
@@ -117,9 +119,19 @@ impl Policy {
             && headers
                 .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
                 .is_some_and(|value| value == b"true");
-        answer.blocked = self.blocked(method, &answer.asked_headers);
-        if self.fields.credentials {
-            remove_wildcard(&mut answer.asked_headers);
+        answer.blocked = self.blocked(method, &asked);
+        match &self.fields.headers {
+            RequestHeaders::Any => {
+                if self.fields.credentials {
+                    remove_wildcard(&mut asked);
+                }
+                answer.allow_headers = asked;
+            }
+            RequestHeaders::Listed(list, families) if depends => {
+                let names = family_names(list, families, &asked);
+                answer.allow_headers = joined(list, names.join(&b", "[..]));
+            }
+            RequestHeaders::Listed(..) => {}
         }
         Ok(answer)
     }
@@ -137,10 +149,9 @@ impl Policy {
     pub(crate) fn allows_header(&self, asked: &[u8]) -> bool {
         match &self.fields.headers {
             RequestHeaders::Any => !(self.fields.credentials && asked == b"*"),
-            RequestHeaders::Listed(list) => list
-                .names
-                .iter()
-                .any(|name| name.as_bytes().eq_ignore_ascii_case(asked)),
+            RequestHeaders::Listed(list, families) => {
+                list.names_header(asked) || families.of(asked).is_some()
+            }
         }
     }
 
@@ -207,6 +218,21 @@ fn is_same_origin(request: &Request, distrusts_authority: bool, headers: &impl H
     matches!(origin.scheme(), b"http" | b"https")
         && host.as_bytes().eq_ignore_ascii_case(origin.host())
         && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
+}
+
+/// The asked names of families, each once, without those that are listed.
+fn family_names<'a>(list: &List, families: &Families, asked: &'a [u8]) -> Vec<&'a [u8]> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in asked.split(|byte| *byte == b',') {
+        if names.len() < MAX_FAMILY_NAMES
+            && families.of(name).is_some()
+            && !names.contains(&name)
+            && !list.names_header(name)
+        {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Leaves `*` out of names that are joined with `,`.

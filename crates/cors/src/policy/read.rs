@@ -57,6 +57,7 @@ impl Reader {
             credentials: self.read_bool(object, "allowCredentials"),
             max_age: self.read_max_age(object),
             private_network: self.read_bool(object, "allowPrivateNetwork"),
+            timing: self.read_bool(object, "timingAllowOrigin"),
             hosts: object
                 .has("hosts")
                 .then(|| Hosts::new(&self.read_host_names(object, "hosts"))),

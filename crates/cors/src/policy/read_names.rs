@@ -8,6 +8,7 @@ use crate::http::header::{
 };
 use crate::http::token::is_token;
 use crate::origin::holds;
+use crate::policy::families::{self, Families};
 use crate::policy::presets::Preset;
 use crate::policy::{Expose, List, Methods, PolicyFields, RequestHeaders};
 
@@ -97,14 +98,10 @@ impl Reader {
         let listed = self.read_texts(object, "allowHeaders");
         for (index, name) in &listed {
             let at = || format!("{path}[{index}]");
-            if !is_header_name(name) {
-                self.diagnostics.error(
-                    Code::HeaderNameInvalid,
-                    at(),
-                    &quote(name),
-                    "is not a header name; write one name an entry, or \"*\"",
-                );
-            } else if remedy::is_any(name) {
+            if !self.is_header_name(&at, name) {
+                continue;
+            }
+            if remedy::is_any(name) {
                 self.diagnostics
                     .warn(Code::AnyAsName, at(), &quote(name), ANY);
             } else if is_forbidden_request_header_name(name) {
@@ -123,11 +120,12 @@ impl Reader {
                 .flat_map(|preset| preset.request_headers)
                 .copied(),
         );
-        let names = unique(names, str::eq_ignore_ascii_case);
+        let mut names = unique(names, str::eq_ignore_ascii_case);
         policy.headers = if names.iter().any(|name| name == "*") {
             RequestHeaders::Any
         } else {
-            RequestHeaders::Listed(self.make_list(&path, names))
+            let families = Families::split_off(&mut names);
+            RequestHeaders::Listed(self.make_list(&path, names), families)
         };
     }
 
@@ -141,14 +139,10 @@ impl Reader {
         let listed = self.read_texts(object, "exposeHeaders");
         for (index, name) in &listed {
             let at = || format!("{path}[{index}]");
-            if !is_header_name(name) {
-                self.diagnostics.error(
-                    Code::HeaderNameInvalid,
-                    at(),
-                    &quote(name),
-                    "is not a header name; write one name an entry, or \"*\"",
-                );
-            } else if remedy::is_any(name) {
+            if !self.is_header_name(&at, name) {
+                continue;
+            }
+            if remedy::is_any(name) {
                 self.diagnostics
                     .warn(Code::AnyAsName, at(), &quote(name), ANY);
             } else if matches!(
@@ -177,12 +171,37 @@ impl Reader {
                 .flat_map(|preset| preset.exposed_headers)
                 .copied(),
         );
-        let names = unique(names, str::eq_ignore_ascii_case);
+        let mut names = unique(names, str::eq_ignore_ascii_case);
         policy.expose = match names.iter().any(|name| name == "*") {
             true if policy.credentials => Expose::All,
             true => Expose::Value("*".to_owned()),
-            false => Expose::Value(self.make_list(&path, names).value),
+            false => {
+                let families = Families::split_off(&mut names);
+                let list = self.make_list(&path, names);
+                if families.is_empty() {
+                    Expose::Value(list.value)
+                } else {
+                    Expose::Families(list, families)
+                }
+            }
         };
+    }
+
+    /// Whether an entry is a header name, a family of them, or `*`; reports what is not.
+    fn is_header_name(&mut self, at: &impl Fn() -> String, name: &str) -> bool {
+        let fault = if !is_token(name.as_bytes()) {
+            let text = "is not a header name; write one name an entry, or \"*\"";
+            Some((Code::HeaderNameInvalid, text.to_owned()))
+        } else if name != "*" && holds(name, b"*") {
+            families::fault(name)
+        } else {
+            None
+        };
+        let is_good = fault.is_none();
+        if let Some((code, text)) = fault {
+            self.diagnostics.error(code, at(), &quote(name), text);
+        }
+        is_good
     }
 
     pub(crate) fn make_list(&mut self, path: &str, names: Vec<String>) -> List {
@@ -197,10 +216,6 @@ impl Reader {
         }
         list
     }
-}
-
-fn is_header_name(name: &str) -> bool {
-    name == "*" || (is_token(name.as_bytes()) && !holds(name, b"*"))
 }
 
 /// The names in order, each once.

@@ -40,8 +40,8 @@ impl Verdict {
 /// What an answered preflight says beyond the policy's own lists.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct PreflightAnswer {
-    /// The header names asked for, where they are read: lower-case, joined with `,`.
-    pub asked_headers: Vec<u8>,
+    /// The value of `Access-Control-Allow-Headers`, where it depends on the names that are asked for.
+    pub allow_headers: Vec<u8>,
     /// Whether access to a private network was asked for and is granted.
     pub private_network: bool,
     pub blocked: Option<Blocked>,

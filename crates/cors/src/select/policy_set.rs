@@ -162,6 +162,7 @@ impl PolicySet {
                 mode: Mode::Shadow,
                 rejects_requests: false,
                 distrusts_authority: false,
+                timing: false,
             });
             let fields = &policy.fields;
             if fields.mode == Mode::Enforce {
@@ -169,6 +170,7 @@ impl PolicySet {
             }
             conflict.rejects_requests |= fields.unmatched_requests == UnmatchedRequests::Reject;
             conflict.distrusts_authority |= fields.distrusts_authority;
+            conflict.timing |= fields.timing;
             if conflict.refusal == Refusal::Path && !policy.knows_host(headers) {
                 conflict.refusal = Refusal::Host;
             }
