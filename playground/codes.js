@@ -98,4 +98,8 @@ export const CODES = [
   "origin-wildcard-without-dot",
   "header-family-invalid",
   "header-family-forbidden",
+  "grant-origin-repeated",
+  "grant-never-reached",
+  "any-origin-not-last",
+  "grant-field-unused",
 ];

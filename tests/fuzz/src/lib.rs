@@ -172,6 +172,20 @@ impl Written {
         policy.map(Self)
     }
 
+    /// The first grant that allows an origin: the policy itself, or one of `grants`.
+    pub fn grant_for(&self, origin: &str) -> Option<Self> {
+        let entries = match field(&self.0, POLICY_FIELDS, "grants") {
+            Some(Node::List(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let own = std::iter::once(&self.0);
+        let mut grants = own.chain(entries).map(|node| Self(node.clone()));
+        grants.find(|grant| {
+            let is_open = grant.allows_any() && !grant.allows_credentials();
+            is_open || grant.allows(origin)
+        })
+    }
+
     /// Whether any origin is allowed, so that the answer may be `*`.
     pub fn allows_any(&self) -> bool {
         let is_absent = matches!(&self.0, Node::Object(pairs) if pairs.is_empty());

@@ -92,6 +92,13 @@ pub const REFERENCE: &[Entry] = &[
         pattern: TOKEN,
     },
     Entry {
+        name: "grants",
+        description: "Further grants, to other origins: each names origins and what they may do, and inherits nothing. The first grant that allows an origin holds; the policy's own fields come before them",
+        default: "",
+        example: "[{\"allowOrigins\": [\"*\"], \"allowMethods\": [\"GET\"]}]",
+        pattern: "",
+    },
+    Entry {
         name: "hideCorsFromUpstream",
         description: "Remove `Origin`, `Access-Control-Request-*` and `Sec-Fetch-*` (except `-Storage-Access`) from allowed actual requests",
         default: "false",

@@ -123,6 +123,10 @@ codes! {
     OriginWildcardWithoutDot = 94 "origin-wildcard-without-dot",
     HeaderFamilyInvalid = 95 "header-family-invalid",
     HeaderFamilyForbidden = 96 "header-family-forbidden",
+    GrantOriginRepeated = 97 "grant-origin-repeated",
+    GrantNeverReached = 98 "grant-never-reached",
+    AnyOriginNotLast = 99 "any-origin-not-last",
+    GrantFieldUnused = 100 "grant-field-unused",
 }
 
 impl Code {

@@ -41,11 +41,12 @@ impl Globs {
         let length = |text: &str| u8::try_from(text.len()).unwrap_or(u8::MAX);
         let lengths = (length(before), length(after));
         if !labels.lengths.contains(&lengths) {
-            labels.lengths.push(lengths);
-            let literals = |(before, after): &(u8, u8)| u16::from(*before) + u16::from(*after);
+            let literals = |(before, after): (u8, u8)| u16::from(before) + u16::from(after);
+            let is_shorter = |other: &(u8, u8)| literals(*other) < literals(lengths);
+            let place = labels.lengths.iter().position(is_shorter);
             labels
                 .lengths
-                .sort_by_key(|lengths| std::cmp::Reverse(literals(lengths)));
+                .insert(place.unwrap_or(labels.lengths.len()), lengths);
         }
     }
 

@@ -38,17 +38,22 @@ impl OriginSet {
     }
 
     /// Adds a regular expression. Returns `false`, and adds nothing, if one origin could then cost
-    /// too much.
+    /// too much, with what it can cost in other sets.
     #[must_use]
-    pub fn insert_regex(&mut self, regex: OriginRegex) -> bool {
+    pub fn insert_regex(&mut self, regex: OriginRegex, elsewhere: usize) -> bool {
         // Of those with which one origin must be compared, the last one finds all others.
-        let others = self.regexes.iter().filter(|other| other.can_meet(&regex));
-        let work = others.fold(regex.work(), |sum, other| sum.saturating_add(other.work()));
-        let is_bounded = work <= MAX_WORK;
+        let work = self.work_beside(&regex).saturating_add(regex.work());
+        let is_bounded = work.saturating_add(elsewhere) <= MAX_WORK;
         if is_bounded {
             self.regexes.push(regex);
         }
         is_bounded
+    }
+
+    /// How many states one origin can visit at most that has the literal ends of an expression.
+    pub fn work_beside(&self, regex: &OriginRegex) -> usize {
+        let others = self.regexes.iter().filter(|other| other.can_meet(regex));
+        others.fold(0, |sum, other| sum.saturating_add(other.work()))
     }
 
     /// Whether `*` is listed.

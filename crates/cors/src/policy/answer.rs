@@ -11,22 +11,23 @@ use crate::http::header::{
 };
 use crate::http::header_block::{HeaderBlock, Line, serialized, serialized_size};
 use crate::http::request::{Headers, HeadersMut, Request};
-use crate::policy::verdict::{PreflightAnswer, Reason, Refusal, Reply, Verdict};
-use crate::policy::{
-    Expose, List, Methods, Policy, RequestHeaders, UnmatchedPreflights, UnmatchedRequests,
-    UpstreamCors,
-};
+use crate::policy::grant::{Grant, flag_value};
+use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
+use crate::policy::{Expose, List, Policy, UnmatchedPreflights, UnmatchedRequests, UpstreamCors};
 
 impl Policy {
     /// The reply, if the filter answers itself; otherwise the request goes on. Under `debug` a refused
     /// preflight gets the reason as its body.
     pub fn reply(&self, verdict: &Verdict, debug: bool) -> Option<Reply> {
-        let varies = self.fields.varies();
+        let varies = self.varies();
+        let grant = self.grant(verdict.grant);
         match (&verdict.request, verdict.reason) {
             (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, varies)),
-            (Request::Preflight { origin, method }, Reason::Allowed) => {
-                Some(self.preflight_reply(origin, method, verdict.answer.as_deref()))
-            }
+            (Request::Preflight { origin, method }, Reason::Allowed) => Some(Reply {
+                status: self.fields.preflight_status as u16,
+                headers: grant.preflight_headers(origin, method, verdict.answer.as_deref()),
+                body: String::new(),
+            }),
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
                 match self.fields.unmatched_preflights {
                     UnmatchedPreflights::Reject => {
@@ -51,8 +52,8 @@ impl Policy {
             _ if verdict.is_plain_options => {
                 let allow = self.fields.allow.as_deref()?;
                 let [origin, credentials, exposed, timing] =
-                    if self.fields.is_open() || verdict.reason == Reason::Allowed {
-                        self.grant(verdict.request.origin().unwrap_or_default())
+                    if self.is_open() || verdict.reason == Reason::Allowed {
+                        grant.lines(verdict.request.origin().unwrap_or_default())
                     } else {
                         <[Line; 4]>::default()
                     };
@@ -86,7 +87,7 @@ impl Policy {
 
     /// Changes the response of the upstream or of another filter to a request that was passed on.
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
-        if self.fields.varies() {
+        if self.varies() {
             add_vary(headers);
         }
         if self.fields.upstream_cors == UpstreamCors::Keep
@@ -94,11 +95,14 @@ impl Policy {
         {
             return;
         }
+        let grant = self.grant(verdict.grant);
         match (verdict.request.origin(), verdict.reason) {
-            (origin, _) if self.fields.is_open() => {
-                self.write_grant(origin.unwrap_or_default(), headers)
+            (origin, reason) if reason == Reason::Allowed || self.is_open() => {
+                if self.fields.timing && !grant.timing {
+                    headers.remove(TIMING_ALLOW_ORIGIN);
+                }
+                grant.write(origin.unwrap_or_default(), headers);
             }
-            (Some(origin), Reason::Allowed) => self.write_grant(origin, headers),
             (None, _) => remove_allow_origin(headers, self.fields.timing),
             (Some(_), _) => remove_grant(headers, self.fields.timing),
         }
@@ -106,70 +110,14 @@ impl Policy {
 
     /// Whether responses to the request repeat its `Origin`.
     pub fn echoes(&self, verdict: &Verdict) -> bool {
-        verdict.reason == Reason::Allowed && !self.fields.is_open()
+        verdict.reason == Reason::Allowed && !self.grant(verdict.grant).is_open()
     }
+}
 
-    pub(crate) fn preflight_reply(
-        &self,
-        origin: &[u8],
-        method: &[u8],
-        answer: Option<&PreflightAnswer>,
-    ) -> Reply {
-        let headers = match &self.preflight_headers {
-            Some(ready) if !answer.is_some_and(|answer| answer.private_network) => {
-                ready.fill(self.allow_origin(origin))
-            }
-            _ => HeaderBlock::new(&self.preflight_lines(origin, method, answer)),
-        };
-        Reply {
-            status: self.fields.preflight_status as u16,
-            headers,
-            body: String::new(),
-        }
-    }
-
-    /// The full lists, whatever is asked: the browser then names what it misses, and its cache
-    /// fills best.
-    pub(crate) fn preflight_lines<'a>(
-        &'a self,
-        origin: &'a [u8],
-        method: &'a [u8],
-        answer: Option<&'a PreflightAnswer>,
-    ) -> [Line<'a>; 8] {
-        let methods = match &self.fields.methods {
-            Methods::Any if self.allows_method(method) => method,
-            Methods::Any => b"",
-            Methods::Listed(list) => list.value.as_bytes(),
-        };
-        let headers = match &self.fields.headers {
-            headers if headers.depend_on_asked() && answer.is_some() => {
-                answer.map_or(&b""[..], |answer| &answer.allow_headers)
-            }
-            RequestHeaders::Any => b"",
-            RequestHeaders::Listed(list, _) => list.value.as_bytes(),
-        };
-        let exposed = self.fields.expose.fixed();
-        let private_network = answer.is_some_and(|answer| answer.private_network);
-        [
-            (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
-            (
-                ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
-                flag_value(private_network),
-            ),
-            (
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                flag_value(self.fields.credentials),
-            ),
-            (ACCESS_CONTROL_ALLOW_METHODS, methods),
-            (ACCESS_CONTROL_ALLOW_HEADERS, headers),
-            (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
-            (ACCESS_CONTROL_MAX_AGE, self.fields.max_age.as_bytes()),
-            (VARY, self.preflight_vary.as_bytes()),
-        ]
-    }
-
-    pub(crate) fn grant<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 4] {
-        let exposed = match &self.fields.expose {
+impl Grant {
+    /// The lines of a granted response that the filter makes itself.
+    fn lines<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 4] {
+        let exposed = match &self.expose {
             // The names of the reply's own headers.
             Expose::All => "allow, vary",
             expose => expose.fixed(),
@@ -178,12 +126,12 @@ impl Policy {
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
             (
                 ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                flag_value(self.fields.credentials),
+                flag_value(self.credentials),
             ),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
             (
                 TIMING_ALLOW_ORIGIN,
-                if self.fields.timing {
+                if self.timing {
                     self.allow_origin(origin)
                 } else {
                     b""
@@ -192,18 +140,19 @@ impl Policy {
         ]
     }
 
-    pub(crate) fn write_grant(&self, origin: &[u8], headers: &mut impl HeadersMut) {
+    /// Writes the headers of a granted response.
+    fn write(&self, origin: &[u8], headers: &mut impl HeadersMut) {
         let origin = self.allow_origin(origin);
         headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        if self.fields.timing {
+        if self.timing {
             headers.replace(TIMING_ALLOW_ORIGIN, origin);
         }
-        if self.fields.credentials {
+        if self.credentials {
             headers.replace(ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true");
         } else {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
-        let exposed = match &self.fields.expose {
+        let exposed = match &self.expose {
             Expose::All => Cow::Owned(exposable_names(headers, |_| true)),
             Expose::Families(list, families) => {
                 let names = exposable_names(headers, |name| {
@@ -222,10 +171,6 @@ impl Policy {
         for name in PREFLIGHT_HEADERS {
             headers.remove(name);
         }
-    }
-
-    pub(crate) fn allow_origin<'a>(&self, origin: &'a [u8]) -> &'a [u8] {
-        if self.fields.is_open() { b"*" } else { origin }
     }
 }
 
@@ -297,11 +242,6 @@ pub(crate) fn remove_grant(headers: &mut impl HeadersMut, timing: bool) {
     for name in PREFLIGHT_HEADERS {
         headers.remove(name);
     }
-}
-
-/// The value of a header that is there if something is true.
-fn flag_value(is: bool) -> &'static [u8] {
-    if is { b"true" } else { b"" }
 }
 
 /// `Vary: Origin` in addition to the existing tokens. A host that does not join lines shows only the first: a

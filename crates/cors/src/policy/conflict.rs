@@ -35,6 +35,7 @@ impl Conflict {
         Verdict {
             request,
             reason,
+            grant: 0,
             is_plain_options: false,
             answer: None,
         }

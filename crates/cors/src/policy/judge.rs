@@ -6,9 +6,11 @@ use crate::http::header::{
 };
 use crate::http::request::{Headers, Request, is_options};
 use crate::http::token::is_token;
+use crate::origin::set::{Match, Mismatch};
 use crate::origin::{Origin, split_port};
 use crate::policy::answer::joined;
 use crate::policy::families::{Families, MAX_FAMILY_NAMES};
+use crate::policy::grant::Grant;
 use crate::policy::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Verdict};
 use crate::policy::{List, Methods, Policy, RequestHeaders, UnmatchedRequests};
 
@@ -23,23 +25,49 @@ impl Policy {
         let Some(origin) = request.origin() else {
             return self.not_cors(headers);
         };
-        if !self.fields.is_open()
-            && let Err(mismatch) = self.fields.origins.find(origin)
-        {
-            return self.unmatched(request, mismatch.into(), headers);
-        }
-        let Request::Preflight { method, .. } = &request else {
-            return self.actual(request, Reason::Allowed, headers);
+        let (place, grant) = match self.find_grant(origin) {
+            Ok(found) => found,
+            Err(mismatch) => return self.unmatched(request, mismatch.into(), headers),
         };
-        let (reason, answer) = match self.read_preflight(method, headers, debug) {
+        let Request::Preflight { method, .. } = &request else {
+            return Verdict {
+                grant: place,
+                ..self.actual(request, Reason::Allowed, headers)
+            };
+        };
+        let (reason, answer) = match grant.read_preflight(method, headers, debug) {
             Ok(answer) => (Reason::Allowed, answer),
             Err(refusal) => (Reason::Refused(refusal), PreflightAnswer::default()),
         };
         Verdict {
             request,
             reason,
+            grant: place,
             is_plain_options: false,
             answer: (answer != PreflightAnswer::default()).then(|| Box::new(answer)),
+        }
+    }
+
+    /// The first grant that allows the value of an `Origin` header.
+    fn find_grant(&self, origin: &[u8]) -> Result<(u8, &Grant), Mismatch> {
+        let mut place = 0;
+        let mut grant = &self.first;
+        let mut others = self.others.iter();
+        loop {
+            // One that is open means everybody, `null` and malformed values included.
+            let found = if grant.is_open() {
+                Ok(Match::Any)
+            } else {
+                grant.origins.find(origin)
+            };
+            match (found, others.next()) {
+                (Ok(_), _) => return Ok((place, grant)),
+                (Err(mismatch), None) => return Err(mismatch),
+                (Err(_), Some(next)) => {
+                    grant = next;
+                    place += 1;
+                }
+            }
         }
     }
 
@@ -68,6 +96,7 @@ impl Policy {
             Request::Preflight { .. } => Verdict {
                 request,
                 reason,
+                grant: 0,
                 is_plain_options: false,
                 answer: None,
             },
@@ -84,12 +113,15 @@ impl Policy {
         Verdict {
             request,
             reason,
+            grant: 0,
             is_plain_options: self.fields.allow.is_some() && is_options(headers),
             answer: None,
         }
     }
+}
 
-    pub(crate) fn read_preflight(
+impl Grant {
+    fn read_preflight(
         &self,
         method: &[u8],
         headers: &impl Headers,
@@ -100,7 +132,7 @@ impl Policy {
         }
         let mut answer = PreflightAnswer::default();
         let mut asked = Vec::new();
-        let depends = self.fields.headers.depend_on_asked();
+        let depends = self.headers.depend_on_asked();
         if debug || depends {
             // Proxies may split the list, and a host gives the first line alone.
             let pairs = headers.pairs();
@@ -115,14 +147,14 @@ impl Policy {
                 None => Vec::new(),
             };
         }
-        answer.private_network = self.fields.private_network
+        answer.private_network = self.private_network
             && headers
                 .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
                 .is_some_and(|value| value == b"true");
         answer.blocked = self.blocked(method, &asked);
-        match &self.fields.headers {
+        match &self.headers {
             RequestHeaders::Any => {
-                if self.fields.credentials {
+                if self.credentials {
                     remove_wildcard(&mut asked);
                 }
                 answer.allow_headers = asked;
@@ -137,18 +169,18 @@ impl Policy {
     }
 
     pub(crate) fn allows_method(&self, method: &[u8]) -> bool {
-        match &self.fields.methods {
+        match &self.methods {
             // With credentials no header says "*", which without them means any.
             Methods::Any => {
-                method.len() <= MAX_ECHOED_METHOD && !(self.fields.credentials && method == b"*")
+                method.len() <= MAX_ECHOED_METHOD && !(self.credentials && method == b"*")
             }
             Methods::Listed(list) => list.names.iter().any(|name| name.as_bytes() == method),
         }
     }
 
     pub(crate) fn allows_header(&self, asked: &[u8]) -> bool {
-        match &self.fields.headers {
-            RequestHeaders::Any => !(self.fields.credentials && asked == b"*"),
+        match &self.headers {
+            RequestHeaders::Any => !(self.credentials && asked == b"*"),
             RequestHeaders::Listed(list, families) => {
                 list.names_header(asked) || families.of(asked).is_some()
             }

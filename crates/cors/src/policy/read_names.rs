@@ -9,16 +9,12 @@ use crate::http::header::{
 use crate::http::token::is_token;
 use crate::origin::holds;
 use crate::policy::families::{self, Families};
+use crate::policy::grant::Grant;
 use crate::policy::presets::Preset;
-use crate::policy::{Expose, List, Methods, PolicyFields, RequestHeaders};
+use crate::policy::{Expose, List, Methods, RequestHeaders};
 
 impl Reader {
-    pub(crate) fn read_methods(
-        &mut self,
-        object: &Object,
-        presets: &[&Preset],
-        policy: &mut PolicyFields,
-    ) {
+    pub(crate) fn read_methods(&mut self, object: &Object, presets: &[&Preset], grant: &mut Grant) {
         let path = object.at("allowMethods");
         let listed = self.read_texts(object, "allowMethods");
         for (index, method) in &listed {
@@ -55,7 +51,7 @@ impl Reader {
         }
         names.extend(presets.iter().flat_map(|preset| preset.methods));
         let names = unique(names, |one, other| one == other);
-        policy.methods = if names.iter().any(|name| name == "*") {
+        grant.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
                 self.diagnostics.error(
                     Code::AnyMethodAndOthers,
@@ -68,8 +64,20 @@ impl Reader {
         } else {
             Methods::Listed(self.make_list(&path, names))
         };
-        if self.read_bool(object, "autoOptions") {
-            let mut allow = match &policy.methods {
+    }
+
+    /// The value of `Allow` in the answer to a plain `OPTIONS`.
+    pub(crate) fn read_auto_options(
+        &mut self,
+        object: &Object,
+        grants: &[Grant],
+    ) -> Option<String> {
+        if !self.read_bool(object, "autoOptions") {
+            return None;
+        }
+        let mut allow: Vec<&str> = Vec::new();
+        for grant in grants {
+            match &grant.methods {
                 Methods::Any => {
                     self.diagnostics.warn(
                         Code::AutoOptionsAnyMethod,
@@ -77,22 +85,20 @@ impl Reader {
                         "",
                         "cannot say \"*\" in Allow and names the common methods; list allowMethods",
                     );
-                    KNOWN_METHODS.map(str::to_owned).to_vec()
+                    allow.extend(KNOWN_METHODS);
                 }
-                Methods::Listed(list) => list.names.clone(),
-            };
-            if !allow.iter().any(|name| name == "OPTIONS") {
-                allow.push("OPTIONS".to_owned());
+                Methods::Listed(list) => allow.extend(list.names.iter().map(String::as_str)),
             }
-            policy.allow = Some(allow.join(", "));
         }
+        allow.push("OPTIONS");
+        Some(unique(allow, |one, other| one == other).join(", "))
     }
 
     pub(crate) fn read_request_headers(
         &mut self,
         object: &Object,
         presets: &[&Preset],
-        policy: &mut PolicyFields,
+        grant: &mut Grant,
     ) {
         let path = object.at("allowHeaders");
         let listed = self.read_texts(object, "allowHeaders");
@@ -121,7 +127,7 @@ impl Reader {
                 .copied(),
         );
         let mut names = unique(names, str::eq_ignore_ascii_case);
-        policy.headers = if names.iter().any(|name| name == "*") {
+        grant.headers = if names.iter().any(|name| name == "*") {
             RequestHeaders::Any
         } else {
             let families = Families::split_off(&mut names);
@@ -129,12 +135,7 @@ impl Reader {
         };
     }
 
-    pub(crate) fn read_expose(
-        &mut self,
-        object: &Object,
-        presets: &[&Preset],
-        policy: &mut PolicyFields,
-    ) {
+    pub(crate) fn read_expose(&mut self, object: &Object, presets: &[&Preset], grant: &mut Grant) {
         let path = object.at("exposeHeaders");
         let listed = self.read_texts(object, "exposeHeaders");
         for (index, name) in &listed {
@@ -172,8 +173,8 @@ impl Reader {
                 .copied(),
         );
         let mut names = unique(names, str::eq_ignore_ascii_case);
-        policy.expose = match names.iter().any(|name| name == "*") {
-            true if policy.credentials => Expose::All,
+        grant.expose = match names.iter().any(|name| name == "*") {
+            true if grant.credentials => Expose::All,
             true => Expose::Value("*".to_owned()),
             false => {
                 let families = Families::split_off(&mut names);

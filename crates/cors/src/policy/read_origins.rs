@@ -1,6 +1,5 @@
 //! Reads the list of origins and the regular expressions.
 
-use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
 use crate::diagnostic::Code;
@@ -9,8 +8,8 @@ use crate::origin::pattern::{OriginPattern, OriginPatternError, Remark};
 use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
+use crate::policy::grant::Grant;
 use crate::policy::presets::Preset;
-use crate::policy::{Mode, PolicyFields};
 
 impl Reader {
     /// Reads the origins; returns the words for what allows any of them, if something does.
@@ -18,7 +17,8 @@ impl Reader {
         &mut self,
         object: &Object,
         presets: &[&Preset],
-        policy: &mut PolicyFields,
+        earlier: &[Grant],
+        grant: &mut Grant,
     ) -> Option<(String, String)> {
         let path = object.at("allowOrigins");
         let listed = self.read_texts(object, "allowOrigins");
@@ -62,12 +62,13 @@ impl Reader {
                 self.diagnostics
                     .warn(remark.code(), at(), &quote(text), written);
             }
+            self.check_grants(&at, text, &pattern, earlier);
             match &pattern {
                 OriginPattern::Any => any_origin = Some((at(), quote(text))),
                 OriginPattern::Null => self.shared_origin(
                     at(),
                     text,
-                    policy,
+                    grant.credentials,
                     "is the origin of every sandboxed frame, file and redirect, of any site",
                 ),
                 OriginPattern::Tuple(tuple) => {
@@ -75,12 +76,12 @@ impl Reader {
                         self.shared_origin(
                             at(),
                             text,
-                            policy,
+                            grant.credentials,
                             "is the origin of every page of its scheme",
                         );
                     } else if tuple.is_any_host() {
                         any_origin = Some((at(), quote(text)));
-                    } else if tuple.is_insecure() && policy.credentials {
+                    } else if tuple.is_insecure() && grant.credentials {
                         self.diagnostics.warn(
                             Code::CredentialsWithPlainHttp,
                             at(),
@@ -101,11 +102,16 @@ impl Reader {
         }
         for (index, source) in self.read_texts(object, "allowOriginRegexes") {
             let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
-            if let Some(regex) = self.read_regex(&at, source, policy.credentials) {
+            if let Some(regex) = self.read_regex(&at, source, grant.credentials) {
                 if regex.is_any() {
                     any_origin = Some((at.clone(), quote(source)));
                 }
-                if !origins.insert_regex(regex) {
+                self.check_repeated(&at, source, &format!("/{source}/"), earlier);
+                let elsewhere = earlier
+                    .iter()
+                    .map(|grant| grant.origins.work_beside(&regex));
+                let elsewhere = elsewhere.sum();
+                if !origins.insert_regex(regex, elsewhere) {
                     self.diagnostics.error(
                         Code::RegexTooCostly,
                         at,
@@ -115,25 +121,6 @@ impl Reader {
                 }
             }
         }
-        let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
-            object.unreadable.contains(name)
-                || match object.get(name) {
-                    None => false,
-                    Some(Node::List(items)) => *name == "allowOrigins" || !items.is_empty(),
-                    Some(_) => true,
-                }
-        });
-        if origins.is_empty() && !names_origins && policy.mode != Mode::Off {
-            let inherits = if object.path.is_empty() {
-                ""
-            } else {
-                ": nothing is inherited from above"
-            };
-            let text = format!(
-                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [] for none"
-            );
-            self.diagnostics.error(Code::NoOrigins, &path, "", text);
-        }
         if origins.is_any() && origins.len() > 1 {
             self.diagnostics.error(
                 Code::AnyOriginAndOthers,
@@ -142,7 +129,7 @@ impl Reader {
                 "\"*\" stands beside other origins; write it alone, or list the others only",
             );
         }
-        policy.origins = origins;
+        grant.origins = origins;
         any_origin
     }
 
@@ -151,10 +138,10 @@ impl Reader {
         &mut self,
         path: String,
         written: &str,
-        policy: &PolicyFields,
+        credentials: bool,
         what: &str,
     ) {
-        if policy.credentials {
+        if credentials {
             let text = format!(
                 "{what}: with allowCredentials each of them acts as your users; drop one of the two"
             );

@@ -12,6 +12,8 @@ use crate::origin::set::Mismatch;
 pub struct Verdict {
     pub request: Request,
     pub reason: Reason,
+    /// The place of the grant that holds, among those that name origins.
+    pub grant: u8,
     /// `OPTIONS` that is not a preflight, under `autoOptions`.
     pub is_plain_options: bool,
     /// What some answered preflights have. Behind a pointer: all other verdicts are moved about.

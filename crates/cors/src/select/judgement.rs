@@ -179,6 +179,30 @@ impl Judgement {
         }
     }
 
+    /// The grant that allowed the request, where its policy has several.
+    pub fn matched_grant(&self) -> Option<String> {
+        match &self.selection.governing {
+            Governing::Policy(policy) => policy.matched_grant(self.verdict.as_ref()?),
+            _ => None,
+        }
+    }
+
+    /// The later grants that allow the origin too, each with its pattern.
+    pub fn further_grants(&self) -> Vec<(String, String)> {
+        match (&self.selection.governing, &self.verdict) {
+            (Governing::Policy(policy), Some(verdict)) => policy.further_grants(verdict),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The family of `allowHeaders` that covers a lower-case name for the allowed origin.
+    pub fn family_of(&self, name: &str) -> Option<String> {
+        match &self.selection.governing {
+            Governing::Policy(policy) => policy.family_of(self.verdict.as_ref()?, name),
+            _ => None,
+        }
+    }
+
     /// What was decided; `None` where nothing is judged.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
@@ -208,7 +232,11 @@ impl fmt::Display for Judgement {
         match (&self.verdict, self.matched_pattern()) {
             // A regular expression in verbose mode may hold line ends.
             (Some(verdict), Some(pattern)) => {
-                write!(f, "{verdict} ({}; {source})", Shown(&pattern))
+                write!(f, "{verdict} ({}; ", Shown(&pattern))?;
+                if let Some(grant) = self.matched_grant() {
+                    write!(f, "{grant}; ")?;
+                }
+                write!(f, "{source})")
             }
             (Some(verdict), None) => write!(f, "{verdict} ({source})"),
             (None, _) if self.is_governed() => write!(f, "mode off ({source})"),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cors::config::json::Node;
 use cors::escape::Shown;
-use cors::http::header::{METHOD, ORIGIN};
+use cors::http::header::{ACCESS_CONTROL_REQUEST_HEADERS, METHOD, ORIGIN};
 use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
@@ -81,6 +81,10 @@ struct Told {
     pattern: Option<String>,
     /// The policy that decided; none if none governs.
     policy: Option<String>,
+    /// The grant that allowed the origin, where the policy has several.
+    grant: Option<String>,
+    /// What else there is to say about grants and families of header names.
+    remarks: Vec<String>,
     answered_by: &'static str,
     status: u16,
     headers: Vec<(String, String)>,
@@ -188,9 +192,12 @@ fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<Strin
         return Some("fix the policy in the metadata of the route".to_owned());
     }
     let policy = told.and_then(|told| told.policy.as_deref());
-    let of_policy = policy
+    let mut of_policy = policy
         .filter(|policy| *policy != "top-level policy")
         .map_or_else(String::new, |policy| format!(" of {policy}"));
+    if let Some(grant) = told.and_then(|told| told.grant.as_deref()) {
+        of_policy.insert_str(0, &format!(" of {grant}"));
+    }
     if told.is_some_and(|told| told.is_shadow) {
         let in_policy = of_policy.replacen(" of", " in", 1);
         let enforce = format!("set mode to \"enforce\"{in_policy}");
@@ -302,6 +309,21 @@ impl Told {
         if let Some(Notice::Invalid(Some(log)) | Notice::Warned(log)) = judgement.notice() {
             let _ = write!(verdict, "; {log}");
         }
+        let grant = judgement.matched_grant();
+        let mut remarks: Vec<String> = Vec::new();
+        for (further, pattern) in judgement.further_grants() {
+            let first = grant.as_deref().unwrap_or_default();
+            remarks.push(format!(
+                "{further} allows the origin too, by {pattern}; {first} comes first and holds"
+            ));
+        }
+        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        let asked = String::from_utf8_lossy(asked.unwrap_or_default()).into_owned();
+        for name in asked.split(',') {
+            if let Some(family) = judgement.family_of(name) {
+                remarks.push(format!("\"{family}\" in allowHeaders covers {name}"));
+            }
+        }
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
@@ -315,6 +337,8 @@ impl Told {
             policy: judgement
                 .is_governed()
                 .then(|| judgement.source().to_string()),
+            grant,
+            remarks,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"
             } else {
@@ -338,6 +362,9 @@ impl Explanation {
                 let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
             let _ = writeln!(text, "{}", Shown(&told.verdict));
+            for remark in &told.remarks {
+                let _ = writeln!(text, "  {}", Shown(remark));
+            }
             let by = match told.answered_by {
                 "upstream" => " from the upstream, with",
                 _ => " from the filter, with",
