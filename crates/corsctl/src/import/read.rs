@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::objects::{Object, counted, objects_of};
 use crate::import::recognise;
 use crate::import::rules::route::Route;
@@ -13,12 +13,13 @@ use crate::import::rules::write::write;
 use crate::import::systems::{System, detect, names_of};
 use crate::input::cursor::{Place, Value, letters};
 use crate::input::source::Source;
+use crate::output::code::Code;
 
 /// Reads a file and writes its configuration; none, with the errors in the notes, if it cannot.
 pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Option<Node> {
     let objects = objects_of(source);
     if objects.is_empty() {
-        notes.error(&Place::default(), "is empty");
+        notes.push(Code::SourceEmpty, &Place::default(), "is empty");
         return None;
     }
     let systems = match from {
@@ -69,7 +70,7 @@ pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Optio
     }
     if policies.is_empty() {
         let text = format!("has no CORS policy of {}", names_of(&systems));
-        notes.error(&Place::default(), text);
+        notes.push(Code::NoCorsPolicy, &Place::default(), text);
     }
     if notes.has_errors() {
         return None;
@@ -77,22 +78,23 @@ pub fn import(source: &Source, from: Option<System>, notes: &mut Notes) -> Optio
     let configuration = write(&routes, notes);
     // An empty configuration would be the default one, which allows any origin.
     if !notes.has_errors() && configuration == Node::Object(Vec::new()) {
-        notes.error(
+        notes.push(
+            Code::NoReachablePolicy,
             &Place::default(),
             "has CORS policies, but none that a request reaches",
         );
     }
-    for (when, text) in systems.iter().flat_map(|system| system.changes(&read)) {
+    for (when, code, text) in systems.iter().flat_map(|system| system.changes(&read)) {
         if policies.iter().any(|policy| when.concerns(policy)) {
-            notes.push(Level::Changed, &Place::default(), text);
+            notes.push(*code, &Place::default(), text);
         }
     }
     let (_, diagnostics) = PolicySet::from_json(&configuration);
     for problem in diagnostics.errors() {
-        notes.error(&Place::default(), problem);
+        notes.push_diagnostic(&Place::default(), problem);
     }
     for problem in diagnostics.warnings() {
-        notes.push(Level::Warning, &Place::default(), problem);
+        notes.push_diagnostic(&Place::default(), problem);
     }
     Some(configuration)
 }
@@ -154,9 +156,9 @@ fn check_keys(value: &Value, has_chosen_names: bool, notes: &mut Notes) {
         };
         if key == "<<" {
             let text = "is a merge key, which import does not read; write out what it brings";
-            notes.error(&field.place(), text);
+            notes.push(Code::SourceMergeKey, &field.place(), text);
         } else if !seen.insert(name) {
-            notes.error(&field.place(), "appears twice");
+            notes.push(Code::SourceDuplicateField, &field.place(), "appears twice");
         }
         check_keys(&field, BY_NAME.contains(&key), notes);
     }

@@ -19,6 +19,7 @@ use crate::import::objects::{Object, counted};
 use crate::import::recognise;
 use crate::import::rules::route::{Precedence, Route};
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// A system that has CORS policies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -124,12 +125,12 @@ pub fn detect(objects: &[Object], notes: &mut Notes) -> Vec<System> {
             "could be of several systems; say which with --from: {}",
             names(&found)
         );
-        notes.error(&Place::default(), text);
+        notes.push(Code::AmbiguousSystem, &Place::default(), text);
         return Vec::new();
     }
     if values().any(|value| value.has("allow_origins")) {
         let text = "could be a configuration of this plugin (then it needs no import), of Higress or of rs/cors; say which with --from: higress, rs-cors";
-        notes.error(&Place::default(), text);
+        notes.push(Code::AmbiguousSystem, &Place::default(), text);
         return Vec::new();
     }
     for object in objects {
@@ -143,15 +144,19 @@ pub fn detect(objects: &[Object], notes: &mut Notes) -> Vec<System> {
             (Some(_), Some(at)) => {
                 let at = at.place();
                 let text = format!("is {name} with CORS ({at}), which import does not read yet");
-                notes.error(&value.place(), text);
+                notes.push(Code::UnsupportedSystem, &value.place(), text);
             }
             // A name with a remedy says it all.
             (None, _) if name.contains([':', ',']) => {
-                notes.error(&value.place(), format!("is {name}"));
+                notes.push(
+                    Code::UnsupportedSystem,
+                    &value.place(),
+                    format!("is {name}"),
+                );
             }
             (None, _) => {
                 let text = format!("is {name}, which import does not read yet");
-                notes.error(&value.place(), text);
+                notes.push(Code::UnsupportedSystem, &value.place(), text);
             }
         }
     }
@@ -165,7 +170,7 @@ pub fn detect(objects: &[Object], notes: &mut Notes) -> Vec<System> {
             kinds.join(", "),
             names(all)
         );
-        notes.error(&Place::default(), text);
+        notes.push(Code::UnknownSystem, &Place::default(), text);
     }
     Vec::new()
 }

@@ -3,13 +3,14 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{METHOD, Path, Route, Scope};
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 pub fn owns(value: &Value) -> bool {
     let is_ours = |kind: &str| value.is_resource(kind, GROUP);
@@ -122,7 +123,7 @@ fn hosts_of(route: &Value, gateways: &HashMap<String, &Value>, notes: &mut Notes
         let section = parent.text_of("sectionName");
         let Some(gateway) = gateways.get(&gateway_of(parent, route)) else {
             if section.is_some() {
-                notes.push(Level::Wider, &parent.place(), "names a listener of a Gateway that is not in this file, and the route names no hosts: it is written for any host");
+                notes.push(Code::AnyHost, &parent.place(), "names a listener of a Gateway that is not in this file, and the route names no hosts: it is written for any host");
             }
             return Vec::new();
         };
@@ -172,7 +173,8 @@ impl<'s> Resources<'s, '_> {
         let cors = filters.iter().filter_map(|filter| filter.get("cors"));
         let cors: Vec<_> = cors.collect();
         if let [_, second, ..] = cors.as_slice() {
-            self.notes.error(
+            self.notes.push(
+                Code::SeveralPolicies,
                 &second.place(),
                 "is the second CORS filter of its rule; write one",
             );
@@ -217,7 +219,7 @@ impl<'s> Resources<'s, '_> {
         }
         let found = self.named.get(&full_name).cloned();
         if found.is_none() && !self.others.contains(&full_name) {
-            self.notes.error(&reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
+            self.notes.push(Code::MissingReference, &reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
         }
         found
     }
@@ -237,7 +239,8 @@ impl<'s> Resources<'s, '_> {
         let mut gateways = BTreeSet::new();
         for policy in &self.traffic {
             if let Some(selectors) = policy.at(&["spec", "targetSelectors"]) {
-                self.notes.error(
+                self.notes.push(
+                    Code::UnsupportedForm,
                     &selectors.place(),
                     "select by labels; import resolves no labels: write targetRefs",
                 );
@@ -250,19 +253,19 @@ impl<'s> Resources<'s, '_> {
                 let full_name = format!("{namespace}/{name}");
                 let place = target.place();
                 match kind {
-                    "Gateway" if section.is_some() => self.notes.error(&place, "targets one listener of a Gateway, which no rule can match; attach it to routes"),
+                    "Gateway" if section.is_some() => self.notes.push(Code::UnsupportedMatch, &place, "targets one listener of a Gateway, which no rule can match; attach it to routes"),
                     "Gateway" => {
                         gateways.insert(full_name.trim_start_matches('/').to_owned());
                     }
-                    "HTTPRoute" if !routes.contains(&full_name) => self.notes.error(&place, format!("targets the HTTPRoute \"{name}\", which is not in this file: import both together")),
+                    "HTTPRoute" if !routes.contains(&full_name) => self.notes.push(Code::MissingReference, &place, format!("targets the HTTPRoute \"{name}\", which is not in this file: import both together")),
                     "HTTPRoute" => {}
-                    other => self.notes.error(&place, format!("targets a {other}, which import does not know")),
+                    other => self.notes.push(Code::UnsupportedForm, &place, format!("targets a {other}, which import does not know")),
                 }
                 let key = target_key(namespace, kind, name, section.unwrap_or_default());
                 match self.targets.entry(key) {
                     Entry::Occupied(first) => {
                         let first = name_of(first.get());
-                        self.notes.error(&place, format!("is targeted by \"{first}\" too; kgateway takes the older one: leave the other out"));
+                        self.notes.push(Code::SeveralPolicies, &place, format!("is targeted by \"{first}\" too; kgateway takes the older one: leave the other out"));
                     }
                     Entry::Vacant(free) => {
                         free.insert(policy.clone());
@@ -272,7 +275,7 @@ impl<'s> Resources<'s, '_> {
         }
         if gateways.len() > 1 {
             let names: Vec<_> = gateways.into_iter().collect();
-            self.notes.error(&Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
+            self.notes.push(Code::SeveralGateways, &Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
         }
     }
 
@@ -289,7 +292,7 @@ impl<'s> Resources<'s, '_> {
         let parents = route.list_at(&["spec", "parentRefs"]);
         let is_target = |parent: &Value| targets.contains(&gateway_of(parent, route));
         if parents.is_empty() || !parents.iter().all(is_target) {
-            self.notes.error(&route.place(), format!("the HTTPRoute \"{}\" belongs to another Gateway than the policy \"{}\": import them apart", name_of(route), name_of(gateway)));
+            self.notes.push(Code::SeveralGateways, &route.place(), format!("the HTTPRoute \"{}\" belongs to another Gateway than the policy \"{}\": import them apart", name_of(route), name_of(gateway)));
         }
     }
 
@@ -300,7 +303,7 @@ impl<'s> Resources<'s, '_> {
                 let refers = filter.get("extensionRef");
                 let refers = refers.is_some_and(|reference| refers_to_traffic_policy(&reference));
                 if filter.has("cors") || refers {
-                    self.notes.error(&filter.place(), format!("the HTTPRoute \"{}\" has CORS on one of its backendRefs: a preflight and its request may choose different backends, so it cannot be said; put it on the rule", name_of(route)));
+                    self.notes.push(Code::UnsupportedMatch, &filter.place(), format!("the HTTPRoute \"{}\" has CORS on one of its backendRefs: a preflight and its request may choose different backends, so it cannot be said; put it on the rule", name_of(route)));
                 }
             }
         }
@@ -329,7 +332,7 @@ impl<'s> Resources<'s, '_> {
             return Vec::new();
         };
         if is_alone {
-            self.notes.push(Level::Changed, &value.place(), format!("the TrafficPolicy \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", name_of(&value)));
+            self.notes.push(Code::PolicyForEverything, &value.place(), format!("the TrafficPolicy \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", name_of(&value)));
         }
         let policy = self.take(&value);
         let policy = policy.map(|policy| Route::everything(name_of(&value), value.place(), policy));
@@ -340,7 +343,7 @@ impl<'s> Resources<'s, '_> {
         for policy in &self.traffic {
             if !self.used.contains(&full_name(policy)) {
                 self.notes.push(
-                    Level::Changed,
+                    Code::UnusedPolicy,
                     &policy.place(),
                     format!(
                         "the TrafficPolicy \"{}\" holds for nothing in this file and is left out",
@@ -426,7 +429,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(
-            Level::Default,
+            Code::DefaultMaxAge,
             &place,
             "no maxAge: the Gateway API's default is 5",
         ),
@@ -481,14 +484,17 @@ pub fn changes(values: &[Value]) -> &'static [Change] {
 const KGATEWAY_CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; kgateway, as Envoy does, sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; kgateway passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; kgateway sends none",
     ),
 ];
@@ -496,14 +502,17 @@ const KGATEWAY_CHANGES: &[Change] = &[
 const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; gateways differ: Envoy Gateway and Istio answer it 200 without CORS headers, kgateway sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; gateways that are built on Envoy pass them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; gateways that are built on Envoy send none",
     ),
 ];

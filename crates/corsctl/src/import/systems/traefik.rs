@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{Path, Route, Scope};
 use crate::import::systems::traefik_rule;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 pub fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();
@@ -27,7 +28,7 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     let mut apis = Vec::new();
     for value in values {
         for annotation in router_annotations(value) {
-            notes.error(&annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
+            notes.push(Code::UnsupportedForm, &annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
         }
         if !owns(value) {
             continue;
@@ -47,7 +48,7 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
             }
             Some("API") => apis.push(value.clone()),
             Some("APIVersion") if value.at(&["spec", "cors"]).is_some() => {
-                notes.error(&value.place(), "has CORS for one version of an API; which version a request means no rule can tell: give the API one policy");
+                notes.push(Code::UnsupportedMatch, &value.place(), "has CORS for one version of an API; which version a request means no rule can tell: give the API one policy");
             }
             Some(_) => {}
             None => {
@@ -116,12 +117,12 @@ impl<'s> Middlewares<'s> {
         match with_cors.collect::<Vec<_>>().as_slice() {
             [] => Vec::new(),
             [(name, headers)] => {
-                notes.push(Level::Changed, &headers.place(), format!("\"{name}\" is used by no router in this file: it is written for everything that passes the filter"));
+                notes.push(Code::PolicyForEverything, &headers.place(), format!("\"{name}\" is used by no router in this file: it is written for everything that passes the filter"));
                 let policy = read_policy(headers, &MIDDLEWARE, notes);
                 vec![Route::everything(name, headers.place(), policy)]
             }
             [_, (name, second), ..] => {
-                notes.error(&second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
+                notes.push(Code::SeveralPolicies, &second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
                 Vec::new()
             }
         }
@@ -141,12 +142,12 @@ impl<'s> Middlewares<'s> {
                 let text = format!(
                     "the middleware \"{name}\" is used by no router in this file and is left out; labels and entry points may use it as {name}@file"
                 );
-                notes.push(Level::Changed, &headers.place(), text);
+                notes.push(Code::UnusedPolicy, &headers.place(), text);
             } else {
                 let text = format!(
                     "the middleware \"{name}\" has CORS, and no router in this file uses it: import it together with the routers that do, or without any router"
                 );
-                notes.error(&headers.place(), text);
+                notes.push(Code::MissingReference, &headers.place(), text);
             }
         }
     }
@@ -187,13 +188,13 @@ impl<'s> Middlewares<'s> {
             let text = format!(
                 "the middleware \"{name}\" is not in this file, or more than once: import all together"
             );
-            notes.error(&reference.place(), text);
+            notes.push(Code::MissingReference, &reference.place(), text);
             return Vec::new();
         };
         let mut found = Vec::new();
         if seen.len() == MAX_CHAINED {
             let text = format!("chains more than {MAX_CHAINED} middlewares");
-            notes.error(&reference.place(), text);
+            notes.push(Code::UnsupportedForm, &reference.place(), text);
         } else if let Some((name, value)) = self.all.get(index)
             && seen.insert(index)
         {
@@ -248,7 +249,7 @@ impl<'s> Router<'s> {
         all_used.extend(&seen);
         if used.len() > 1 {
             let text = "has two middlewares with CORS; leave one";
-            notes.error(&self.value.place(), text);
+            notes.push(Code::SeveralPolicies, &self.value.place(), text);
         }
         let policy = used
             .first()
@@ -266,7 +267,7 @@ impl<'s> Router<'s> {
         match &self.rule {
             Some(rule) => read_rule(rule, &route, notes),
             None => {
-                notes.error(&self.value.place(), "has no rule");
+                notes.push(Code::SourceInvalidValue, &self.value.place(), "has no rule");
                 Vec::new()
             }
         }
@@ -289,7 +290,7 @@ impl<'s> Router<'s> {
                 }
                 _ => {
                     let text = "is no priority that import knows; write a whole number above 0";
-                    notes.error(&priority.place(), text);
+                    notes.push(Code::SourceInvalidValue, &priority.place(), text);
                     0
                 }
             },
@@ -361,14 +362,14 @@ fn read_api(api: &Value, count: usize, notes: &mut Notes) -> Route {
         .at(&["spec", "pathPrefix"])
         .and_then(|prefix| prefix.text());
     if prefix.is_none() && count > 1 {
-        notes.error(&api.place(), "has no pathPrefix, so no rule can tell its requests from those of the other APIs: import it alone");
+        notes.push(Code::UnsupportedMatch, &api.place(), "has no pathPrefix, so no rule can tell its requests from those of the other APIs: import it alone");
     }
     let cors = api.at(&["spec", "cors"]);
     let policy = match &cors {
         Some(cors) => {
             let policy = read_policy(cors, &HUB, notes);
             if !policy.is_any_origin() {
-                notes.push(Level::Changed, &cors.place(), "the origin of the API portal must be listed, as in Traefik Hub, or trying the API out in the portal will not work");
+                notes.push(Code::PortalOrigin, &cors.place(), "the origin of the API portal must be listed, as in Traefik Hub, or trying the API out in the portal will not work");
             }
             policy
         }
@@ -393,7 +394,7 @@ fn default_policy(api: &Value, notes: &mut Notes) -> Policy {
     ]);
     policy.credentials = true;
     notes.push(
-        Level::Default,
+        Code::DefaultCors,
         &place,
         format!(
             "no cors: Traefik Hub then allows any origin, any header and {}, with credentials",
@@ -437,7 +438,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     if let Some(before @ 1..) = before_any.filter(|_| policy.credentials)
         && let Some((at, _)) = exact.get(before)
     {
-        notes.error(&at.place(), "stands behind other origins, which had credentials while any other had none: two policies in one; list the origins, or \"*\" alone");
+        notes.push(Code::SeveralPolicies, &at.place(), "stands behind other origins, which had credentials while any other had none: two policies in one; list the origins, or \"*\" alone");
     }
     let mut origins = Origins::new(notes);
     for (at, text) in exact {
@@ -459,7 +460,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         Some(age) => age.node.clone(),
         None => {
             notes.push(
-                Level::Default,
+                Code::DefaultMaxAge,
                 &place,
                 format!(
                     "no {}: Traefik then sends 0, and so does maxAge",
@@ -481,14 +482,16 @@ fn check_fields(value: &Value, names: &Names, known: &[&str], notes: &mut Notes)
     for (name, field) in value.entries() {
         let name = name.to_ascii_lowercase();
         if name.starts_with("accesscontrol") && !known.contains(&name) {
-            notes.error(
+            notes.push(
+                Code::SourceUnknownField,
                 &field.place(),
                 format!("is no field of {} that import knows", names.what),
             );
         }
     }
     for field in by_hand(value) {
-        notes.error(
+        notes.push(
+            Code::UnsupportedForm,
             &field.place(),
             "sets a CORS header by hand, which cannot be said; use the accessControl fields",
         );
@@ -509,18 +512,22 @@ fn namespace_of<'s>(value: &Value<'s>) -> &'s str {
 pub const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; Traefik answers it 200 with methods and headers",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Traefik passes them on, for origins that are not allowed too",
     ),
     (
         When::ForAllowed,
+        Code::HeadersForAllowedOnly,
         "Access-Control-Allow-Credentials and -Expose-Headers are sent to allowed origins only; Traefik sends them to all",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Traefik sends it with addVaryHeader only",
     ),
 ];
