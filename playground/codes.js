@@ -102,4 +102,8 @@ export const CODES = [
   "grant-never-reached",
   "any-origin-not-last",
   "grant-field-unused",
+  "origin-tenant-invalid",
+  "tenant-outside-rule",
+  "tenant-not-bound",
+  "tenant-bound-twice",
 ];

@@ -13,6 +13,7 @@ pub mod regex;
 pub mod regex_warning;
 pub mod set;
 pub mod shape;
+pub mod tenant;
 
 use std::fmt::{self, Write};
 

@@ -37,6 +37,8 @@ pub struct PolicyFields {
     pub(crate) hosts: Option<Hosts>,
     /// `grants` is there, so that every answer depends on `Origin`.
     pub(crate) lists_grants: bool,
+    /// The name that stands for a label of some origins; empty if none has one.
+    pub(crate) tenant: String,
     /// Some grant has `timingAllowOrigin`.
     pub(crate) timing: bool,
     pub(crate) preflight_status: PreflightStatus,

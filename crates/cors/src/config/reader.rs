@@ -19,6 +19,8 @@ pub(crate) struct Reader {
     pub(crate) regex_size: usize,
     /// The patterns of a policy that has `grants`, each with the number of its grant.
     pub(crate) patterns: Option<ByteMap>,
+    /// Whether the policy may be a rule's, whose match binds names.
+    pub(crate) may_bind: bool,
 }
 
 /// The fields of one object that are present, and its path.

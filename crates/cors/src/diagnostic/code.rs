@@ -127,6 +127,10 @@ codes! {
     GrantNeverReached = 98 "grant-never-reached",
     AnyOriginNotLast = 99 "any-origin-not-last",
     GrantFieldUnused = 100 "grant-field-unused",
+    OriginTenantInvalid = 101 "origin-tenant-invalid",
+    TenantOutsideRule = 102 "tenant-outside-rule",
+    TenantNotBound = 103 "tenant-not-bound",
+    TenantBoundTwice = 104 "tenant-bound-twice",
 }
 
 impl Code {

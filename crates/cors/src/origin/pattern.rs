@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::diagnostic::Code;
+use crate::origin::tenant::Named;
 use crate::origin::{
     MAX_ORIGIN_LENGTH, default_port_of, embedder_host_length, holds, is_domain, is_of_web, is_port,
     is_scheme, normalize_ipv6, parse_ipv4, split_port, split_scheme,
@@ -92,7 +93,7 @@ impl TuplePattern {
         }
         let mut remarks = Vec::new();
         let lower = text.to_ascii_lowercase();
-        if lower != text {
+        if has_upper_case(text) {
             remarks.push(Remark::UpperCase);
         }
         let (scheme, rest) = split_scheme(&lower).ok_or_else(|| match lower.as_str() {
@@ -166,6 +167,11 @@ impl TuplePattern {
         self.host.strip_prefix("*.")
     }
 
+    /// The host around the name of a tenant, if it has one.
+    pub fn tenant(&self) -> Option<Named<'_>> {
+        Named::split(&self.host, '.').ok().flatten()
+    }
+
     /// The parts of a label glob, if this is one.
     pub fn glob(&self) -> Option<Glob<'_>> {
         Glob::of(&self.host)
@@ -182,7 +188,7 @@ impl TuplePattern {
     }
 
     pub(crate) fn is_exact(&self) -> bool {
-        !holds(&self.host, b"*") && self.port != PortPattern::Any
+        !holds(&self.host, b"*") && !holds(&self.host, b"{") && self.port != PortPattern::Any
     }
 
     /// The other texts that an exact pattern matches, because it is written so.
@@ -299,6 +305,8 @@ pub enum OriginPatternError {
     Scheme,
     SchemeWildcard,
     Space,
+    /// What is wrong with the braces.
+    Tenant(&'static str),
     TooLong,
     Userinfo,
     Wildcard,
@@ -321,6 +329,7 @@ impl OriginPatternError {
             Self::Scheme => Code::OriginSchemeInvalid,
             Self::SchemeWildcard => Code::OriginSchemeWildcard,
             Self::Space => Code::OriginHasSpace,
+            Self::Tenant(_) => Code::OriginTenantInvalid,
             Self::TooLong => Code::OriginTooLong,
             Self::Userinfo => Code::OriginHasUserinfo,
             Self::Wildcard => Code::OriginWildcardMisplaced,
@@ -345,6 +354,7 @@ impl fmt::Display for OriginPatternError {
             Self::Scheme => "has no valid scheme; write a letter, then letters, digits, +, - or .",
             Self::SchemeWildcard => "has a wildcard for the scheme; write one entry a scheme, as in https://*",
             Self::Space => "has a space or control character; an origin is scheme://host[:port]",
+            Self::Tenant(fault) => fault,
             Self::TooLong => "is longer than an origin can be",
             Self::Userinfo => "has a user name or password; an origin is scheme://host[:port]",
             Self::Wildcard => {
@@ -355,6 +365,19 @@ impl fmt::Display for OriginPatternError {
             }
         })
     }
+}
+
+/// Whether a letter that is not part of a name in braces is in upper case.
+fn has_upper_case(text: &str) -> bool {
+    let mut in_braces = false;
+    text.bytes().any(|byte| {
+        in_braces = match byte {
+            b'{' => true,
+            b'}' => false,
+            _ => in_braces,
+        };
+        !in_braces && byte.is_ascii_uppercase()
+    })
 }
 
 pub fn is_loopback(host: &str) -> bool {
@@ -373,6 +396,20 @@ fn read_host_pattern(
             remarks.push(Remark::Ipv6Form);
         }
         return Ok(serialized);
+    }
+    if let Some(named) = Named::split(host, '.').map_err(OriginPatternError::Tenant)? {
+        if named.after.is_empty() {
+            return Err(OriginPatternError::Tenant(
+                "has a name in braces for the last label; write it below a domain, as in https://{tenant}.example.com",
+            ));
+        }
+        let host = read_host_pattern(scheme, &named.with("a"), remarks)?;
+        if holds(&host, b"*") {
+            return Err(OriginPatternError::Tenant(
+                "has a wildcard and a name in braces; write one of them",
+            ));
+        }
+        return Ok(named.with(&format!("{{{}}}", named.name)));
     }
     let is_embedders = !is_of_web(scheme.as_bytes())
         && embedder_host_length(host.as_bytes()).is_some_and(|(length, _)| length == host.len());

@@ -4,6 +4,7 @@ use crate::byte_map::ByteMap;
 use crate::origin::globs::Globs;
 use crate::origin::pattern::{OriginPattern, PortPattern, TuplePattern};
 use crate::origin::regex::OriginRegex;
+use crate::origin::tenant::{Binding, Bound};
 use crate::origin::{MAX_ORIGIN_LENGTH, Origin, TupleOrigin};
 
 /// All origins that a policy allows.
@@ -21,6 +22,12 @@ pub struct OriginSet {
     any_port_tails: ByteMap,
     depths: Depths,
     globs: Globs,
+    /// The hosts of patterns with a name, with the port, and the masks of their schemes.
+    tenants: Bound,
+    /// Of those that match any port, without it.
+    any_port_tenants: Bound,
+    /// The name.
+    tenant: String,
     regexes: Vec<OriginRegex>,
 }
 
@@ -67,7 +74,11 @@ impl OriginSet {
             .map(count)
             .iter()
             .sum::<usize>();
+        let tenants = [&self.tenants, &self.any_port_tenants];
+        let tenants = tenants.map(|tenants| tenants.count(count));
+        let tenants = tenants.iter().sum::<usize>();
         tuples
+            + tenants
             + self.globs.len()
             + self.regexes.len()
             + usize::from(self.any)
@@ -87,8 +98,18 @@ impl OriginSet {
         self.regexes.iter().map(OriginRegex::size).sum()
     }
 
-    /// Finds the pattern that allows the value of an `Origin` header.
+    /// The name that stands for a label of some patterns; empty if none has one.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header, where nothing binds a name.
     pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
+        self.find_for(value, Binding::None)
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header.
+    pub fn find_for(&self, value: &[u8], tenant: Binding) -> Result<Match, Mismatch> {
         if value.len() > MAX_ORIGIN_LENGTH + 1 {
             return Err(Mismatch::Malformed);
         }
@@ -103,7 +124,10 @@ impl OriginSet {
             Some(Origin::Null) => Err(Mismatch::Null),
             Some(Origin::Tuple(origin)) if !origin.is_serialized() => Err(Mismatch::Origin),
             Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
-            Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
+            Some(Origin::Tuple(origin)) => self
+                .find_tuple(&origin)
+                .or_else(|| self.find_tenant(&origin, tenant))
+                .ok_or(Mismatch::Origin),
             None => Err(Mismatch::Malformed),
         }
     }
@@ -144,6 +168,24 @@ impl OriginSet {
                     if any_port { ":*" } else { "" }
                 )
             }
+            (
+                Match::Tenant {
+                    start,
+                    end,
+                    any_port,
+                },
+                Some(origin),
+            ) => {
+                let host = end_of(&origin, any_port);
+                let text = |part| origin.as_str().get(part).unwrap_or_default();
+                let port = if any_port { ":*" } else { "" };
+                format!(
+                    "{}{{{}}}{}{port}",
+                    text(0..start),
+                    self.tenant,
+                    text(end..host)
+                )
+            }
             (Match::Tail { start, any_port }, Some(origin)) => {
                 let end = if any_port {
                     origin.host_end
@@ -160,9 +202,7 @@ impl OriginSet {
                 let scheme = String::from_utf8_lossy(origin.scheme());
                 format!("{scheme}{wildcard}{tail}{port}")
             }
-            (Match::Exact | Match::Glob { .. } | Match::Tail { .. }, _) => {
-                String::from_utf8_lossy(value).into_owned()
-            }
+            (_, _) => String::from_utf8_lossy(value).into_owned(),
         }
     }
 
@@ -177,6 +217,17 @@ impl OriginSet {
         let Some(mask) = self.scheme_mask(&pattern.scheme) else {
             return false;
         };
+        if let Some(named) = pattern.tenant() {
+            let (tenants, port) = match &pattern.port {
+                PortPattern::Any => (&mut self.any_port_tenants, String::new()),
+                PortPattern::Default => (&mut self.tenants, String::new()),
+                PortPattern::Exact(port) => (&mut self.tenants, format!(":{port}")),
+            };
+            let after = format!("{}{port}", named.after);
+            *tenants.get_or_insert(b'.', named.before, &after, 0) |= mask;
+            named.name.clone_into(&mut self.tenant);
+            return true;
+        }
         if let Some(glob) = pattern.glob() {
             self.globs.insert(glob, &pattern.port, mask);
             return true;
@@ -244,6 +295,34 @@ impl OriginSet {
         self.find_glob(origin, mask)
     }
 
+    /// Looks up the host with each label that the name can stand for.
+    fn find_tenant(&self, origin: &TupleOrigin, tenant: Binding) -> Option<Match> {
+        if self.tenant.is_empty() || matches!(tenant, Binding::None) {
+            return None;
+        }
+        let mask = self.mask_of(origin.scheme())?;
+        let begin = origin.scheme_end + 3;
+        for (any_port, tenants) in [(false, &self.tenants), (true, &self.any_port_tenants)] {
+            let text = origin.text.get(begin..end_of(origin, any_port))?;
+            let mut from = 0;
+            while let Some((schemes, part)) = tenants.next(text, &mut from) {
+                let is_meant = match tenant {
+                    Binding::Any => true,
+                    Binding::None => false,
+                    Binding::Text(bound) => text.get(part.clone()) == Some(bound),
+                };
+                if is_meant && schemes & mask != 0 {
+                    return Some(Match::Tenant {
+                        start: begin + part.start,
+                        end: begin + part.end,
+                        any_port,
+                    });
+                }
+            }
+        }
+        None
+    }
+
     fn find_glob(&self, origin: &TupleOrigin, mask: u64) -> Option<Match> {
         [false, true].into_iter().find_map(|any_port| {
             let (label, below) = split_label(origin, any_port)?;
@@ -305,6 +384,12 @@ pub enum Match {
         start: usize,
         any_port: bool,
     },
+    /// Where the label is that the name stands for.
+    Tenant {
+        start: usize,
+        end: usize,
+        any_port: bool,
+    },
 }
 
 /// Why no pattern allows the value of an `Origin` header.
@@ -320,13 +405,18 @@ pub(super) fn add(texts: &mut ByteMap, text: &str, mask: u64) {
     *texts.get_or_insert(text.as_bytes(), 0) |= mask;
 }
 
-/// The first label of the host, and what follows it: without the port if any port matches.
-fn split_label<'o>(origin: &TupleOrigin<'o>, any_port: bool) -> Option<(&'o [u8], &'o [u8])> {
-    let end = if any_port {
+/// Where the host ends, or the port.
+fn end_of(origin: &TupleOrigin, any_port: bool) -> usize {
+    if any_port {
         origin.host_end
     } else {
         origin.text.len()
-    };
+    }
+}
+
+/// The first label of the host, and what follows it: without the port if any port matches.
+fn split_label<'o>(origin: &TupleOrigin<'o>, any_port: bool) -> Option<(&'o [u8], &'o [u8])> {
+    let end = end_of(origin, any_port);
     let dot = origin.host().iter().position(|byte| *byte == b'.')?;
     origin
         .text

@@ -7,6 +7,7 @@ use crate::http::header::{
 };
 use crate::http::header_block::{HeaderBlock, HeaderTemplate, Line};
 use crate::origin::set::OriginSet;
+use crate::origin::tenant::Binding;
 use crate::policy::verdict::PreflightAnswer;
 use crate::policy::{Expose, Methods, RequestHeaders};
 
@@ -52,7 +53,7 @@ impl Grant {
         if self.is_open() {
             return Some("*".to_owned());
         }
-        let found = self.origins.find(origin).ok()?;
+        let found = self.origins.find_for(origin, Binding::Any).ok()?;
         Some(self.origins.describe(origin, found))
     }
 

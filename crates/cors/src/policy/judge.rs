@@ -7,6 +7,7 @@ use crate::http::header::{
 use crate::http::request::{Headers, Request, is_options};
 use crate::http::token::is_token;
 use crate::origin::set::{Match, Mismatch};
+use crate::origin::tenant::{Binding, Tenant};
 use crate::origin::{Origin, split_port};
 use crate::policy::answer::joined;
 use crate::policy::families::{Families, MAX_FAMILY_NAMES};
@@ -16,8 +17,8 @@ use crate::policy::{List, Methods, Policy, RequestHeaders, UnmatchedRequests};
 
 impl Policy {
     /// Judges a request by its headers, reading no more of them than the policy needs; under `debug`
-    /// also what only an explanation needs.
-    pub fn judge(&self, headers: &impl Headers, debug: bool) -> Verdict {
+    /// also what only an explanation needs. The tenant is what the rule's match has bound.
+    pub fn judge(&self, headers: &impl Headers, tenant: Option<&Tenant>, debug: bool) -> Verdict {
         if !self.knows_host(headers) {
             return self.unmatched(Request::read(headers), Refusal::Host, headers);
         }
@@ -25,7 +26,7 @@ impl Policy {
         let Some(origin) = request.origin() else {
             return self.not_cors(headers);
         };
-        let (place, grant) = match self.find_grant(origin) {
+        let (place, grant) = match self.find_grant(origin, tenant) {
             Ok(found) => found,
             Err(mismatch) => return self.unmatched(request, mismatch.into(), headers),
         };
@@ -49,7 +50,8 @@ impl Policy {
     }
 
     /// The first grant that allows the value of an `Origin` header.
-    fn find_grant(&self, origin: &[u8]) -> Result<(u8, &Grant), Mismatch> {
+    fn find_grant(&self, origin: &[u8], tenant: Option<&Tenant>) -> Result<(u8, &Grant), Mismatch> {
+        let binding = tenant.map_or(Binding::None, |tenant| Binding::Text(tenant.text()));
         let mut place = 0;
         let mut grant = &self.first;
         let mut others = self.others.iter();
@@ -58,7 +60,7 @@ impl Policy {
             let found = if grant.is_open() {
                 Ok(Match::Any)
             } else {
-                grant.origins.find(origin)
+                grant.origins.find_for(origin, binding)
             };
             match (found, others.next()) {
                 (Ok(_), _) => return Ok((place, grant)),

@@ -59,6 +59,7 @@ impl Reader {
         let mut policy = PolicyFields {
             mode,
             lists_grants: object.writes("grants"),
+            tenant: self.read_tenant(object, &grants.grants),
             timing: grants.grants.iter().any(|grant| grant.timing),
             allow: self.read_auto_options(object, &grants.grants),
             hosts: object

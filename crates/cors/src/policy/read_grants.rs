@@ -139,6 +139,21 @@ impl Reader {
         grants.grants.push(grant);
     }
 
+    /// The one name that stands for a label of the grants' origins.
+    pub(crate) fn read_tenant(&mut self, object: &Object, grants: &[Grant]) -> String {
+        let mut names = grants.iter().map(|grant| grant.origins.tenant());
+        let name = names.find(|name| !name.is_empty()).unwrap_or_default();
+        if !name.is_empty() && !self.may_bind {
+            self.diagnostics.error(
+                Code::TenantOutsideRule,
+                object.at("allowOrigins"),
+                &quote(&format!("{{{name}}}")),
+                "is bound only by the match of a rule; write this policy in one of rules, or a wildcard",
+            );
+        }
+        name.to_owned()
+    }
+
     /// Reports a pattern that an earlier grant has too, and one that an earlier grant covers.
     pub(crate) fn check_grants(
         &mut self,

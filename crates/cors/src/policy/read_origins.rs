@@ -4,7 +4,7 @@ use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
 use crate::diagnostic::Code;
 use crate::origin::holds;
-use crate::origin::pattern::{OriginPattern, OriginPatternError, Remark};
+use crate::origin::pattern::{OriginPattern, OriginPatternError, Remark, TuplePattern};
 use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
@@ -72,6 +72,7 @@ impl Reader {
                     "is the origin of every sandboxed frame, file and redirect, of any site",
                 ),
                 OriginPattern::Tuple(tuple) => {
+                    self.check_tenant(&at, text, tuple, earlier, &origins);
                     if tuple.is_without_host() {
                         self.shared_origin(
                             at(),
@@ -131,6 +132,32 @@ impl Reader {
         }
         grant.origins = origins;
         any_origin
+    }
+
+    /// Reports a name in braces that is not that of the other origins.
+    fn check_tenant(
+        &mut self,
+        at: &impl Fn() -> String,
+        text: &str,
+        pattern: &TuplePattern,
+        earlier: &[Grant],
+        origins: &OriginSet,
+    ) {
+        let mut others = earlier.iter().map(|grant| &grant.origins).chain([origins]);
+        let Some(named) = pattern.tenant() else {
+            return;
+        };
+        let is_other =
+            |origins: &&OriginSet| !origins.tenant().is_empty() && origins.tenant() != named.name;
+        if let Some(other) = others.find(is_other) {
+            let other = other.tenant();
+            let error = format!(
+                "has another name in braces than {{{other}}}; a policy has one: write {}",
+                quote(&text.replace(named.name, other))
+            );
+            self.diagnostics
+                .error(Code::OriginTenantInvalid, at(), &quote(text), error);
+        }
     }
 
     /// Reports an origin that pages of different owners have.

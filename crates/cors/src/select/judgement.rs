@@ -29,7 +29,8 @@ impl PolicySet {
     /// Judges a request. The host is asked only for what the configuration needs.
     pub fn judge(&self, request: &impl RequestContext) -> Judgement {
         let debug = self.settings.debug;
-        let selection = self.select(request);
+        let mut tenant = None;
+        let selection = self.select(request, &mut tenant);
         let mode = match &selection.governing {
             Governing::Conflict(conflict) => conflict.mode,
             Governing::Nothing => Mode::Off,
@@ -40,7 +41,7 @@ impl PolicySet {
                 _ if mode == Mode::Off => None,
                 Governing::Conflict(conflict) => Some(conflict.judge(request)),
                 Governing::Nothing => None,
-                Governing::Policy(policy) => Some(policy.judge(request, debug)),
+                Governing::Policy(policy) => Some(policy.judge(request, tenant.as_ref(), debug)),
             },
             selection,
             mode,

@@ -7,6 +7,7 @@ use crate::byte_map::Indexed;
 use crate::escape::Quoted;
 use crate::http::header::{AUTHORITY, PATH};
 use crate::http::request::{Headers, RequestContext};
+use crate::origin::tenant::Tenant;
 use crate::policy::conflict::Conflict;
 use crate::policy::verdict::Refusal;
 use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
@@ -77,7 +78,11 @@ impl PolicySet {
 
     /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
     /// the top-level one. The host is asked only for what the configuration looks at.
-    pub(crate) fn select(&self, stream: &impl RequestContext) -> Selection {
+    pub(crate) fn select(
+        &self,
+        stream: &impl RequestContext,
+        tenant: &mut Option<Tenant>,
+    ) -> Selection {
         if let Some(metadata) = &self.route_metadata
             && let Some(selection) = metadata.select(stream, &self.named, &self.settings)
         {
@@ -101,10 +106,17 @@ impl PolicySet {
             authority: read(reads.host, AUTHORITY),
             path: read(reads.path, PATH),
         };
-        match self.rules.index.find(&target) {
+        match self.rules.index.find(&target, tenant) {
             Ok(rule) => self.by_rule(rule),
             Err(ambiguous) => self.by_conflict(&ambiguous, stream),
         }
+    }
+
+    /// What the rule for a request has bound the name to that its policy looks at.
+    pub fn tenant_of(&self, stream: &impl RequestContext) -> Option<Vec<u8>> {
+        let mut tenant = None;
+        self.select(stream, &mut tenant);
+        tenant.map(|tenant| tenant.text().to_vec())
     }
 
     /// A line that says how much there is of what, and no content.
