@@ -1,6 +1,6 @@
 //! The shell that a proxy loads: it carries out verdicts and holds no rule of CORS.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use cors::diagnostic::{Diagnostics, Severity};
@@ -82,6 +82,9 @@ impl HttpContext for Http {
         );
         self.shared.plugin.restore_hidden(&mut headers);
         let judgement = self.judgement.insert(self.shared.plugin.judge(&headers));
+        if judgement.waits_for_response() {
+            return Action::Continue;
+        }
         self.shared.record(judgement);
         if let Some(reply) = judgement.reply() {
             host::send(&reply);
@@ -89,10 +92,12 @@ impl HttpContext for Http {
             self.judgement = None;
             return Action::Pause;
         }
-        if let Some(hidden) = judgement.hidden(&headers) {
-            host::set_property(HIDDEN, &hidden);
+        if self.shared.plugin.hides() {
+            if let Some(hidden) = judgement.hidden(&headers) {
+                host::set_property(HIDDEN, &hidden);
+            }
+            judgement.amend_request(&mut headers);
         }
-        judgement.amend_request(&mut headers);
         judgement.trim();
         Action::Continue
     }
@@ -123,7 +128,7 @@ struct Shared {
     /// The second of the last log lines, and how many there were in it.
     lines: Cell<(u64, u32)>,
     /// What was last written for access logs: room for the next.
-    text: Cell<String>,
+    text: RefCell<String>,
 }
 
 impl Shared {
@@ -136,7 +141,7 @@ impl Shared {
                 .may_shadow()
                 .then(|| Counters::define(&shadow_prefix)),
             lines: Cell::default(),
-            text: Cell::default(),
+            text: RefCell::default(),
             plugin,
         }
     }
@@ -159,10 +164,11 @@ impl Shared {
             }
         }
         if let Some(refusal) = judgement.refusal() {
-            let mut text = self.text.take();
-            judgement.write_label(refusal, &mut text);
-            host::set_property("cors_verdict", text.as_bytes());
-            self.text.set(text);
+            // Nothing within borrows it again.
+            if let Ok(mut text) = self.text.try_borrow_mut() {
+                judgement.write_label(refusal, &mut text);
+                host::set_property("cors_verdict", text.as_bytes());
+            }
         }
         if judgement.is_logged() {
             let shadow = if is_shadow { "shadow: " } else { "" };
@@ -203,7 +209,7 @@ impl Default for Shared {
             counters: Counters::default(),
             shadow_counters: None,
             lines: Cell::default(),
-            text: Cell::default(),
+            text: RefCell::default(),
         }
     }
 }

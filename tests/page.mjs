@@ -12,7 +12,7 @@ import { Judge } from "../playground/judge.js";
 import { edited, locate, offsetOf } from "../playground/json.js";
 import { fromHash, toHash } from "../playground/link.js";
 import { manifests } from "../playground/manifests.js";
-import { fill, MESSAGES, straight, wordings } from "../playground/messages.js";
+import { fill, findMessage, MESSAGES, pattern, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
 import { besideMessage, describe } from "../playground/story.js";
 
@@ -593,6 +593,25 @@ for (const message of MESSAGES) {
       if (wording.includes("{header}")) assert.deepEqual(found.headers, [["x-two", "…"]], text);
       checked++;
     }
+  }
+}
+// What tests/browser recorded is recognised, and what the data says that an engine prints was recorded. `fetch` rejects
+// with a TypeError, which is not printed.
+const recorded = JSON.parse(readFileSync(new URL("browser/console.json", here), "utf8"));
+for (const engine of /** @type {const} */ (["chromium", "firefox", "webkit"])) {
+  for (const { refusal, kind, [engine]: said } of recorded) {
+    for (const line of said) {
+      const { message } = findMessage(line) ?? {};
+      assert(message, `${engine} prints for ${refusal}, but messages.js does not know: ${line}`);
+      assert(message.isVague || !message.kind || message.kind === kind, `${engine}, ${refusal}: ${line}`);
+      checked++;
+    }
+  }
+  const printed = recorded.flatMap(({ [engine]: said }) => said).map(straight);
+  for (const wording of MESSAGES.flatMap(({ [engine]: said }) => said ?? [])) {
+    const wasPrinted = printed.some((line) => pattern(wording).test(line)) || wording.startsWith("TypeError: ");
+    assert(wasPrinted, `${engine} never printed: ${wording}`);
+    checked++;
   }
 }
 // With a message, the verdict says whether this policy can be its cause.

@@ -20,6 +20,7 @@ pub struct Envoy {
 }
 
 /// One listener: an HTTP connection manager with its filters and routes.
+#[derive(Clone)]
 pub struct Listener {
     pub name: String,
     /// The filters before the router.
@@ -33,6 +34,7 @@ pub struct Listener {
     pub upstream: Option<u16>,
 }
 
+#[derive(Clone)]
 pub enum Routes {
     /// Everything goes to the cluster `upstream`.
     All,

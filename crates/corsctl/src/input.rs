@@ -4,5 +4,7 @@ pub mod cursor;
 pub mod deserialize;
 pub mod document;
 pub mod kubernetes;
+pub mod programs;
 pub mod source;
+pub mod toml;
 pub mod yaml;

@@ -327,9 +327,16 @@ fn many_entries_take_no_longer_each() {
         .collect();
     let service =
         "kind: VirtualService\nmetadata: {name: web}\nspec:\n  hosts: [a.example]\n  http:\n";
-    let over: String = (0..10_001)
-        .map(|n| format!("  - {{match: [{{uri: {{exact: /p{n}}}}}], corsPolicy: {{allowOrigins: [{{exact: \"https://a.example\"}}]}}}}\n"))
+    // As many paths as hosts.
+    let matches: Vec<_> = (0..600)
+        .map(|n| format!("{{uri: {{exact: /p{n}}}}}"))
         .collect();
+    let hosts: Vec<_> = (0..334).map(|n| format!("h{n}.example")).collect();
+    let over = format!(
+        "kind: VirtualService\nmetadata: {{name: web}}\nspec:\n  hosts: [{}]\n  http:\n  - match: [{}]\n    corsPolicy: {{allowOrigins: [{{exact: \"https://a.example\"}}]}}\n",
+        hosts.join(", "),
+        matches.join(", ")
+    );
     for (command, name, text, code, words) in [
         (
             "import",
@@ -348,9 +355,9 @@ fn many_entries_take_no_longer_each() {
         (
             "import",
             "combinations.yaml",
-            format!("{service}{over}"),
+            over,
             2,
-            " [too-many-combinations]\n",
+            "has 200400 combinations of host, path and route name; the limit is 200000 [too-many-combinations]\n",
         ),
         (
             "check",

@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
         if !judgement.is_enforced() {
             return None;
         }
-        let source = judgement.source().clone();
+        let source = judgement.source();
         if let Some(reply) = judgement.reply() {
             let line = |(name, value): (&[u8], &[u8])| {
                 (
@@ -157,11 +157,11 @@ impl Written {
         let policy = match source {
             Source::Ambiguous => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
-            Source::Rule { index, .. } => {
+            Source::Rule(place) => {
                 let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
                     return None;
                 };
-                let rule = rules.get(*index)?;
+                let rule = rules.get(*place)?;
                 let name = field(rule, RULE_FIELDS, "policyRef").and_then(string);
                 let policy = field(rule, RULE_FIELDS, "policy");
                 policy.or_else(|| named(name?)).cloned()
@@ -173,7 +173,7 @@ impl Written {
     }
 
     /// The first grant that allows an origin: the policy itself, or one of `grants`.
-    pub fn grant_for(&self, origin: &str) -> Option<Self> {
+    pub fn grant_for(&self, origin: &str, tenants: &[String]) -> Option<Self> {
         let entries = match field(&self.0, POLICY_FIELDS, "grants") {
             Some(Node::List(entries)) => entries.as_slice(),
             _ => &[],
@@ -182,7 +182,7 @@ impl Written {
         let mut grants = own.chain(entries).map(|node| Self(node.clone()));
         grants.find(|grant| {
             let is_open = grant.allows_any() && !grant.allows_credentials();
-            is_open || grant.allows(origin)
+            is_open || grant.allows(origin, tenants)
         })
     }
 
@@ -192,7 +192,7 @@ impl Written {
         is_absent || self.lists("presets", "open") || self.lists("allowOrigins", "*")
     }
 
-    pub fn allows(&self, origin: &str) -> bool {
+    pub fn allows(&self, origin: &str, tenants: &[String]) -> bool {
         if origin == "null" {
             return self.lists("allowOrigins", "null");
         }
@@ -206,7 +206,7 @@ impl Written {
             || self
                 .strings("allowOrigins")
                 .iter()
-                .any(|listed| covers(listed, origin))
+                .any(|listed| covers_for(listed, origin, tenants))
             || self
                 .strings("allowOriginRegexes")
                 .iter()
@@ -245,6 +245,35 @@ impl Written {
             _ => Vec::new(),
         }
     }
+}
+
+/// The texts that a name in braces can stand for: labels of the host, and segments of the path as it was
+/// sent.
+pub fn tenants(request: &Message) -> Vec<String> {
+    let text =
+        |name| String::from_utf8_lossy(&request.value(name).unwrap_or_default()).into_owned();
+    let host = cors::routes::host::host_of(&text(":authority"));
+    let path = text(":path");
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let parts = host.split('.').chain(path.split('/'));
+    parts.map(str::to_owned).collect()
+}
+
+/// The same for an entry that may have a name in braces, which stands for one of these texts.
+fn covers_for(listed: &str, origin: &str, tenants: &[String]) -> bool {
+    let named = listed.split_once('{').and_then(|(before, rest)| {
+        let (_, after) = rest.split_once('}')?;
+        Some((before, after))
+    });
+    let Some((before, after)) = named else {
+        return covers(listed, origin);
+    };
+    let is_label = |text: &&String| {
+        let is_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        (1..=63).contains(&text.len()) && text.bytes().all(is_byte)
+    };
+    let mut labels = tenants.iter().filter(is_label);
+    labels.any(|label| covers(&format!("{before}{label}{after}"), origin) && is_serialized(origin))
 }
 
 /// Whether an entry of `allowOrigins` covers an origin: by regular expression, while the filter looks up

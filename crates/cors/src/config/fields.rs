@@ -1,5 +1,9 @@
 //! The fields of a configuration: the one table for reading it, for suggestions and for its schema.
 
+use crate::config::choices::{
+    Mode, PreflightStatus, Preset, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+};
+
 /// A field of one of the objects of a configuration.
 #[derive(Debug)]
 pub struct Field {
@@ -56,27 +60,24 @@ pub const POLICY_FIELDS: &[Field] = &[
     field("allowPrivateNetwork", Kind::Boolean),
     field("exposeHeaders", Kind::Texts),
     field("maxAge", Kind::Duration),
-    field(
-        "presets",
-        Kind::EachOneOf(&["connect", "grpc-web", "mcp", "open"]),
-    ),
+    field("presets", Kind::EachOneOf(Preset::WORDS)),
     field("timingAllowOrigin", Kind::Boolean),
     field("autoOptions", Kind::Boolean),
     field("grants", Kind::Grants),
     field("hideCorsFromUpstream", Kind::Boolean),
     field("hosts", Kind::Texts),
-    field("mode", Kind::OneOf(&["enforce", "shadow", "off"])),
+    field("mode", Kind::OneOf(Mode::WORDS)),
     Field {
         name: "preflightStatus",
         aliases: &["optionsSuccessStatus"],
-        kind: Kind::Status(&[200, 204]),
+        kind: Kind::Status(PreflightStatus::NUMBERS),
     },
     field(
         "unmatchedPreflights",
-        Kind::OneOf(&["reject", "ignore", "forward"]),
+        Kind::OneOf(UnmatchedPreflights::WORDS),
     ),
-    field("unmatchedRequests", Kind::OneOf(&["forward", "reject"])),
-    field("upstreamCors", Kind::OneOf(&["override", "keep"])),
+    field("unmatchedRequests", Kind::OneOf(UnmatchedRequests::WORDS)),
+    field("upstreamCors", Kind::OneOf(UpstreamCors::WORDS)),
 ];
 
 /// The fields of a grant: each of a policy's `grants` has them, and the policy itself.

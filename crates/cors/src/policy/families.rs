@@ -3,6 +3,7 @@
 use crate::config::reader::quote;
 use crate::diagnostic::Code;
 use crate::http::token::is_token;
+use crate::origin::holds;
 
 /// The starts of header names, in lower case, each with its final `-`.
 #[derive(Debug, Default)]
@@ -40,6 +41,9 @@ impl Families {
 
 /// What is wrong with an entry that holds a `*` next to other characters.
 pub(crate) fn fault(entry: &str) -> Option<(Code, String)> {
+    if entry == "*" || !holds(entry, b"*") || !is_token(entry.as_bytes()) {
+        return None;
+    }
     let Some(start) = entry.strip_suffix("-*").filter(|start| is_start(start)) else {
         // `x-stainless*` covers what `x-stainless-*` does.
         let start = entry.strip_suffix('*').filter(|start| is_start(start));

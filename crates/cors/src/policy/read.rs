@@ -46,15 +46,7 @@ impl Reader {
     }
 
     pub(crate) fn build_policy(&mut self, object: &Object) -> Policy {
-        let mode = self.read_choice(
-            object,
-            "mode",
-            &[
-                ("enforce", Mode::Enforce),
-                ("shadow", Mode::Shadow),
-                ("off", Mode::Off),
-            ],
-        );
+        let mode = self.read_choice(object, "mode", Mode::CHOICES);
         let grants = self.read_grants(object, mode != Mode::Off);
         let mut policy = PolicyFields {
             mode,
@@ -69,28 +61,14 @@ impl Reader {
             unmatched_preflights: self.read_choice(
                 object,
                 "unmatchedPreflights",
-                &[
-                    ("reject", UnmatchedPreflights::Reject),
-                    ("ignore", UnmatchedPreflights::Ignore),
-                    ("forward", UnmatchedPreflights::Forward),
-                ],
+                UnmatchedPreflights::CHOICES,
             ),
             unmatched_requests: self.read_choice(
                 object,
                 "unmatchedRequests",
-                &[
-                    ("forward", UnmatchedRequests::Forward),
-                    ("reject", UnmatchedRequests::Reject),
-                ],
+                UnmatchedRequests::CHOICES,
             ),
-            upstream_cors: self.read_choice(
-                object,
-                "upstreamCors",
-                &[
-                    ("override", UpstreamCors::Override),
-                    ("keep", UpstreamCors::Keep),
-                ],
-            ),
+            upstream_cors: self.read_choice(object, "upstreamCors", UpstreamCors::CHOICES),
             hide_cors_from_upstream: self.read_bool(object, "hideCorsFromUpstream"),
             ..PolicyFields::default()
         };
@@ -231,16 +209,16 @@ impl Reader {
         let path = object.at("preflightStatus");
         match object.get("preflightStatus") {
             None => PreflightStatus::default(),
-            Some(Node::Number(200.0)) => PreflightStatus::Ok,
-            Some(Node::Number(204.0)) => PreflightStatus::NoContent,
-            Some(node @ Node::Number(_)) => {
-                self.diagnostics.error(
-                    Code::PreflightStatusInvalid,
-                    path,
-                    &node.to_string(),
-                    "is not 200 or 204; browsers take either, write 204",
-                );
-                PreflightStatus::default()
+            Some(node @ Node::Number(number)) => {
+                PreflightStatus::of(*number).unwrap_or_else(|| {
+                    self.diagnostics.error(
+                        Code::PreflightStatusInvalid,
+                        path,
+                        &node.to_string(),
+                        "is not 200 or 204; browsers take either, write 204",
+                    );
+                    PreflightStatus::default()
+                })
             }
             Some(node) => {
                 self.wrong_type(&path, node, "200 or 204");

@@ -1,6 +1,7 @@
 //! Reads the grants of a policy: its own fields, and `grants`.
 
 use crate::byte_map::ByteMap;
+use crate::config::choices::Preset;
 use crate::config::fields::GRANT_FIELDS;
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
@@ -134,7 +135,7 @@ impl Reader {
                 "is obsolete: browsers ask their user instead (Local Network Access) and send no header; leave it out",
             );
         }
-        grants.is_mcp |= presets.iter().any(|preset| preset.name == "mcp");
+        grants.is_mcp |= presets.contains(&Preset::Mcp);
         grants.any_origin = any_origin;
         grants.grants.push(grant);
     }

@@ -1,8 +1,9 @@
 //! Reads the lists of methods and header names.
 
+use crate::config::choices::Preset;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Severity};
 use crate::http::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
 };
@@ -10,11 +11,10 @@ use crate::http::token::is_token;
 use crate::origin::holds;
 use crate::policy::families::{self, Families};
 use crate::policy::grant::Grant;
-use crate::policy::presets::Preset;
 use crate::policy::{Expose, List, Methods, RequestHeaders};
 
 impl Reader {
-    pub(crate) fn read_methods(&mut self, object: &Object, presets: &[&Preset], grant: &mut Grant) {
+    pub(crate) fn read_methods(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("allowMethods");
         let listed = self.read_texts(object, "allowMethods");
         for (index, method) in &listed {
@@ -49,7 +49,7 @@ impl Reader {
         if !object.has("allowMethods") {
             names.extend(DEFAULT_METHODS);
         }
-        names.extend(presets.iter().flat_map(|preset| preset.methods));
+        names.extend(presets.iter().flat_map(|preset| preset.additions().methods));
         let names = unique(names, |one, other| one == other);
         grant.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
@@ -97,36 +97,22 @@ impl Reader {
     pub(crate) fn read_request_headers(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
+        presets: &[Preset],
         grant: &mut Grant,
     ) {
         let path = object.at("allowHeaders");
-        let listed = self.read_texts(object, "allowHeaders");
-        for (index, name) in &listed {
-            let at = || format!("{path}[{index}]");
-            if !self.is_header_name(&at, name) {
-                continue;
-            }
-            if remedy::is_any(name) {
-                self.diagnostics
-                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
-            } else if is_forbidden_request_header_name(name) {
-                self.diagnostics.warn(
-                    Code::HeaderNeverSet,
-                    at(),
-                    &quote(name),
-                    "is a header that no script can set; leave it out",
-                );
-            }
-        }
-        let names = listed.iter().map(|(_, name)| *name);
-        let names = names.chain(
-            presets
-                .iter()
-                .flat_map(|preset| preset.request_headers)
-                .copied(),
-        );
-        let mut names = unique(names, str::eq_ignore_ascii_case);
+        let listed = self.read_header_names(object, "allowHeaders", |name| {
+            let never_set = (
+                Severity::Warning,
+                Code::HeaderNeverSet,
+                "is a header that no script can set; leave it out",
+            );
+            is_forbidden_request_header_name(name).then_some(never_set)
+        });
+        let added = presets
+            .iter()
+            .map(|preset| preset.additions().request_headers);
+        let mut names = header_names(listed, added);
         grant.headers = if names.iter().any(|name| name == "*") {
             RequestHeaders::Any
         } else {
@@ -135,44 +121,21 @@ impl Reader {
         };
     }
 
-    pub(crate) fn read_expose(&mut self, object: &Object, presets: &[&Preset], grant: &mut Grant) {
+    pub(crate) fn read_expose(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("exposeHeaders");
-        let listed = self.read_texts(object, "exposeHeaders");
-        for (index, name) in &listed {
-            let at = || format!("{path}[{index}]");
-            if !self.is_header_name(&at, name) {
-                continue;
+        let listed = self.read_header_names(object, "exposeHeaders", |name| {
+            if ["set-cookie", "set-cookie2"].contains(&name.to_ascii_lowercase().as_str()) {
+                let text = "is a header that no script can read; leave it out";
+                return Some((Severity::Warning, Code::HeaderNeverReadable, text));
             }
-            if remedy::is_any(name) {
-                self.diagnostics
-                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
-            } else if matches!(
-                name.to_ascii_lowercase().as_str(),
-                "set-cookie" | "set-cookie2"
-            ) {
-                self.diagnostics.warn(
-                    Code::HeaderNeverReadable,
-                    at(),
-                    &quote(name),
-                    "is a header that no script can read; leave it out",
-                );
-            } else if is_cors_safelisted_response_header_name(name) {
-                self.diagnostics.note(
-                    Code::HeaderAlwaysReadable,
-                    at(),
-                    &quote(name),
-                    "is readable without being exposed",
-                );
-            }
-        }
-        let names = listed.iter().map(|(_, name)| *name);
-        let names = names.chain(
-            presets
-                .iter()
-                .flat_map(|preset| preset.exposed_headers)
-                .copied(),
-        );
-        let mut names = unique(names, str::eq_ignore_ascii_case);
+            let text = "is readable without being exposed";
+            let always_readable = (Severity::Note, Code::HeaderAlwaysReadable, text);
+            is_cors_safelisted_response_header_name(name).then_some(always_readable)
+        });
+        let added = presets
+            .iter()
+            .map(|preset| preset.additions().exposed_headers);
+        let mut names = header_names(listed, added);
         grant.expose = match names.iter().any(|name| name == "*") {
             true if grant.credentials => Expose::All,
             true => Expose::Value("*".to_owned()),
@@ -188,21 +151,35 @@ impl Reader {
         };
     }
 
-    /// Whether an entry is a header name, a family of them, or `*`; reports what is not.
-    fn is_header_name(&mut self, at: &impl Fn() -> String, name: &str) -> bool {
-        let fault = if !is_token(name.as_bytes()) {
-            let text = "is not a header name; write one name an entry, or \"*\"";
-            Some((Code::HeaderNameInvalid, text.to_owned()))
-        } else if name != "*" && holds(name, b"*") {
-            families::fault(name)
-        } else {
-            None
-        };
-        let is_good = fault.is_none();
-        if let Some((code, text)) = fault {
-            self.diagnostics.error(code, at(), &quote(name), text);
+    /// The entries of a list of header names. `check` gives the diagnostic of one that is a name.
+    fn read_header_names<'n>(
+        &mut self,
+        object: &Object<'n>,
+        field: &str,
+        check: fn(&str) -> Option<(Severity, Code, &'static str)>,
+    ) -> Vec<&'n str> {
+        let path = object.at(field);
+        let listed = self.read_texts(object, field);
+        for (index, name) in &listed {
+            let diagnostic = if let Some((code, text)) = families::fault(name) {
+                let at = format!("{path}[{index}]");
+                self.diagnostics.error(code, at, &quote(name), text);
+                None
+            } else if !is_token(name.as_bytes()) {
+                let text = "is not a header name; write one name an entry, or \"*\"";
+                Some((Severity::Error, Code::HeaderNameInvalid, text))
+            } else if remedy::is_any(name) {
+                Some((Severity::Warning, Code::AnyAsName, ANY))
+            } else {
+                check(name)
+            };
+            if let Some((severity, code, text)) = diagnostic {
+                let at = format!("{path}[{index}]");
+                self.diagnostics
+                    .add(code, severity, &at, &quote(name), &text);
+            }
         }
-        is_good
+        listed.into_iter().map(|(_, name)| name).collect()
     }
 
     pub(crate) fn make_list(&mut self, path: &str, names: Vec<String>) -> List {
@@ -217,6 +194,15 @@ impl Reader {
         }
         list
     }
+}
+
+/// The listed names and those of presets, each once.
+fn header_names<'n>(
+    mut names: Vec<&'n str>,
+    added: impl Iterator<Item = &'n [&'n str]>,
+) -> Vec<String> {
+    added.for_each(|added| names.extend_from_slice(added));
+    unique(names, str::eq_ignore_ascii_case)
 }
 
 /// The names in order, each once.

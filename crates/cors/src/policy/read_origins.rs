@@ -1,5 +1,6 @@
 //! Reads the list of origins and the regular expressions.
 
+use crate::config::choices::Preset;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
 use crate::diagnostic::Code;
@@ -9,14 +10,13 @@ use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
 use crate::policy::grant::Grant;
-use crate::policy::presets::Preset;
 
 impl Reader {
     /// Reads the origins; returns the words for what allows any of them, if something does.
     pub(crate) fn read_origins(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
+        presets: &[Preset],
         earlier: &[Grant],
         grant: &mut Grant,
     ) -> Option<(String, String)> {
@@ -24,7 +24,7 @@ impl Reader {
         let listed = self.read_texts(object, "allowOrigins");
         let mut any_origin = None;
         let mut origins = OriginSet::default();
-        if presets.iter().any(|preset| preset.any_origin) {
+        if presets.iter().any(|preset| preset.additions().any_origin) {
             let _ = origins.insert(&OriginPattern::Any);
             any_origin = Some((object.at("presets"), "\"open\"".to_owned()));
         }

@@ -88,6 +88,8 @@ struct Told {
     policy: Option<String>,
     /// The grant that allowed the origin, where the policy has several.
     grant: Option<String>,
+    /// What the match of the rule has bound the name in its origins to.
+    tenant: Option<String>,
     /// What else there is to say about grants and families of header names.
     remarks: Vec<String>,
     /// The same, where the fields of the top-level policy would not be meant.
@@ -169,8 +171,10 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
             headers: Lines::default(),
         };
         let is_preflight = fetch.needs_preflight() && exchanges.is_empty();
+        let tenant = plugin.tenant_of(&request);
+        let tenant = tenant.map(|text| String::from_utf8_lossy(&text).into_owned());
         let exchange = exchange(plugin, request, upstream);
-        exchanges.push(Told::new(is_preflight, &headers, &exchange));
+        exchanges.push(Told::new(is_preflight, &headers, tenant, &exchange));
         exchange.response
     });
     let (blocked_at, because, exposed) = match outcome {
@@ -245,6 +249,9 @@ fn remedy_of_policy(
 ) -> Option<String> {
     let of_policy = within("of", policy);
     Some(match (because, told.and_then(|told| told.refusal)) {
+        (_, Some(Refusal::Origin)) if told.is_some_and(|told| told.tenant.is_some()) => {
+            "call the API of the page's own tenant".to_owned()
+        }
         (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
             return remedy_for_origin(&fetch.origin, &of_policy);
         }
@@ -320,7 +327,12 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
 }
 
 impl Told {
-    fn new(is_preflight: bool, request: &Lines, exchange: &Exchange) -> Self {
+    fn new(
+        is_preflight: bool,
+        request: &Lines,
+        tenant: Option<String>,
+        exchange: &Exchange,
+    ) -> Self {
         let texts = |lines: &Lines| -> Vec<(String, String)> {
             lines
                 .iter()
@@ -342,6 +354,9 @@ impl Told {
                 "{further} allows the origin too, by {pattern}; {first} comes first and holds"
             ));
         }
+        if let Some(tenant) = &tenant {
+            remarks.push(format!("the match of the rule binds {tenant:?}"));
+        }
         let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
         let asked = String::from_utf8_lossy(asked.unwrap_or_default()).into_owned();
         for name in asked.split(',') {
@@ -350,7 +365,9 @@ impl Told {
             }
         }
         let source = judgement.source();
-        let policy = judgement.is_governed().then(|| source.to_string());
+        let policy = judgement
+            .is_governed()
+            .then(|| judgement.label().to_owned());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
@@ -361,9 +378,10 @@ impl Told {
             request_headers: texts(request),
             verdict,
             pattern: judgement.matched_pattern(),
-            named_policy: policy.clone().filter(|_| *source != Source::TopLevel),
+            named_policy: policy.clone().filter(|_| source != Source::TopLevel),
             policy,
             grant,
+            tenant,
             remarks,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"

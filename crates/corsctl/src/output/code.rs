@@ -123,6 +123,7 @@ codes! {
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
+    OtherPathsForwarded = Wider "other-paths-forwarded",
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
@@ -152,6 +153,7 @@ codes! {
     HiddenOriginByEndpoint = Changed "hidden-origin-by-endpoint",
     OriginNotHidden = Changed "origin-not-hidden",
     DebugNotImported = Changed "debug-not-imported",
+    TimingNotImported = Changed "timing-not-imported",
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",

@@ -5,9 +5,11 @@ use cors::config::json::Node;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::recognise;
 use crate::import::rules::route::Route;
+use crate::import::system::System;
 use crate::input::cursor::{Value, same};
 use crate::output::code::Code;
 
@@ -22,13 +24,26 @@ pub struct Names {
     pub default_headers: &'static [&'static str],
 }
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    changes: |_| CHANGES,
+    gives_way: true,
+    ..System::new(
+        "rs-cors",
+        "rs/cors",
+        "rs/cors and what is built like it: allowed_origins, allowed_methods",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     value.kind().is_none()
         && (value.has("allowed_origins")
             || recognise::name_of(value).is_none() && !nested(value).is_empty())
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     let objects = values
         .iter()
@@ -240,6 +255,7 @@ const OTHER_FIELDS: &[&str] = &[
     "allow_credentials",
     "allow_private_network",
     "debug",
+    "enable",
     "enabled",
     "max_age",
     "options_passthrough",
@@ -247,7 +263,7 @@ const OTHER_FIELDS: &[&str] = &[
 ];
 
 /// The library's own.
-const NAMES: Names = Names {
+pub const NAMES: Names = Names {
     what: "rs/cors",
     origins: "allowed_origins",
     methods: "allowed_methods",
