@@ -155,7 +155,8 @@ impl Written {
             name.or_else(|| serde_json::from_slice(&text).ok())
         };
         let policy = match source {
-            Source::Ambiguous => None,
+            // The host of this gives routes no configuration of their own.
+            Source::Ambiguous | Source::RouteConfiguration => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
             Source::Rule(place) => {
                 let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {

@@ -232,7 +232,7 @@ pub(crate) fn remove_allow_origin(headers: &mut impl HeadersMut, timing: bool) {
 /// Removes every header that would let a script read the response, or its timing if the policy says who
 /// reads that.
 #[inline(always)] // A call costs more than two loops.
-pub(crate) fn remove_grant(headers: &mut impl HeadersMut, timing: bool) {
+pub fn remove_grant(headers: &mut impl HeadersMut, timing: bool) {
     if timing {
         headers.remove(TIMING_ALLOW_ORIGIN);
     }

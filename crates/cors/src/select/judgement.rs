@@ -9,6 +9,7 @@ use crate::policy::counter::Counter;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
 use crate::policy::{Mode, Policy};
 use crate::select::policy_set::PolicySet;
+use crate::select::route_policy::RoutePolicy;
 use crate::select::selection::{Governing, Notice, Selection, Source};
 
 /// The decision about one request, made once, in the request phase, and carried out in both: a later
@@ -28,9 +29,19 @@ pub struct Judgement {
 impl PolicySet {
     /// Judges a request. The host is asked only for what the configuration needs.
     pub fn judge(&self, request: &impl RequestContext) -> Judgement {
+        self.judge_under(None, request)
+    }
+
+    /// The same where the host gives the route a configuration of its own.
+    #[inline]
+    pub fn judge_under(
+        &self,
+        route: Option<&RoutePolicy>,
+        request: &impl RequestContext,
+    ) -> Judgement {
         let debug = self.settings.debug;
         let mut tenant = None;
-        let selection = self.select(request, &mut tenant);
+        let selection = self.select(request, route, &mut tenant);
         let mode = match &selection.governing {
             Governing::Conflict(conflict) => conflict.mode,
             Governing::Nothing => Mode::Off,

@@ -14,6 +14,7 @@ use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
 use crate::routes::rules::{Ambiguous, Reads, Target};
 use crate::select::judgement::Judgement;
 use crate::select::route_metadata::RouteMetadata;
+use crate::select::route_policy::RoutePolicy;
 use crate::select::rule_set::RuleSet;
 use crate::select::selection::{Carrier, Governing, Selection};
 use crate::settings::Settings;
@@ -77,16 +78,20 @@ impl PolicySet {
         self.hides() || self.route_metadata.is_some()
     }
 
-    /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
-    /// the top-level one. The host is asked only for what the configuration looks at.
+    /// Finds the policy that governs a request: that of the route's configuration, else of its metadata,
+    /// else of a rule, else the top-level one. The host is asked only for what the configuration looks at.
     pub(crate) fn select(
         &self,
         stream: &impl RequestContext,
+        route: Option<&RoutePolicy>,
         tenant: &mut Option<Tenant>,
     ) -> Selection {
-        if let Some(metadata) = &self.route_metadata
-            && let Some(selection) = metadata.select(stream, &self.named, &self.settings)
-        {
+        let of_metadata = || {
+            let metadata = self.route_metadata.as_ref()?;
+            metadata.select(stream, &self.named, &self.settings)
+        };
+        let of_route = route.map(|route| route.select(&self.named));
+        if let Some(selection) = of_route.or_else(of_metadata) {
             if let Some(policy) = selection.governing.policy()
                 && policy.fields.hide_cors_from_upstream
             {
@@ -116,7 +121,7 @@ impl PolicySet {
     /// What the rule for a request has bound the name to that its policy looks at.
     pub fn tenant_of(&self, stream: &impl RequestContext) -> Option<Vec<u8>> {
         let mut tenant = None;
-        self.select(stream, &mut tenant);
+        self.select(stream, None, &mut tenant);
         tenant.map(|tenant| tenant.text().to_vec())
     }
 

@@ -8,7 +8,13 @@ pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     let Node::String(text) = item else {
         return None;
     };
-    let Ok((OriginPattern::Tuple(pattern), _)) = OriginPattern::parse(text) else {
+    let (pattern, _) = OriginPattern::parse(text).ok()?;
+    strangers_under(&pattern)
+}
+
+/// The same for a pattern that was read.
+pub fn strangers_under(pattern: &OriginPattern) -> Option<String> {
+    let OriginPattern::Tuple(pattern) = pattern else {
         return None;
     };
     let glob = pattern.glob();
@@ -16,12 +22,16 @@ pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
         Some(glob) => glob.below.strip_prefix('.')?,
         None => pattern.wildcard_domain()?,
     };
-    let suffix = psl::suffix(domain.as_bytes())?;
     // Providers let names end in what is the customer's: `app-git-main-team.vercel.app`.
-    let is_customers =
-        suffix.typ() == Some(psl::Type::Private) && glob.is_some_and(|glob| !glob.after.is_empty());
-    let is_suffix = suffix.is_known() && suffix.as_bytes() == domain.as_bytes();
-    (is_suffix && !is_customers).then(|| domain.to_owned())
+    let is_private = || psl::suffix(domain.as_bytes())?.typ();
+    let ends = glob.is_some_and(|glob| !glob.after.is_empty());
+    public_suffix(domain).filter(|_| !(ends && is_private() == Some(psl::Type::Private)))
+}
+
+/// The domain, if it is a public suffix.
+pub fn public_suffix(domain: &str) -> Option<String> {
+    let suffix = psl::suffix(domain.as_bytes())?;
+    (suffix.is_known() && suffix.as_bytes() == domain.as_bytes()).then(|| domain.to_owned())
 }
 
 #[cfg(test)]

@@ -77,11 +77,9 @@ pub fn name_of(value: &Value) -> Option<String> {
     let text = if has("_format_version") {
         "a declarative configuration of Kong"
     } else if has("Resources") || has("AWSTemplateFormatVersion") {
-        "a CloudFormation or SAM template"
+        "a CloudFormation or SAM template without resources of AWS"
     } else if has("functions") && has("provider") {
         "a configuration of the Serverless Framework"
-    } else if has("CORSRules") || has("CORSConfiguration") || has("AllowedOrigins") && has("ID") {
-        "a CORS configuration of S3"
     } else if has_traefik_labels(value) {
         "a compose file"
     } else if value.at(&["apps", "http"]).is_some() {

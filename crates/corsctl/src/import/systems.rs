@@ -2,14 +2,18 @@
 
 pub mod agentgateway;
 pub mod apisix;
+pub mod aws;
+pub mod azure;
 pub mod emissary;
 pub mod envoy;
 pub mod gateway_api;
 pub mod gloo;
+pub mod google;
 pub mod higress;
 pub mod istio;
 pub mod krakend;
 pub mod rs_cors;
+pub mod s3;
 pub mod spring;
 pub mod traefik;
 pub mod traefik_rule;
@@ -22,10 +26,13 @@ use crate::input::cursor::Value;
 pub static SYSTEMS: &[&System] = &[
     &agentgateway::SYSTEM,
     &apisix::SYSTEM,
+    &aws::SYSTEM,
+    &azure::SYSTEM,
     &emissary::SYSTEM,
     &envoy::SYSTEM,
     &gateway_api::SYSTEM,
     &gloo::SYSTEM,
+    &google::SYSTEM,
     &higress::SYSTEM,
     &istio::SYSTEM,
     &krakend::SYSTEM,
