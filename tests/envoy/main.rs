@@ -18,6 +18,7 @@ mod routes;
 mod servers;
 mod soak;
 mod table;
+mod traffic;
 
 // The model of Envoy's filter, and what it and its random policies are made of.
 #[path = "../../crates/corsctl/tests/models/envoy_filter.rs"]

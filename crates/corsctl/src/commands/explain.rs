@@ -113,7 +113,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     match output {
         Output::Json => print_json(&explanation),
-        Output::Text => print(&explanation.text(&fetch)),
+        _ => print(&explanation.text(&fetch)),
     }
     ExitCode::from(if explanation.readable { 0 } else { REFUSED })
 }
@@ -329,7 +329,9 @@ impl Told {
             let _ = write!(verdict, "; {log}");
         }
         let source = judgement.source();
-        let policy = judgement.is_governed().then(|| judgement.label().to_owned());
+        let policy = judgement
+            .is_governed()
+            .then(|| judgement.label().to_owned());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
