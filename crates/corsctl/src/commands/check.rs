@@ -19,9 +19,9 @@ use crate::input::cursor::Value;
 use crate::input::files::{self, Input};
 use crate::input::source::{InputError, Malformed, Source};
 use crate::output::code::{Code, Level};
-use crate::output::{
-    BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_error, print_json, with_code,
-};
+use crate::output::formats::print_problems;
+use crate::output::results::Problem;
+use crate::output::{BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_error, with_code};
 
 /// What to check, and how strictly.
 #[derive(clap::Args)]
@@ -143,8 +143,10 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     result.good = code == 0;
     match output {
-        Output::Json => print_json(&result),
-        Output::Text => {
+        Output::Github | Output::Json | Output::Sarif => {
+            print_problems(output, &result, String::new, || result.problems());
+        }
+        Output::Junit | Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
                     let none = Code::FileWithoutConfiguration.name();
@@ -350,7 +352,28 @@ fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Valu
         .collect()
 }
 
+impl Outcome {
+    /// All remarks of all files.
+    fn problems(&self) -> Vec<Problem> {
+        let files = self.files.iter();
+        files.flat_map(File::problems).collect()
+    }
+}
+
 impl File {
+    fn problems(&self) -> Vec<Problem> {
+        let of_configurations = self.configurations.iter().flat_map(|checked| {
+            let remarks = checked.remarks.iter();
+            remarks.map(|remark| (checked.place.as_str(), remark))
+        });
+        let findings = self.findings.iter();
+        let findings = findings.map(|finding| (finding.place.as_str(), &finding.remark));
+        let unreadable = self.unreadable.iter().map(|remark| ("", remark));
+        let all = of_configurations.chain(findings).chain(unreadable);
+        all.map(|(place, remark)| remark.problem(&self.file, place))
+            .collect()
+    }
+
     /// A file that cannot be read, or whose text is an error like any other.
     fn unreadable(error: &InputError) -> Self {
         let remark = Remark::of(error.code, error.line, &error.text);

@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     match output {
         Output::Json => print_json(&outcome),
-        Output::Text => print(&outcome.text()),
+        _ => print(&outcome.text()),
     }
     ExitCode::from(match outcome.open().min() {
         Some(Verdict::Wider) => REFUSED,

@@ -82,6 +82,22 @@ codes! {
     // Of corsctl test.
     NoCases = Error "no-cases",
     InvalidCase = Error "invalid-case",
+    UnexpectedOutcome = Error "unexpected-outcome",
+
+    // Of corsctl probe: the likely causes, and why there is no answer to judge.
+    CachedForAnotherOrigin = Error "cached-for-another-origin",
+    SecondCorsLayer = Error "second-cors-layer",
+    PreflightAnsweredInFront = Error "preflight-answered-in-front",
+    VaryMissing = Error "vary-missing",
+    NoCorsHeaders = Error "no-cors-headers",
+    AnswerDiffers = Error "answer-differs",
+    NoAnswer = Error "no-answer",
+    NothingEnforced = Error "nothing-enforced",
+    RemoteAddress = Error "remote-address",
+
+    // Of corsctl learn.
+    LogWithoutOrigins = Error "log-without-origins",
+    NothingTrusted = Error "nothing-trusted",
 
     // Of corsctl import: what it reads, and from where.
     Imported = Note "imported",
