@@ -9,6 +9,7 @@ mod hostile;
 mod istio;
 mod log;
 mod manifests;
+mod native;
 mod operations;
 mod reload;
 mod replies;

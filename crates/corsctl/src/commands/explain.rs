@@ -329,7 +329,9 @@ impl Told {
             let _ = write!(verdict, "; {log}");
         }
         let source = judgement.source();
-        let policy = judgement.is_governed().then(|| judgement.label().to_owned());
+        let policy = judgement
+            .is_governed()
+            .then(|| judgement.label().to_owned());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
