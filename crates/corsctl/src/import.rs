@@ -7,6 +7,7 @@
 pub mod changes;
 pub mod detect;
 pub mod draft;
+pub mod ingress;
 pub mod matching;
 pub mod objects;
 pub mod origins;

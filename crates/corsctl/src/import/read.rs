@@ -168,6 +168,7 @@ fn tell_read(systems: &[&System], read: &[Value], routes: &[Route], passed: &[&O
         (0, _) => format!("no {one}"),
         (1, _) => format!("1 {one}"),
         (_, Some(start)) => format!("{number} {start}ies"),
+        (_, None) if one.ends_with('s') => format!("{number} {one}es"),
         (_, None) => format!("{number} {one}s"),
     };
     let mut text = format!(

@@ -3,6 +3,7 @@
 pub mod envoy;
 pub mod gateway_api;
 pub mod higress;
+pub mod ingress_nginx;
 pub mod istio;
 pub mod krakend;
 pub mod rs_cors;
@@ -17,6 +18,9 @@ pub static SYSTEMS: &[&System] = &[
     &envoy::SYSTEM,
     &gateway_api::SYSTEM,
     &higress::SYSTEM,
+    &ingress_nginx::SYSTEM,
+    &ingress_nginx::HIGRESS,
+    &ingress_nginx::TRAEFIK,
     &istio::SYSTEM,
     &krakend::SYSTEM,
     &rs_cors::SYSTEM,
@@ -41,7 +45,11 @@ pub fn find(argument: &str) -> Option<&'static System> {
 /// The systems in words.
 pub fn names_of(systems: &[&System]) -> String {
     let names: Vec<_> = systems.iter().map(|system| system.name).collect();
-    names.join(" and ")
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +84,11 @@ mod tests {
             ),
             (r#"{"allowOrigins": []}"#, &[]),
             (r#"{"kind": "Service"}"#, &[]),
+            (r#"{"kind": "Ingress"}"#, &["ingress-nginx"]),
+            (
+                r#"{"kind": "Ingress", "spec": {"ingressClassName": "higress"}}"#,
+                &["ingress-higress"],
+            ),
         ] {
             let node = serde_json::from_str(json).unwrap();
             let value = Value::bare(&node);

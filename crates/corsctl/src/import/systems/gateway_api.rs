@@ -14,7 +14,7 @@ use crate::input::cursor::{Place, Value};
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
-    changes: changes,
+    changes,
     ..System::new(
         "gateway-api",
         "the Gateway API",

@@ -521,7 +521,7 @@ fn namespace_of<'s>(value: &Value<'s>) -> &'s str {
     namespace.and_then(|name| name.text()).unwrap_or_default()
 }
 
-const CHANGES: &[Change] = &[
+pub const CHANGES: &[Change] = &[
     (
         When::Rejects,
         "the preflight of an origin that is not allowed is answered 403; Traefik answers it 200 with methods and headers",
