@@ -42,6 +42,7 @@ pub struct IngressPath<'s> {
     /// Without one, every path.
     pub path: Option<&'s str>,
     pub kind: &'s str,
+    pub service: Option<&'s str>,
 }
 
 /// The paths of an Ingress, in their order.
@@ -58,29 +59,40 @@ pub fn paths_of<'s>(ingress: &Value<'s>, notes: &mut Notes) -> Vec<IngressPath<'
         let host = rule.text_of("host").filter(|host| !host.is_empty());
         let paths = rule.list_at(&["http", "paths"]);
         if paths.is_empty() {
-            found.push(whole(rule, host));
+            found.push(whole(rule, host, default.as_ref()));
         }
         found.extend(paths.iter().map(|one| IngressPath {
             host,
             at: one.clone(),
             path: one.text_of("path"),
             kind: one.text_of("pathType").unwrap_or_default(),
+            service: one.get("backend").and_then(|backend| service_of(&backend)),
         }));
     }
     if rules.is_empty() && default.is_some() {
-        found.push(whole(ingress, None));
+        found.push(whole(ingress, None, default.as_ref()));
     }
     found
 }
 
 /// Every path of a host, or of all.
-fn whole<'s>(at: &Value<'s>, host: Option<&'s str>) -> IngressPath<'s> {
+fn whole<'s>(
+    at: &Value<'s>,
+    host: Option<&'s str>,
+    backend: Option<&Value<'s>>,
+) -> IngressPath<'s> {
     IngressPath {
         host,
         at: at.clone(),
         path: None,
         kind: "Prefix",
+        service: backend.and_then(service_of),
     }
+}
+
+fn service_of<'s>(backend: &Value<'s>) -> Option<&'s str> {
+    let service = backend.at(&["service", "name"]);
+    service.or_else(|| backend.get("serviceName"))?.text()
 }
 
 impl IngressPath<'_> {
@@ -127,7 +139,10 @@ impl IngressPath<'_> {
 
 /// The literal text that a regular expression of a path begins with, if it matches everything below
 /// that: the forms that go with a rewrite, such as `/api(/|$)(.*)`.
-fn literal_of(regex: &str) -> Option<&str> {
+pub fn literal_of(regex: &str) -> Option<&str> {
+    if is_literal(regex) {
+        return Some(regex);
+    }
     let tails = [
         "(/|$)(.*)",
         "(/|$)",
@@ -139,15 +154,16 @@ fn literal_of(regex: &str) -> Option<&str> {
         "/.*",
         "(.*)",
         ".*",
-        "",
     ];
     let regex = regex.strip_suffix('$').unwrap_or(regex);
-    let is_literal = |text: &str| {
-        let mut bytes = text.bytes();
-        bytes.all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte))
-    };
     let mut starts = tails.iter().filter_map(|tail| regex.strip_suffix(tail));
     starts.find(|start| is_literal(start))
+}
+
+/// Whether a path has no characters that a regular expression reads otherwise.
+pub fn is_literal(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~%".contains(&byte))
 }
 
 #[cfg(test)]
@@ -163,6 +179,7 @@ mod tests {
             ("/api", Some("/api")),
             ("/api/v[0-9]+/(.*)", None),
             ("/(a|b)/(.*)", None),
+            ("/api$", None),
         ] {
             assert_eq!(literal_of(regex), prefix, "{regex}");
         }

@@ -1,13 +1,20 @@
 //! The systems that import reads: a file for each, which ends in its registration.
 
+pub mod contour;
 pub mod envoy;
+pub mod envoy_filter;
 pub mod gateway_api;
+pub mod gateway_policies;
 pub mod higress;
 pub mod ingress_nginx;
 pub mod istio;
+pub mod kong;
+pub mod kong_ingress;
+pub mod kong_origins;
 pub mod krakend;
 pub mod rs_cors;
 pub mod traefik;
+pub mod traefik_labels;
 pub mod traefik_rule;
 
 use crate::import::system::System;
@@ -15,13 +22,16 @@ use crate::input::cursor::Value;
 
 /// Every system, in the order of `--help`.
 pub static SYSTEMS: &[&System] = &[
+    &contour::SYSTEM,
     &envoy::SYSTEM,
+    &envoy_filter::SYSTEM,
     &gateway_api::SYSTEM,
     &higress::SYSTEM,
     &ingress_nginx::SYSTEM,
     &ingress_nginx::HIGRESS,
     &ingress_nginx::TRAEFIK,
     &istio::SYSTEM,
+    &kong::SYSTEM,
     &krakend::SYSTEM,
     &rs_cors::SYSTEM,
     &traefik::SYSTEM,

@@ -53,16 +53,20 @@ impl Source {
 
     fn parse(name: &str, text: &str) -> Result<Self, InputError> {
         let mut copies = Copies::default();
+        let read_toml = || {
+            parse_toml(text)
+                .map(|document| vec![document])
+                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}")))
+        };
         let documents = match parse(name, text, &mut copies) {
+            _ if name.ends_with(".toml") && template_line(text).is_none() => read_toml(),
             // Some programs are one long text to YAML.
             Ok(documents) if documents.iter().all(is_text) => match programs::recognise(text) {
                 Some((line, words)) => Err(Malformed::new(line, words)),
                 None => Ok(documents),
             },
             Ok(documents) => Ok(documents),
-            Err(_) if is_toml(name, text) && template_line(text).is_none() => parse_toml(text)
-                .map(|document| vec![document])
-                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}"))),
+            Err(_) if is_toml(text) && template_line(text).is_none() => read_toml(),
             Err(wrong) => Err(other_format(text).unwrap_or(wrong)),
         };
         let documents = documents.map_err(|wrong| wrong.at(name, Some(wrong.line)))?;
