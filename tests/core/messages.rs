@@ -73,6 +73,10 @@ fn every_code_is_documented_and_made() {
     for entry in page.split("\n### `").skip(1) {
         let (name, text) = entry.split_once("`\n\n").expect("a name");
         let text = text.split("\n## ").next().unwrap_or_default();
+        // The entries of corsctl's own codes have a test there.
+        if text.starts_with("`corsctl`, ") {
+            continue;
+        }
         assert!(documented.insert(name, text).is_none(), "{name} twice");
     }
     for (index, code) in Code::ALL.iter().enumerate() {

@@ -1,14 +1,18 @@
 //! What every command prints, as text or as JSON: remarks, results, why there is none.
 
+pub mod code;
+
 use std::fmt;
 use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
 use cors::config::json::Node;
 use cors::diagnostic::Diagnostics;
-pub use cors::diagnostic::Severity;
+use cors::diagnostic::Severity;
 use cors::escape::{Shown, is_unsafe};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+
+use crate::output::code::{Code, Level};
 
 /// How to print results.
 #[derive(Clone, Copy, ValueEnum)]
@@ -17,14 +21,12 @@ pub enum Output {
     Json,
 }
 
-/// One remark. As text it is one line: file, line, severity, place, path, value, text.
+/// One remark. As text it is one line: file, line, severity, place, path, value, text, code.
 #[derive(Clone, Debug, Serialize)]
 pub struct Remark {
-    #[serde(serialize_with = "serialize_severity")]
-    pub severity: Severity,
-    /// The name of the code, if the module reports this too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
+    pub severity: Level,
+    /// The name of a code of the module, or of one of corsctl's own.
+    pub code: &'static str,
     pub line: Option<usize>,
     /// The path into the plugin's configuration; empty for the whole.
     pub path: String,
@@ -35,10 +37,20 @@ pub struct Remark {
 }
 
 impl Remark {
-    pub fn new(severity: Severity, line: Option<usize>, text: impl fmt::Display) -> Self {
+    /// A remark of corsctl's own, with the severity that the code has.
+    pub fn of(code: Code, line: Option<usize>, text: impl fmt::Display) -> Self {
+        Self::new(code.level(), code.name(), line, text)
+    }
+
+    pub fn new(
+        severity: Level,
+        code: &'static str,
+        line: Option<usize>,
+        text: impl fmt::Display,
+    ) -> Self {
         Self {
             severity,
-            code: None,
+            code,
             line,
             path: String::new(),
             value: String::new(),
@@ -51,8 +63,8 @@ impl Remark {
         let mut remarks = Vec::new();
         for severity in Severity::ALL {
             remarks.extend(diagnostics.of(severity).map(|diagnostic| Self {
-                severity,
-                code: Some(diagnostic.code.name()),
+                severity: severity.into(),
+                code: diagnostic.code.name(),
                 line: line(&diagnostic.path),
                 path: diagnostic.path.clone(),
                 value: diagnostic.value.clone(),
@@ -60,11 +72,16 @@ impl Remark {
             }));
             let more = diagnostics.more(severity);
             if more > 0 {
-                let text = format!("and {more} more of these");
-                remarks.push(Self::new(severity, line(""), text));
+                remarks.push(Self::more(severity.into(), more, line("")));
             }
         }
         remarks
+    }
+
+    /// How many remarks of a severity are not shown.
+    pub fn more(severity: Level, count: usize, line: Option<usize>) -> Self {
+        let text = format!("and {count} more of these");
+        Self::new(severity, Code::MoreDiagnostics.name(), line, text)
     }
 
     /// The remark as a line of text.
@@ -78,16 +95,42 @@ impl Remark {
         if !self.value.is_empty() {
             text.push_str(&format!("{} ", Shown(&self.value)));
         }
-        text + &Shown(&self.text).to_string()
+        text.push_str(&Shown(&self.text).to_string());
+        with_code(&text, self.code)
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn serialize_severity<S: Serializer>(severity: &Severity, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(severity.name())
+/// A line of text and its code, as compilers print it.
+pub fn with_code(text: &str, code: &str) -> String {
+    format!("{text} [{code}]")
+}
+
+/// Why a command has no result, for the user.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: Code,
+    pub text: String,
+    /// What the text is about, each on a line of its own.
+    pub list: Vec<String>,
+}
+
+impl Failure {
+    pub fn new(code: Code, text: impl fmt::Display) -> Self {
+        Self {
+            code,
+            text: text.to_string(),
+            list: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_code(&self.text, self.code.name()))?;
+        self.list
+            .iter()
+            .try_for_each(|line| write!(f, "\n  {line}"))
+    }
 }
 
 /// JSON with objects on lines of their own and lists of texts on one.
@@ -181,12 +224,13 @@ pub fn color(text: &str, code: u8) -> String {
     }
 }
 
-fn paint(severity: Severity) -> String {
-    match severity {
-        Severity::Error => color("error:", 31),
-        Severity::Warning => color("warning:", 33),
-        Severity::Note => color("note:", 36),
-    }
+fn paint(severity: Level) -> String {
+    let code = match severity {
+        Level::Error => 31,
+        Level::Warning => 33,
+        _ => 36,
+    };
+    color(&format!("{}:", severity.name()), code)
 }
 
 fn wants_color() -> bool {

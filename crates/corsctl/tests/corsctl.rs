@@ -180,25 +180,17 @@ fn large_and_crafted_files_are_refused_soon() {
         (
             "large.json",
             format!("[\"{}\"]", "a".repeat(10_000_000)),
-            ": is larger than 10 MB",
+            " [file-unreadable]",
         ),
         (
             "bomb.yaml",
             format!("a: &a [1,1,1,1,1,1,1,1,1]\n{bomb}"),
-            "aliases bring in more than 5 MB",
+            " [file-malformed]",
         ),
-        ("deep.json", "[".repeat(100_000), "recursion limit exceeded"),
-        ("deep.yaml", "- ".repeat(100_000), "nests too deep"),
-        (
-            "self.yaml",
-            "a: &a [*a]".to_owned(),
-            "an alias is within its own anchor",
-        ),
-        (
-            "tabs.yaml",
-            "a:\n\t- b\n".to_owned(),
-            ":2: error: is not YAML",
-        ),
+        ("deep.json", "[".repeat(100_000), " [file-malformed]"),
+        ("deep.yaml", "- ".repeat(100_000), " [file-malformed]"),
+        ("self.yaml", "a: &a [*a]".to_owned(), " [file-malformed]"),
+        ("tabs.yaml", "a:\n\t- b\n".to_owned(), " [file-malformed]"),
     ] {
         let file = scratch(name, &text);
         let start = Instant::now();
@@ -219,10 +211,7 @@ fn large_and_crafted_files_are_refused_soon() {
     let file = scratch("long.yaml", &format!("allowOrigins:\n{entries}"));
     let (code, said) = corsctl(&["check", &file]);
     assert_eq!(code, 1, "{said}");
-    assert!(
-        said.contains("allowOrigins: has 300000 entries; the limit is 100000"),
-        "{said}"
-    );
+    assert!(said.ends_with(" [too-many-entries]\n"), "{said}");
 }
 
 /// Under a limit of memory and of CPU time, ten times that of a release build.
@@ -354,7 +343,7 @@ fn many_entries_take_no_longer_each() {
             "origins.json",
             json!({"allowed_origins": origins}).to_string(),
             2,
-            "allowOrigins: has 200000 entries; the limit is 100000",
+            " [too-many-entries]\n",
         ),
         (
             "import",
@@ -368,14 +357,14 @@ fn many_entries_take_no_longer_each() {
             "combinations.yaml",
             over,
             2,
-            "has 200400 combinations of host, path and route name; the limit is 200000",
+            " [too-many-combinations]\n",
         ),
         (
             "check",
             "suffixes.json",
             json!({"allowOrigins": vec!["https://*.github.io"; 8_000]}).to_string(),
             0,
-            "and 7980 more of these",
+            "and 7980 more of these [more-diagnostics]\n",
         ),
     ] {
         let file = scratch(name, &text);

@@ -10,17 +10,15 @@ use cors::escape::Shown;
 use serde::Serialize;
 
 use crate::discover::advice::{self, Facts, Metadata, metadata_of};
-use crate::discover::locate::{
-    Configuration, Content, Found, HIGRESS, NOT_CHECKED, each_policy, read,
-};
-
+use crate::discover::locate::{Configuration, Content, Found, each_policy, read};
 use crate::discover::public_suffix::public_suffix_under_wildcard;
 use crate::discover::regexes::{self, Work};
 use crate::discover::slashes;
 use crate::input::cursor::Value;
 use crate::input::source::{InputError, Malformed, Source};
+use crate::output::code::{Code, Level};
 use crate::output::{
-    BAD_INPUT, Output, REFUSED, Remark, Severity, at, color, print, print_error, print_json,
+    BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_error, print_json, with_code,
 };
 
 /// What to check, and how strictly.
@@ -102,7 +100,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
             .iter_mut()
             .filter(|file| file.unreadable.is_none())
         {
-            file.unreadable = Some(Remark::new(Severity::Error, None, NOTHING_FOUND));
+            file.unreadable = Some(Remark::of(Code::NoConfiguration, None, NOTHING_FOUND));
         }
     }
     if arguments.strict {
@@ -112,8 +110,8 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let is_unreadable = result.files.iter().any(|file| file.unreadable.is_some());
     let code = match worst {
         _ if is_unreadable => BAD_INPUT,
-        Some(Severity::Error) => REFUSED,
-        Some(Severity::Warning) if arguments.strict => REFUSED,
+        Some(Level::Error) => REFUSED,
+        Some(Level::Warning) if arguments.strict => REFUSED,
         _ => 0,
     };
     result.good = code == 0;
@@ -122,13 +120,15 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
+                    let none = Code::FileWithoutConfiguration.name();
                     let findings = file.findings.iter();
                     for Finding { place, remark } in
-                        findings.filter(|finding| finding.remark.text != HOLDS_NONE)
+                        findings.filter(|finding| finding.remark.code != none)
                     {
                         print(&format!("{}\n", remark.show(&file.file, place)));
                     }
-                    print_error(&format!("{}{}", at(&file.file, remark.line), remark.text));
+                    let text = format!("{}{}", at(&file.file, remark.line), remark.text);
+                    print_error(&with_code(&text, remark.code));
                 } else {
                     print(&file.text());
                 }
@@ -148,7 +148,7 @@ fn check(
     let malformed = source.malformed.iter();
     let malformed = malformed.map(|error| Finding {
         place: String::new(),
-        remark: Remark::new(Severity::Error, error.line, &error.text),
+        remark: Remark::of(error.code, error.line, &error.text),
     });
     let findings = advice::findings(found, metadata, facts).into_iter();
     let findings = findings.map(|(place, remark)| Finding { place, remark });
@@ -162,7 +162,7 @@ fn check(
         unreadable: None,
     };
     if file.is_empty() {
-        let remark = Remark::new(Severity::Note, None, HOLDS_NONE);
+        let remark = Remark::of(Code::FileWithoutConfiguration, None, HOLDS_NONE);
         let place = String::new();
         file.findings.push(Finding { place, remark });
     }
@@ -190,13 +190,13 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
     }
     if let Some(key) = configuration.wrapper {
         let text = "is not a field of the plugin; write what it holds at the top level";
-        let mut remark = Remark::new(Severity::Error, line(""), text);
+        let mut remark = Remark::of(Code::WrappedConfiguration, line(""), text);
         remark.path = key.to_owned();
         remarks.push(remark);
     }
     if let Some(root) = &root {
         let warnings = remarks.iter();
-        let warnings = warnings.filter(|remark| remark.severity == Severity::Warning);
+        let warnings = warnings.filter(|remark| remark.severity == Level::Warning);
         let mut own = Own {
             warned: warnings.map(|remark| remark.path.clone()).collect(),
             ..Own::default()
@@ -211,11 +211,11 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         own.remarks.extend(escapes.map(|escape| Remark {
             path: escape.path,
             value: escape.value,
-            ..Remark::new(Severity::Warning, None, escape.text)
+            ..Remark::of(Code::ExactPathSlash, None, escape.text)
         }));
         // What the plugin says of an expression by its looks is said here with a proof.
         remarks.retain(|remark| {
-            remark.severity != Severity::Warning || !own.judged.contains(&remark.path)
+            remark.severity != Level::Warning || !own.judged.contains(&remark.path)
         });
         remarks.extend(own.take().into_iter().map(|remark| Remark {
             line: line(&remark.path),
@@ -252,7 +252,8 @@ impl Own {
                 let text = format!(
                     "lets strangers in: under the public suffix {suffix} anybody can have a name; list the names that are yours"
                 );
-                self.warn(path, &item, text);
+                let code = Code::PublicSuffix;
+                self.add((code.level(), code.name()), path, &item, text);
             }
         }
     }
@@ -269,31 +270,32 @@ impl Own {
                 if finding == regexes::Finding::MatchesNothing && self.warned.contains(&path) {
                     continue;
                 }
-                let text = finding.text();
-                if finding == regexes::Finding::Undecided {
-                    let mut remark = Remark::new(Severity::Note, None, text);
-                    remark.path.clone_from(&path);
-                    self.remarks.push(remark);
-                } else {
+                if finding != regexes::Finding::Undecided {
                     self.judged.insert(path.clone());
-                    self.warn(path.clone(), &item, text);
                 }
+                self.add(finding.code(), path.clone(), &item, finding.text());
             }
         }
     }
 
-    fn warn(&mut self, path: String, item: &Value, text: String) {
+    fn add(
+        &mut self,
+        (level, code): (Level, &'static str),
+        path: String,
+        item: &Value,
+        text: String,
+    ) {
         self.remarks.push(Remark {
             path,
             value: cut(&item.node.to_string()),
-            ..Remark::new(Severity::Warning, None, text)
+            ..Remark::new(level, code, None, text)
         });
     }
 
     /// The remarks, up to as many of a severity as a report of the plugin has.
     fn take(self) -> Vec<Remark> {
         let mut taken = Vec::new();
-        for severity in [Severity::Warning, Severity::Note] {
+        for severity in [Level::Warning, Level::Note] {
             let of_kind = || {
                 let remarks = self.remarks.iter();
                 remarks.filter(move |remark| remark.severity == severity)
@@ -301,11 +303,7 @@ impl Own {
             taken.extend(of_kind().take(MAX_OWN).cloned());
             let more = of_kind().count().saturating_sub(MAX_OWN);
             if more > 0 {
-                taken.push(Remark::new(
-                    severity,
-                    None,
-                    format!("and {more} more of these"),
-                ));
+                taken.push(Remark::more(severity, more, None));
             }
         }
         taken
@@ -328,8 +326,8 @@ fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Valu
 impl File {
     /// A file that cannot be read, or whose text is an error like any other.
     fn unreadable(error: &InputError) -> Self {
-        let remark = Remark::new(Severity::Error, error.line, &error.text);
-        let (findings, unreadable) = if error.is_malformed {
+        let remark = Remark::of(error.code, error.line, &error.text);
+        let (findings, unreadable) = if error.code == Code::FileMalformed {
             let place = String::new();
             (vec![Finding { place, remark }], None)
         } else {
@@ -345,20 +343,20 @@ impl File {
 
     /// Whether there is no configuration of the plugin in it, nor a policy in a route.
     fn is_empty(&self) -> bool {
-        let is_note = |finding: &Finding| finding.remark.severity == Severity::Note;
+        let is_note = |finding: &Finding| finding.remark.severity == Level::Note;
         self.configurations.is_empty() && self.findings.iter().all(is_note)
     }
 
     /// What is not checked is not known to be good.
     fn warn_of_unchecked(&mut self) {
         for Finding { remark, .. } in &mut self.findings {
-            if [HIGRESS, HOLDS_NONE, NOT_CHECKED].contains(&remark.text.as_str()) {
-                remark.severity = Severity::Warning;
+            if UNCHECKED.map(Code::name).contains(&remark.code) {
+                remark.severity = Level::Warning;
             }
         }
     }
 
-    fn severities(&self) -> impl Iterator<Item = Severity> {
+    fn severities(&self) -> impl Iterator<Item = Level> {
         let findings = self.findings.iter().map(|finding| &finding.remark);
         let remarks = self
             .configurations
@@ -391,6 +389,12 @@ impl File {
 
 /// As many as a report shows of its own.
 const MAX_OWN: usize = 20;
+/// What says that something was not checked.
+const UNCHECKED: [Code; 3] = [
+    Code::FileWithoutConfiguration,
+    Code::HigressPlugin,
+    Code::NotChecked,
+];
 const HOLDS_NONE: &str = "holds no configuration of the plugin";
 const NOTHING_FOUND: &str =
     "holds no configuration of the plugin; to read another gateway's there is corsctl import";

@@ -10,13 +10,16 @@ use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
 use cors::select::policy_set::PolicySet;
-use cors::select::selection::Notice;
+use cors::select::selection::{Notice, Source};
 use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
 use crate::discover::select::{self, Selection};
-use crate::output::{BAD_INPUT, Output, REFUSED, print, print_error, print_json};
+use crate::output::code::Code;
+use crate::output::{
+    BAD_INPUT, Failure, Output, REFUSED, print, print_error, print_json, with_code,
+};
 
 /// A call of `fetch`, and the configuration to explain it by.
 #[derive(clap::Args)]
@@ -63,6 +66,8 @@ struct Explanation {
     /// Where the browser stops: at the `call`, the `preflight` or the `actual` request.
     blocked_at: Option<&'static str>,
     because: Option<String>,
+    /// The code of this reason.
+    code: Option<&'static str>,
     remedy: Option<String>,
     /// The response headers that the script may read besides the safelisted ones.
     exposed: Vec<String>,
@@ -81,6 +86,9 @@ struct Told {
     pattern: Option<String>,
     /// The policy that decided; none if none governs.
     policy: Option<String>,
+    /// The same, where the fields of the top-level policy would not be meant.
+    #[serde(skip)]
+    named_policy: Option<String>,
     answered_by: &'static str,
     status: u16,
     headers: Vec<(String, String)>,
@@ -98,8 +106,8 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         .map(|(plugin, fetch)| (explain(&plugin, &fetch, arguments), fetch));
     let (explanation, fetch) = match explanation {
         Ok(explained) => explained,
-        Err(text) => {
-            print_error(&text);
+        Err(failure) => {
+            print_error(&failure.to_string());
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -111,15 +119,17 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
 }
 
 impl Arguments {
-    fn fetch(&self) -> Result<Fetch, String> {
+    fn fetch(&self) -> Result<Fetch, Failure> {
+        let invalid = |text: String| Failure::new(Code::InvalidArgument, text);
         let url = Url::parse(&self.url).ok_or_else(|| {
-            format!(
-                "--url {}: is no URL of http or https, as in https://api.example.com/items",
+            invalid(format!(
+                "--url {}: is not a URL of http or https, as in https://api.example.com/items",
                 Shown(&self.url)
-            )
+            ))
         })?;
         if !is_token(self.method.as_bytes()) {
-            return Err(format!("--method {}: is not a method", Shown(&self.method)));
+            let text = format!("--method {}: is not a method", Shown(&self.method));
+            return Err(invalid(text));
         }
         let headers: Vec<String> = self
             .request_headers
@@ -128,7 +138,8 @@ impl Arguments {
             .filter(|name| !name.is_empty())
             .collect();
         if let Some(name) = headers.iter().find(|name| !is_token(name.as_bytes())) {
-            return Err(format!("--request-headers: {name:?} is no header name"));
+            let text = format!("--request-headers: {name:?} is not a header name");
+            return Err(invalid(text));
         }
         Ok(Fetch {
             origin: self.origin.clone(),
@@ -168,9 +179,25 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
         remedy: because
             .as_ref()
             .and_then(|because| remedy(because, exchanges.last(), fetch)),
+        code: because.as_ref().map(|because| code(because).name()),
         because: because.map(|because| because.to_string()),
         exposed,
         exchanges,
+    }
+}
+
+fn code(because: &Blocked) -> Code {
+    match because {
+        Blocked::AllowCredentialsNotTrue => Code::AllowCredentialsMissing,
+        Blocked::AllowOriginWildcard => Code::AllowOriginWildcard,
+        Blocked::ForbiddenMethod(_) => Code::ForbiddenMethod,
+        Blocked::HeaderNotListed(_) => Code::HeaderNotListed,
+        Blocked::MethodNotListed(_) => Code::MethodNotListed,
+        // The plugin writes whole answers: if one of these is wrong, all is.
+        Blocked::AllowOriginMissing
+        | Blocked::AllowOriginOther { .. }
+        | Blocked::ListMalformed(_)
+        | Blocked::PreflightStatus(_) => Code::ResponseWithoutCors,
     }
 }
 
@@ -187,31 +214,33 @@ fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<Strin
     if told.is_some_and(|told| told.has_bad_metadata) {
         return Some("fix the policy in the metadata of the route".to_owned());
     }
-    let policy = told.and_then(|told| told.policy.as_deref());
-    let of_policy = policy
-        .filter(|policy| *policy != "top-level policy")
-        .map_or_else(String::new, |policy| format!(" of {policy}"));
-    if told.is_some_and(|told| told.is_shadow) {
-        let in_policy = of_policy.replacen(" of", " in", 1);
-        let enforce = format!("set mode to \"enforce\"{in_policy}");
-        let also = remedy_of_policy(because, told, fetch, &of_policy);
-        return Some(match also {
-            Some(also) => format!("{enforce}, and {also}"),
-            None => enforce,
-        });
+    let policy = told.and_then(|told| told.named_policy.as_deref());
+    let remedy = remedy_of_policy(because, told, fetch, policy);
+    if !told.is_some_and(|told| told.is_shadow) {
+        return remedy;
     }
-    remedy_of_policy(because, told, fetch, &of_policy)
+    let enforce = format!("set mode to \"enforce\"{}", within("in", policy));
+    Some(match remedy {
+        Some(remedy) => format!("{enforce}, and {remedy}"),
+        None => enforce,
+    })
+}
+
+/// ` of rules[0]`; nothing for the top-level policy, which needs no name.
+fn within(preposition: &str, policy: Option<&str>) -> String {
+    policy.map_or_else(String::new, |policy| format!(" {preposition} {policy}"))
 }
 
 fn remedy_of_policy(
     because: &Blocked,
     told: Option<&Told>,
     fetch: &Fetch,
-    of_policy: &str,
+    policy: Option<&str>,
 ) -> Option<String> {
+    let of_policy = within("of", policy);
     Some(match (because, told.and_then(|told| told.refusal)) {
         (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
-            return remedy_for_origin(&fetch.origin, of_policy);
+            return remedy_for_origin(&fetch.origin, &of_policy);
         }
         (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
         (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
@@ -225,10 +254,7 @@ fn remedy_of_policy(
             format!("add \"{name}\" to allowHeaders{of_policy}")
         }
         (Blocked::AllowCredentialsNotTrue, _) => {
-            format!(
-                "set allowCredentials to true{}",
-                of_policy.replacen(" of", " in", 1)
-            )
+            format!("set allowCredentials to true{}", within("in", policy))
         }
         (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
             "serve the page from an origin of its own".to_owned()
@@ -302,6 +328,8 @@ impl Told {
         if let Some(Notice::Invalid(Some(log)) | Notice::Warned(log)) = judgement.notice() {
             let _ = write!(verdict, "; {log}");
         }
+        let source = judgement.source();
+        let policy = judgement.is_governed().then(|| source.to_string());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
@@ -312,9 +340,8 @@ impl Told {
             request_headers: texts(request),
             verdict,
             pattern: judgement.matched_pattern(),
-            policy: judgement
-                .is_governed()
-                .then(|| judgement.source().to_string()),
+            named_policy: policy.clone().filter(|_| *source != Source::TopLevel),
+            policy,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"
             } else {
@@ -353,16 +380,19 @@ impl Explanation {
             }
             text.push('\n');
         }
-        match (&self.because, self.blocked_at) {
+        let because = self.because.as_deref().map(|because| {
+            let because = Shown(because).to_string();
+            with_code(&because, self.code.unwrap_or_default())
+        });
+        match (because, self.blocked_at) {
             (Some(because), Some("actual")) => {
                 let _ = writeln!(
                     text,
-                    "the browser keeps the response from the script: {}",
-                    Shown(because)
+                    "the browser keeps the response from the script: {because}"
                 );
             }
             (Some(because), _) => {
-                let _ = writeln!(text, "the browser blocks it: {}", Shown(because));
+                let _ = writeln!(text, "the browser blocks it: {because}");
             }
             (None, _) if fetch.is_same_origin() => {
                 text.push_str("the script reads the response: page and URL are of one origin\n");

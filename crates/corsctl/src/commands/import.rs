@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-use crate::import::changes::{Notes, Remark};
+use crate::import::changes::Notes;
 use crate::import::read::import;
 use crate::import::system::System;
 use crate::import::systems::{SYSTEMS, find};
 use crate::input::cursor::Value;
 use crate::input::source::Source;
-use crate::output::{Output, Pretty, guard, print, print_error, print_json};
+use crate::output::{Failure, Output, Pretty, Remark, guard, print, print_error, print_json};
 
 /// What to import, and from where.
 #[derive(clap::Args)]
@@ -36,7 +36,7 @@ struct Outcome<'n> {
     good: bool,
     /// None if something cannot be said.
     configuration: Option<serde_json::Value>,
-    remarks: Vec<Remark<'n>>,
+    remarks: Vec<&'n Remark>,
 }
 
 /// Prints the configuration to the standard output, or errors and no configuration.
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     let source = match Source::read(&arguments.file) {
         Ok(source) => source,
         Err(error) => {
-            print_error(&error.to_string());
+            print_error(&Failure::from(error).to_string());
             return ExitCode::from(2);
         }
     };

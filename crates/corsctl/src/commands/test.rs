@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::discover::select::{self, Selection};
 use crate::input::cursor::Value;
 use crate::input::source::Source;
-use crate::output::{BAD_INPUT, Output, REFUSED, at, color, print, print_error, print_json};
+use crate::output::code::Code;
+use crate::output::{
+    BAD_INPUT, Failure, Output, REFUSED, at, color, print, print_error, print_json,
+};
 
 /// A configuration, and the table to hold against it.
 #[derive(clap::Args)]
@@ -150,8 +153,8 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         select::plugin(&arguments.selection).and_then(|plugin| test_all(&plugin, &arguments.cases));
     let cases = match tested {
         Ok(cases) => cases,
-        Err(text) => {
-            print_error(&text);
+        Err(failure) => {
+            print_error(&failure.to_string());
             return ExitCode::from(BAD_INPUT);
         }
     };
@@ -166,15 +169,16 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     ExitCode::from(if outcome.good { 0 } else { REFUSED })
 }
 
-fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, String> {
-    let source = Source::read(file).map_err(|error| error.to_string())?;
+fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, Failure> {
+    let source = Source::read(file)?;
     let cases: Vec<Value> = source
         .documents
         .iter()
         .flat_map(|document| Value::of(document).items())
         .collect();
     if cases.is_empty() {
-        return Err(format!("{}holds no list of cases", at(&source.name, None)));
+        let text = format!("{}holds no list of cases", at(&source.name, None));
+        return Err(Failure::new(Code::NoCases, text));
     }
     cases
         .iter()
@@ -186,12 +190,9 @@ fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, String> {
                 .map_err(|error| error.to_string())
                 .and_then(|case| Ok((case.differences(plugin)?, case.name)))
                 .map_err(|error| {
-                    format!(
-                        "{}case {}: {}",
-                        at(&source.name, line),
-                        index + 1,
-                        Shown(&error)
-                    )
+                    let at = at(&source.name, line);
+                    let text = format!("{at}case {}: {}", index + 1, Shown(&error));
+                    Failure::new(Code::InvalidCase, text)
                 })?;
             let (differences, name) = differences;
             Ok(Tested {

@@ -11,7 +11,8 @@ use crate::discover::locate::{Chain, Found, Route};
 use crate::discover::recognise::{is_plugin_filter, type_of, with_configuration};
 use crate::input::cursor::Value;
 use crate::input::source::InputError;
-use crate::output::{Remark, Severity};
+use crate::output::Remark;
+use crate::output::code::Code;
 
 /// What all configurations of the plugin say that matters around it.
 #[derive(Clone, Debug, Default)]
@@ -132,11 +133,8 @@ pub fn findings(found: &Found, metadata: &Metadata, facts: &Facts) -> Vec<(Strin
         .routing
         .iter()
         .flat_map(|route| of_place(&route.place, in_routing(&route.value, facts)));
-    let others = found.others.iter().map(|(place, other, text)| {
-        (
-            place.clone(),
-            Remark::new(Severity::Note, other.line_of(""), text),
-        )
+    let others = found.others.iter().map(|(place, other, (code, text))| {
+        (place.clone(), Remark::of(*code, other.line_of(""), text))
     });
     chains
         .chain(routes)
@@ -160,21 +158,30 @@ fn in_chain(chain: &Chain, facts: &Facts) -> Vec<Remark> {
     for (index, filter) in chain.filters.iter().enumerate() {
         let kind = kind_of(filter);
         let name = filter.text_of("name").unwrap_or(&kind);
-        let mut warn = |text: String| {
-            remarks.push(Remark::new(Severity::Warning, filter.line_of(""), text));
+        let mut warn = |code: Code, text: String| {
+            remarks.push(Remark::of(code, filter.line_of(""), text));
         };
         if kind == "cors" {
-            warn(format!(
-                "Envoy's own CORS filter, \"{name}\", is in the same chain: what it answers or adds is beyond this plugin; remove it"
-            ));
+            warn(
+                Code::EnvoyCorsFilter,
+                format!(
+                    "Envoy's own CORS filter, \"{name}\", is in the same chain: what it answers or adds is beyond this plugin; remove it"
+                ),
+            );
         } else if index < chain.plugin && AUTH_FILTERS.contains(&kind.as_str()) {
-            warn(format!(
-                "the plugin stands behind \"{name}\", which refuses preflights, as they carry no credentials, and whose own answers no script can read; put the plugin first"
-            ));
+            warn(
+                Code::BehindAuthentication,
+                format!(
+                    "the plugin stands behind \"{name}\", which refuses preflights, as they carry no credentials, and whose own answers no script can read; put the plugin first"
+                ),
+            );
         } else if index < chain.plugin {
-            warn(format!(
-                "the plugin is not first: what \"{name}\" answers itself has no CORS headers; put the plugin before it"
-            ));
+            warn(
+                Code::NotFirst,
+                format!(
+                    "the plugin is not first: what \"{name}\" answers itself has no CORS headers; put the plugin before it"
+                ),
+            );
         }
     }
     remarks
@@ -192,7 +199,11 @@ fn in_manager(manager: &Value, facts: &Facts) -> Vec<Remark> {
                 "upgrades to {} have a filter chain of their own without the plugin: unmatchedRequests \"reject\" does not reject them; add the plugin there as the first of filters",
                 Node::String(kind.to_owned())
             );
-            remarks.push(Remark::new(Severity::Warning, upgrade.line_of(""), text));
+            remarks.push(Remark::of(
+                Code::UpgradeWithoutPlugin,
+                upgrade.line_of(""),
+                text,
+            ));
         }
     }
     if let Some(field) = facts.by_path {
@@ -218,7 +229,11 @@ fn in_manager(manager: &Value, facts: &Facts) -> Vec<Remark> {
                 "policies depend on the path ({field}), and the upstream may read it otherwise than Envoy, which takes it as sent; write {} here",
                 missing.join(", ")
             );
-            remarks.push(Remark::new(Severity::Warning, manager.line_of(""), text));
+            remarks.push(Remark::of(
+                Code::PathNotNormalized,
+                manager.line_of(""),
+                text,
+            ));
         }
     }
     remarks
@@ -230,8 +245,8 @@ fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
     if !facts.has_plugin {
         return remarks;
     }
-    let mut warn = |at: &Value, text: String| {
-        remarks.push(Remark::new(Severity::Warning, at.line_of(""), text));
+    let mut warn = |code: Code, at: &Value, text: String| {
+        remarks.push(Remark::of(code, at.line_of(""), text));
     };
     for (name, at) in added_headers(value) {
         if name.to_ascii_lowercase().starts_with("access-control-") {
@@ -239,7 +254,7 @@ fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
                 "adds the header {} beside the plugin, to preflights too: browsers refuse two values; remove it here",
                 Node::String(name.to_owned())
             );
-            warn(&at, text);
+            warn(Code::CorsHeaderAdded, &at, text);
         }
     }
     if let Some(domains) = value.get("domains").filter(|_| facts.rejects_on_any_host)
@@ -249,7 +264,7 @@ fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
             .any(|domain| domain.text() == Some("*"))
     {
         let text = "any Host is served, so that unmatchedRequests \"reject\" lets DNS rebinding through, where Origin and Host agree; list the host names in domains, or in the field hosts of the policy";
-        warn(&domains, text.to_owned());
+        warn(Code::AnyDomain, &domains, text.to_owned());
     }
     remarks
 }
@@ -309,11 +324,8 @@ fn in_route(route: &Route, metadata: &Metadata) -> Vec<Remark> {
             let text = format!(
                 "{reason}: the policy in its metadata never sees them; put the policy on a route that is matched by host and path"
             );
-            remarks.push(Remark::new(
-                Severity::Warning,
-                route.value.line_of(""),
-                text,
-            ));
+            let line = route.value.line_of("");
+            remarks.push(Remark::of(Code::RouteMissesPreflights, line, text));
         }
     }
     remarks
@@ -326,7 +338,8 @@ fn in_policy(policy: &Value, metadata: &Metadata) -> Vec<Remark> {
             "the policy in the metadata is {}; write it as one string, the name of a policy or its JSON",
             policy.node.kind()
         );
-        return vec![Remark::new(Severity::Error, policy.line_of(""), text)];
+        let code = Code::RoutePolicyNotString;
+        return vec![Remark::of(code, policy.line_of(""), text)];
     };
     let is_json = text.trim_start().starts_with('{');
     if metadata.policies.iter().any(|name| name == text)
@@ -342,7 +355,8 @@ fn in_policy(policy: &Value, metadata: &Metadata) -> Vec<Remark> {
             "the policy in the metadata, {}, is none of the plugin's policies{suggestion}",
             Node::String(text.to_owned())
         );
-        return vec![Remark::new(Severity::Error, policy.line_of(""), text)];
+        let code = Code::RoutePolicyUnknown;
+        return vec![Remark::of(code, policy.line_of(""), text)];
     }
     let settings = Settings {
         strict: metadata.is_strict,
@@ -418,18 +432,18 @@ fn in_resource(resource: &Value) -> Vec<Remark> {
     let has_priority = spec.as_ref().is_some_and(|spec| spec.has("priority"));
     let line = spec.as_ref().and_then(|spec| spec.line_of(""));
     match resource.text_of("kind") {
-        Some("EnvoyExtensionPolicy") => vec![Remark::new(
-            Severity::Note,
+        Some("EnvoyExtensionPolicy") => vec![Remark::of(
+            Code::EnvoyGatewayOrder,
             line,
             "Envoy Gateway puts wasm behind authentication, unless filterOrder of its EnvoyProxy puts envoy.filters.http.wasm first",
         )],
-        _ if phase != Some("AUTHN") => vec![Remark::new(
-            Severity::Warning,
+        _ if phase != Some("AUTHN") => vec![Remark::of(
+            Code::BehindAuthentication,
             line,
             "the plugin stands behind authentication, which refuses preflights, as they carry no credentials; write phase: AUTHN and a high priority",
         )],
-        _ if !has_priority => vec![Remark::new(
-            Severity::Warning,
+        _ if !has_priority => vec![Remark::of(
+            Code::NoPriority,
             line,
             "without a priority the plugin stands behind all others of its phase; write a high one, as in priority: 1000",
         )],

@@ -13,6 +13,7 @@ use crate::discover::recognise::{
 use crate::input::cursor::Value;
 use crate::input::document::Document;
 use crate::input::source::Source;
+use crate::output::code::Code;
 
 /// What a document holds that concerns this plugin.
 #[derive(Default)]
@@ -25,7 +26,7 @@ pub struct Found<'d> {
     /// Resources of Kubernetes that load the plugin.
     pub resources: Vec<(String, Value<'d>)>,
     /// Places of wasm plugins that are not this one, with what to say about them.
-    pub others: Vec<(String, Value<'d>, &'static str)>,
+    pub others: Vec<(String, Value<'d>, Other)>,
     /// What routes requests, if not under a connection manager without the plugin: route configurations,
     /// virtual hosts, routes, clusters of a route.
     pub routing: Vec<Route<'d>>,
@@ -361,10 +362,17 @@ fn step(name: &str, item: &Value, index: usize) -> String {
     }
 }
 
+type Other = (Code, &'static str);
+
 /// Said of a plugin that is not this one.
-pub const NOT_CHECKED: &str = "is another plugin, as far as its names tell: not checked";
-pub const HIGRESS: &str =
-    "is Higress's own cors plugin: not checked; corsctl import --from higress reads it";
+const NOT_CHECKED: Other = (
+    Code::NotChecked,
+    "is another plugin, as far as its names tell: not checked",
+);
+const HIGRESS: Other = (
+    Code::HigressPlugin,
+    "is Higress's own cors plugin: not checked; corsctl import --from higress reads it",
+);
 
 /// Fields of what routes requests that concern the plugin.
 const ROUTING_FIELDS: [&str; 4] = [

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use cors::config::json::Node;
+use cors::diagnostic::Code as ModuleCode;
 use cors::origin::regex::OriginRegex;
 use cors::origin::set::{Match, OriginSet};
 use regex_automata::dfa::{Automaton, StartKind, dense};
@@ -16,6 +17,8 @@ use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, Look};
+
+use crate::output::code::{Code, Level};
 
 /// What is decided about one expression.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -39,6 +42,20 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// Its severity, and its code: the module's, where the module reports the same of other entries.
+    pub fn code(&self) -> (Level, &'static str) {
+        let of_module = |code: ModuleCode| (Level::Warning, code.name());
+        let own = |code: Code| (code.level(), code.name());
+        match self {
+            Self::MatchesNothing => of_module(ModuleCode::RegexMatchesNothing),
+            Self::LetsStrangersIn { .. } => of_module(ModuleCode::RegexAdmitsStrangers),
+            Self::MatchesAny { .. } => of_module(ModuleCode::CredentialsWithAnyOrigin),
+            Self::MatchesScheme { .. } => own(Code::CredentialsWithAnyHost),
+            Self::MatchesHttp { .. } => of_module(ModuleCode::CredentialsWithPlainHttp),
+            Self::Undecided => own(Code::RegexUndecided),
+        }
+    }
+
     /// The finding in words, with the remedy.
     pub fn text(&self) -> String {
         match self {

@@ -5,7 +5,8 @@ use cors::select::policy_set::PolicySet;
 
 use crate::discover::locate::{Found, read};
 use crate::input::source::Source;
-use crate::output::at;
+use crate::output::code::Code;
+use crate::output::{Failure, at, with_code};
 
 #[derive(clap::Args)]
 pub struct Selection {
@@ -18,8 +19,8 @@ pub struct Selection {
 }
 
 /// Reads the selected configuration; the error is for the user.
-pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
-    let source = Source::read(&selection.file).map_err(|error| error.to_string())?;
+pub fn plugin(selection: &Selection) -> Result<PolicySet, Failure> {
+    let source = Source::read(&selection.file)?;
     let found = Found::within(&source);
     let wanted = selection.at.as_deref().unwrap_or_default();
     let file = at(&source.name, None);
@@ -39,31 +40,32 @@ pub fn plugin(selection: &Selection) -> Result<PolicySet, String> {
             } else {
                 format!(" at {}", Shown(wanted))
             };
-            return Err(format!("{file}holds no configuration of the plugin{place}"));
+            let text = format!("{file}holds no configuration of the plugin{place}");
+            return Err(Failure::new(Code::NoConfiguration, text));
         }
         several => {
-            let places = several.iter();
-            let places = places.map(|place| format!("\n  {}", Shown(&place.place)));
-            return Err(format!(
-                "{file}holds several configurations; choose one with --at:{}",
-                places.collect::<String>()
-            ));
+            let text = format!("{file}holds several configurations; choose one with --at:");
+            let places = several.iter().map(|place| Shown(&place.place).to_string());
+            return Err(Failure {
+                list: places.collect(),
+                ..Failure::new(Code::SeveralConfigurations, text)
+            });
         }
     };
     if let Some(key) = configuration.wrapper {
-        return Err(format!(
+        let text = format!(
             "{file}{key}: is not a field of the plugin; write what it holds at the top level"
-        ));
+        );
+        return Err(Failure::new(Code::WrappedConfiguration, text));
     }
     let (plugin, diagnostics) = read(configuration);
     plugin.ok_or_else(|| {
-        let errors: Vec<String> = diagnostics
-            .errors()
-            .map(|error| format!("\n  {error}"))
-            .collect();
-        format!(
-            "{file}the plugin refuses this configuration:{}",
-            errors.concat()
-        )
+        let text = format!("{file}the plugin refuses this configuration:");
+        let errors = diagnostics.errors();
+        let errors = errors.map(|error| with_code(&error.to_string(), error.code.name()));
+        Failure {
+            list: errors.collect(),
+            ..Failure::new(Code::ConfigurationRejected, text)
+        }
     })
 }

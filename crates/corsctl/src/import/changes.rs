@@ -4,46 +4,23 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use cors::config::json::Node;
+use cors::diagnostic::Diagnostic;
 use cors::escape::Shown;
-use serde::Serialize;
 
 use crate::input::cursor::{Place, Value, same};
-
-/// What import says about one place, or about the whole file.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Level {
-    /// Other than it was, neither wider nor narrower.
-    Changed,
-    /// Written out, where the source leaves it to a default.
-    Default,
-    Error,
-    /// Allows less than it did.
-    Narrower,
-    /// What the plugin itself warns of.
-    Warning,
-    /// Allows more than it did.
-    Wider,
-}
+use crate::output::code::{Code, Level};
+use crate::output::{Remark, with_code};
 
 /// All that there is to say about one file.
 pub struct Notes {
     file: String,
     /// What was read, to be said before all else.
-    read: Option<String>,
+    read: Option<Remark>,
     /// Whether what import does not read may be left out.
     is_partial: bool,
-    lines: Vec<(Level, Place, String)>,
+    remarks: Vec<Remark>,
     /// What was said already.
     said: HashSet<(Place, String)>,
-}
-
-/// One thing that is said, as `--output json` prints it.
-#[derive(Serialize)]
-pub struct Remark<'n> {
-    severity: &'static str,
-    line: Option<usize>,
-    path: &'n str,
-    text: &'n str,
 }
 
 impl Notes {
@@ -52,72 +29,69 @@ impl Notes {
             file: file.to_owned(),
             read: None,
             is_partial,
-            lines: Vec::new(),
+            remarks: Vec::new(),
             said: HashSet::new(),
         }
     }
 
-    pub fn error(&mut self, place: &Place, text: impl fmt::Display) {
-        self.push(Level::Error, place, text);
+    /// Reports something once for each place.
+    pub fn push(&mut self, code: Code, place: &Place, text: impl fmt::Display) {
+        self.add(Remark::of(code, place.line, text), place);
     }
 
-    /// Says something once for each place.
-    pub fn push(&mut self, level: Level, place: &Place, text: impl fmt::Display) {
-        let text = text.to_string();
-        if self.said.insert((place.clone(), text.clone())) {
-            self.lines.push((level, place.clone(), text));
-        }
+    /// Reports what the plugin finds in what import writes.
+    pub fn push_diagnostic(&mut self, place: &Place, diagnostic: &Diagnostic) {
+        let (level, code) = (diagnostic.severity.into(), diagnostic.code.name());
+        self.add(Remark::new(level, code, place.line, diagnostic), place);
     }
 
     /// Says what was read and what was passed over.
     pub fn tell_read(&mut self, text: String) {
-        self.read = Some(text);
+        self.read = Some(Remark::of(Code::Imported, None, text));
     }
 
-    /// Says that something with CORS is not read, which is an error unless a part is enough.
+    /// Reports that something with CORS is not read, which is an error unless a part is enough.
     pub fn unread(&mut self, place: &Place, text: impl fmt::Display) {
+        let code = Code::NotImported;
         if self.is_partial {
-            self.push(Level::Changed, place, format!("{text}; it is left out"));
+            let text = format!("{text}; it is left out");
+            let remark = Remark::new(Level::Changed, code.name(), place.line, text);
+            self.add(remark, place);
         } else {
             let text = format!("{text}; --partial imports the rest without it");
-            self.error(place, text);
+            self.push(code, place, text);
+        }
+    }
+
+    fn add(&mut self, mut remark: Remark, place: &Place) {
+        remark.path.clone_from(&place.path);
+        if self.said.insert((place.clone(), remark.text.clone())) {
+            self.remarks.push(remark);
         }
     }
 
     pub fn has_errors(&self) -> bool {
-        self.lines.iter().any(|(level, ..)| *level == Level::Error)
+        let mut levels = self.remarks.iter().map(|remark| remark.severity);
+        levels.any(|level| level == Level::Error)
     }
 
     /// The remarks to print: the errors alone, if there are any.
-    pub fn remarks(&self) -> impl Iterator<Item = Remark<'_>> {
+    pub fn remarks(&self) -> impl Iterator<Item = &Remark> {
         let failed = self.has_errors();
-        let read = self.read.iter().map(|text| Remark {
-            severity: "note",
-            line: None,
-            path: "",
-            text,
-        });
-        let lines = self.lines.iter();
-        let lines = lines
-            .filter(move |(level, ..)| !failed || *level == Level::Error)
-            .map(|(level, place, text)| Remark {
-                severity: level.word(),
-                line: place.line,
-                path: &place.path,
-                text,
-            });
-        read.chain(lines)
+        let remarks = self.remarks.iter();
+        let remarks = remarks.filter(move |remark| !failed || remark.severity == Level::Error);
+        self.read.iter().chain(remarks)
     }
 
     /// The remarks as lines of text. What is said of many places is shown for the first of them.
     pub fn lines(&self) -> Vec<String> {
-        let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut counts: HashMap<(Level, &str), usize> = HashMap::new();
         for remark in self.remarks() {
-            *counts.entry((remark.severity, remark.text)).or_default() += 1;
+            *counts.entry((remark.severity, &remark.text)).or_default() += 1;
         }
-        let mut shown: HashMap<(&str, &str), usize> = HashMap::new();
+        let mut shown: HashMap<(Level, &str), usize> = HashMap::new();
         let lines = self.remarks().filter_map(|remark| {
-            let key = (remark.severity, remark.text);
+            let key = (remark.severity, remark.text.as_str());
             let count = counts.get(&key).copied().unwrap_or_default();
             let number = shown.entry(key).or_default();
             *number += 1;
@@ -133,16 +107,11 @@ impl Notes {
             let line = remark.line.map(|line| format!(":{line}"));
             let line = line.unwrap_or_default();
             let colon = if remark.path.is_empty() { "" } else { ": " };
-            let Remark {
-                severity,
-                path,
-                text,
-                ..
-            } = remark;
-            let [file, path, text] = [&self.file, path, text].map(Shown);
-            Some(format!(
-                "{file}{line}: {severity}: {path}{colon}{text}{more}"
-            ))
+            let [file, path, text] =
+                [&self.file, &remark.path, &remark.text].map(|text| Shown(text));
+            let level = remark.severity.name();
+            let text = format!("{file}{line}: {level}: {path}{colon}{text}{more}");
+            Some(with_code(&text, remark.code))
         });
         lines.collect()
     }
@@ -190,7 +159,8 @@ impl Notes {
 
     pub fn wrong(&mut self, value: &Value, wanted: &str) {
         let kind = value.node.kind();
-        self.error(&value.place(), format!("is {kind}, not {wanted}"));
+        let text = format!("is {kind}, not {wanted}");
+        self.push(Code::SourceWrongType, &value.place(), text);
     }
 }
 
@@ -201,31 +171,13 @@ impl Value<'_> {
     /// Tells of every field that is not among these: what is not known is not dropped.
     pub fn allow_only(&self, names: &[&str], what: &str, notes: &mut Notes) {
         if !matches!(self.node, Node::Object(_)) {
-            notes.error(
-                &self.place(),
-                format!("is {}, not an object", self.node.kind()),
-            );
+            notes.wrong(self, "an object");
         }
         for (key, value) in self.entries() {
             if !names.iter().any(|name| same(key, name)) {
-                notes.error(
-                    &value.place(),
-                    format!("is no field of {what} that import knows"),
-                );
+                let text = format!("is no field of {what} that import knows");
+                notes.push(Code::SourceUnknownField, &value.place(), text);
             }
-        }
-    }
-}
-
-impl Level {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Changed => "changed",
-            Self::Default => "default",
-            Self::Error => "error",
-            Self::Narrower => "narrower",
-            Self::Warning => "warning",
-            Self::Wider => "wider",
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::import::recognise;
 use crate::import::system::System;
 use crate::import::systems::SYSTEMS;
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// The systems of the objects, each of which may belong to several; none, with the errors in the notes,
 /// if they cannot be read together. Resources of Kubernetes can: one gateway may serve them all.
@@ -33,7 +34,7 @@ pub fn detect(
         "could be of several systems; say which with --from: {}",
         arguments(&found)
     );
-    notes.error(&Place::default(), text);
+    notes.push(Code::AmbiguousSystem, &Place::default(), text);
     Vec::new()
 }
 
@@ -41,7 +42,7 @@ fn tell_unknown(objects: &[Object], notes: &mut Notes) {
     let mut values = objects.iter().map(|object| &object.value);
     if values.any(|value| value.has("allow_origins")) {
         let text = "could be a configuration of this plugin (then it needs no import), of Higress or of rs/cors; say which with --from: higress, rs-cors";
-        return notes.error(&Place::default(), text);
+        return notes.push(Code::AmbiguousSystem, &Place::default(), text);
     }
     for object in objects {
         tell_object(&object.value, notes);
@@ -55,7 +56,7 @@ fn tell_unknown(objects: &[Object], notes: &mut Notes) {
             "is not of a system that import recognises ({}); if it is of one, say which with --from, as corsctl import --help lists them",
             kinds.join(", ")
         );
-        notes.error(&Place::default(), text);
+        notes.push(Code::UnknownSystem, &Place::default(), text);
     }
 }
 
@@ -78,7 +79,7 @@ fn tell_object(value: &Value, notes: &mut Notes) {
             (None, _) => format!("is {name}, which import does not read yet"),
         }
     };
-    notes.error(&value.place(), text);
+    notes.push(Code::UnsupportedSystem, &value.place(), text);
 }
 
 fn arguments(systems: &[&System]) -> String {

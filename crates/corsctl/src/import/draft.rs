@@ -3,8 +3,9 @@
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::input::cursor::Place;
+use crate::output::code::Code;
 
 /// A policy to write: what the source leaves to its defaults is written out.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +62,7 @@ impl Policy {
         self.methods = methods;
         if self.methods.is_empty() {
             notes.push(
-                Level::Default,
+                Code::DefaultMethods,
                 place,
                 "no methods are listed: allowMethods is GET, HEAD, POST, which browsers allow anyway",
             );
@@ -85,7 +86,7 @@ impl Policy {
                 self.methods = vec!["*".to_owned()];
                 "\"*\" among other methods allows any method: allowMethods is [\"*\"]"
             };
-            notes.push(Level::Changed, place, told);
+            notes.push(Code::MethodWildcardAmongOthers, place, told);
         }
         let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
         self.tell_wildcards(is_literal, place, notes);
@@ -100,18 +101,18 @@ impl Policy {
         if self.credentials {
             for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
                 if is_literal(names) {
-                    notes.push(Level::Wider, place, format!("\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"));
+                    notes.push(Code::LiteralWildcard, place, format!("\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"));
                 }
             }
         } else if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
-            notes.push(Level::Wider, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
         }
     }
 
     /// Says what holds wherever names to expose are joined into a header.
     pub fn tell_expose(&self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.expose.iter().any(|name| name == "*") {
-            notes.push(Level::Wider, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
         }
     }
 
@@ -119,14 +120,14 @@ impl Policy {
     pub fn drop_credentials_of_any(&mut self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
             self.credentials = false;
-            notes.push(Level::Changed, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
+            notes.push(Code::CredentialsDropped, place, "any origin with credentials was answered with a literal \"*\", which browsers refuse: allowCredentials is false; list the origins to have credentials");
         }
     }
 
     /// Says that any origin with credentials does not hold for opaque ones.
     pub fn tell_null(&self, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
-            notes.push(Level::Narrower, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+            notes.push(Code::NullOriginDropped, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
         }
     }
 
@@ -134,7 +135,7 @@ impl Policy {
     pub fn check(&self, notes: &mut Notes) {
         let (_, diagnostics) = PolicySet::from_json(&self.to_node());
         for error in diagnostics.errors() {
-            notes.error(&self.place, error);
+            notes.push_diagnostic(&self.place, error);
         }
     }
 
@@ -187,7 +188,7 @@ impl Policy {
 }
 
 /// A meaning that changes for every policy of a system, and for which policies it does.
-pub type Change = (When, &'static str);
+pub type Change = (When, Code, &'static str);
 
 /// Which policies a change concerns.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -1,10 +1,11 @@
 //! Kubernetes' Ingress as routes, whatever its annotations say about CORS.
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::matching;
 use crate::import::rules::route::{Path, Route, Scope};
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// Whether this is an Ingress of Kubernetes.
 pub fn is_ingress(value: &Value) -> bool {
@@ -53,7 +54,7 @@ pub fn paths_of<'s>(ingress: &Value<'s>, notes: &mut Notes) -> Vec<IngressPath<'
     let rules = ingress.list_at(&["spec", "rules"]);
     if rules.is_empty() && default.is_none() {
         let text = "has no rules: it is a patch or a part of a chart: import what kustomize build or helm template prints";
-        notes.error(&ingress.place(), text);
+        notes.push(Code::SourceTemplate, &ingress.place(), text);
     }
     for rule in &rules {
         let host = rule.text_of("host").filter(|host| !host.is_empty());
@@ -122,7 +123,7 @@ impl IngressPath<'_> {
             let text = format!(
                 "\"{host}\" is one label and this domain in an Ingress; here it is one or more labels"
             );
-            notes.push(Level::Wider, &place, text);
+            notes.push(Code::HostWildcard, &place, text);
         }
         Route {
             name: name.to_owned(),

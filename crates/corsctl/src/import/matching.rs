@@ -4,10 +4,11 @@
 use cors::config::fields::is_comment;
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::rules::route::Path;
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// What a route looks at beside host and path, of these fields. One that is written out as its default
 /// is none.
@@ -43,18 +44,12 @@ pub fn is_any_path(regex: &str) -> bool {
 /// Says which `Access-Control-*` headers a source sets by hand, in these maps or lists of headers.
 pub fn tell_by_hand(headers: &[Value], has_policy: bool, notes: &mut Notes) {
     for (at, name) in headers.iter().flat_map(by_hand) {
-        let (level, told) = if has_policy {
-            (
-                Level::Changed,
-                "is set by hand beside a policy; here the policy alone decides, and the plugin removes it unless upstreamCors is \"keep\"",
-            )
+        let told = if has_policy {
+            "is set by hand beside a policy; here the policy alone decides, and the plugin removes it unless upstreamCors is \"keep\""
         } else {
-            (
-                Level::Changed,
-                "is set by hand where there is no CORS policy: import does not read it; to have it judged by the plugin, write it as a policy",
-            )
+            "is set by hand where there is no CORS policy: import does not read it; to have it judged by the plugin, write it as a policy"
         };
-        notes.push(level, &at.place(), format!("{name} {told}"));
+        notes.push(Code::HeaderSetByHand, &at.place(), format!("{name} {told}"));
     }
 }
 
@@ -93,7 +88,7 @@ pub fn below(prefix: &str, place: &Place, notes: &mut Notes) -> Path {
                 "the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments, and \"{prefix}x\" has the policy of what is less specific"
             )
         };
-        notes.push(Level::Changed, place, told);
+        notes.push(Code::PrefixBySegment, place, told);
     }
     path
 }
@@ -102,7 +97,7 @@ pub fn below(prefix: &str, place: &Place, notes: &mut Notes) -> Path {
 pub fn forward(policy: &mut Policy, place: &Place, notes: &mut Notes) {
     policy.unmatched_preflights = "forward";
     policy.keeps_upstream = true;
-    notes.push(Level::Changed, place, "preflights that match no origin are forwarded, so upstreamCors is \"keep\": a response with CORS headers of its own keeps them, for allowed origins too");
+    notes.push(Code::ForwardedPreflights, place, "preflights that match no origin are forwarded, so upstreamCors is \"keep\": a response with CORS headers of its own keeps them, for allowed origins too");
 }
 
 /// How the names of all headers of CORS begin.

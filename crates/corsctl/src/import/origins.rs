@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use cors::origin::pattern::OriginPattern;
 use regex_lite::Regex;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// Reads the matchers of one policy.
 pub struct Origins<'n> {
@@ -34,7 +35,7 @@ impl<'n> Origins<'n> {
         if self.origins.iter().any(is_any) {
             if self.origins.len() + self.regexes.len() > 1 {
                 let text = "one entry allows any origin: the others are left out";
-                self.notes.push(Level::Changed, &list.place(), text);
+                self.notes.push(Code::RedundantOrigins, &list.place(), text);
             }
             policy.origins = vec!["*".to_owned()];
             return;
@@ -111,7 +112,7 @@ impl<'n> Origins<'n> {
         let told = format!(
             "the prefix \"{text}\" let {text}.evil.example in: here it is this host on any port, \"{text}:*\""
         );
-        self.notes.push(Level::Narrower, &at.place(), told);
+        self.notes.push(Code::OriginNarrowed, &at.place(), told);
         self.push_read(at, text, &format!("{text}:*"));
     }
 
@@ -155,7 +156,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "the suffix \"{text}\" let evil{text} in: here it is this domain and what is below it"
             );
-            self.notes.push(Level::Narrower, &at.place(), told);
+            self.notes.push(Code::OriginNarrowed, &at.place(), told);
         }
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
@@ -194,7 +195,7 @@ impl<'n> Origins<'n> {
         let told = format!(
             "containing \"{text}\" let a.{domain}.evil.example in: here it is the domain on any port, with what is below it"
         );
-        self.notes.push(Level::Narrower, &at.place(), told);
+        self.notes.push(Code::OriginNarrowed, &at.place(), told);
         self.tell_schemes(at, text);
         for scheme in SCHEMES {
             if text == domain {
@@ -226,7 +227,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "\"{text}\" was looked for anywhere in the Origin; here it must match the whole, scheme and host: write what is missing at its ends"
             );
-            self.notes.push(Level::Narrower, &at.place(), told);
+            self.notes.push(Code::RegexAnchored, &at.place(), told);
         }
         self.tell_null(at, text);
         self.push_regex(text);
@@ -256,7 +257,7 @@ impl<'n> Origins<'n> {
                 let told = format!(
                     "\"{text}\" let {scheme}://evil{domain} in: here it is this domain and what is below it"
                 );
-                self.notes.push(Level::Narrower, &at.place(), told);
+                self.notes.push(Code::OriginNarrowed, &at.place(), told);
                 self.push(&format!("{scheme}://{domain}"));
                 return self.push(&format!("{scheme}://*.{domain}"));
             }
@@ -300,7 +301,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "\"{text}\" {remark}: it matched those very bytes alone, and is read as \"{pattern}\" here"
             );
-            self.notes.push(Level::Wider, &at.place(), told);
+            self.notes.push(Code::OriginNormalized, &at.place(), told);
         }
     }
 
@@ -308,17 +309,21 @@ impl<'n> Origins<'n> {
         if whole(text).is_some_and(|regex| regex.is_match("null")) {
             let told =
                 format!("\"{text}\" let the origin null in, which no regular expression does here");
-            self.notes.push(Level::Narrower, &at.place(), told);
+            self.notes.push(Code::NullOriginDropped, &at.place(), told);
         }
     }
 
     fn tell_schemes(&mut self, at: &Value, text: &str) {
         let told = format!("\"{text}\" matched any scheme; here it is http and https");
-        self.notes.push(Level::Narrower, &at.place(), told);
+        self.notes.push(Code::SchemeNarrowed, &at.place(), told);
     }
 
     fn refuse(&mut self, at: &Value, text: &str, why: &str) {
-        self.notes.error(&at.place(), format!("\"{text}\" {why}"));
+        self.notes.push(
+            Code::OriginNotExpressible,
+            &at.place(),
+            format!("\"{text}\" {why}"),
+        );
     }
 
     /// Adds a pattern that stands for a part of an origin, and says if it is read otherwise than the
@@ -330,7 +335,7 @@ impl<'n> Origins<'n> {
             let told = format!(
                 "\"{text}\" as a part of \"{pattern}\", which {remark}: it matched those very bytes alone, and is read as \"{read}\" here"
             );
-            self.notes.push(Level::Wider, &at.place(), told);
+            self.notes.push(Code::OriginNormalized, &at.place(), told);
         }
         self.push(pattern);
     }

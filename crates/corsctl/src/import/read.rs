@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::detect::detect;
 use crate::import::objects::{Object, counted, inner_of, objects_of};
 use crate::import::recognise;
@@ -16,13 +16,14 @@ use crate::import::systems::{names_of, owners};
 use crate::input::cursor::{Place, Value, letters};
 use crate::input::document::Document;
 use crate::input::source::Source;
+use crate::output::code::Code;
 
 /// Reads a file and writes its configuration; none, with the errors in the notes, if it cannot. Without
 /// a system to read it from, its objects say of which they are.
 pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> Option<Node> {
     let mut objects = objects_of(source);
     if objects.is_empty() {
-        notes.error(&Place::default(), "is empty");
+        notes.push(Code::SourceEmpty, &Place::default(), "is empty");
         return None;
     }
     let owners_of = |object: &Object| match from {
@@ -80,7 +81,7 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
         check_keys(value, false, notes);
         if let Some(patch) = recognise::patch_in(value) {
             let text = "is a part of a patch: import what kustomize build prints";
-            notes.error(&patch.place(), text);
+            notes.push(Code::SourceTemplate, &patch.place(), text);
         }
     }
     let mut routes = Vec::new();
@@ -125,7 +126,7 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
     }
     if policies.is_empty() {
         let text = format!("has no CORS policy of {}", names_of(&systems));
-        notes.error(&Place::default(), text);
+        notes.push(Code::NoCorsPolicy, &Place::default(), text);
     }
     if notes.has_errors() {
         tell_template(&read, notes);
@@ -134,22 +135,23 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
     let configuration = write(&routes, notes);
     // An empty configuration would be the default one, which allows any origin.
     if !notes.has_errors() && configuration == Node::Object(Vec::new()) {
-        notes.error(
+        notes.push(
+            Code::NoReachablePolicy,
             &Place::default(),
             "has CORS policies, but none that a request reaches",
         );
     }
-    for (when, text) in changes {
+    for (when, code, text) in changes {
         if policies.iter().any(|policy| when.concerns(policy)) {
-            notes.push(Level::Changed, &Place::default(), text);
+            notes.push(code, &Place::default(), text);
         }
     }
     let (_, diagnostics) = PolicySet::from_json(&configuration);
     for problem in diagnostics.errors() {
-        notes.error(&Place::default(), problem);
+        notes.push_diagnostic(&Place::default(), problem);
     }
     for problem in diagnostics.warnings() {
-        notes.push(Level::Warning, &Place::default(), problem);
+        notes.push_diagnostic(&Place::default(), problem);
     }
     Some(configuration)
 }
@@ -219,7 +221,7 @@ fn tell_passed(passed: &[&Object], notes: &mut Notes) {
 fn tell_template(read: &[Value], notes: &mut Notes) {
     if let Some(text) = read.iter().find_map(recognise::template_in) {
         let words = "has a marker of a template ({{): render it first, as with helm template";
-        notes.error(&text.place(), words);
+        notes.push(Code::SourceTemplate, &text.place(), words);
     }
 }
 
@@ -234,9 +236,9 @@ fn check_keys(value: &Value, has_chosen_names: bool, notes: &mut Notes) {
         };
         if key == "<<" {
             let text = "is a merge key, which import does not read; write out what it brings";
-            notes.error(&field.place(), text);
+            notes.push(Code::SourceMergeKey, &field.place(), text);
         } else if !seen.insert(name) {
-            notes.error(&field.place(), "appears twice");
+            notes.push(Code::SourceDuplicateField, &field.place(), "appears twice");
         }
         check_keys(&field, BY_NAME.contains(&key), notes);
     }

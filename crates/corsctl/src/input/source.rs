@@ -14,6 +14,8 @@ use crate::input::document::Document;
 use crate::input::programs;
 use crate::input::toml::{is_toml, parse_toml};
 use crate::input::yaml::{Copies, parse_yaml, unquoted_star, without_mark};
+use crate::output::code::Code;
+use crate::output::{Failure, at};
 
 /// A file that was read whole.
 #[derive(Debug)]
@@ -34,8 +36,8 @@ pub struct InputError {
     pub file: String,
     pub line: Option<usize>,
     pub text: String,
-    /// Whether the file was read and its text is at fault.
-    pub is_malformed: bool,
+    /// Whether the file cannot be read, or its text is at fault.
+    pub code: Code,
 }
 
 impl Source {
@@ -134,18 +136,15 @@ impl InputError {
             file: file.to_owned(),
             line,
             text: text.to_string(),
-            is_malformed: false,
+            code: Code::FileUnreadable,
         }
     }
 }
 
-impl fmt::Display for InputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", Shown(&self.file))?;
-        if let Some(line) = self.line {
-            write!(f, "{line}:")?;
-        }
-        write!(f, " {}", Shown(&self.text))
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        let text = format!("{}{}", at(&error.file, error.line), Shown(&error.text));
+        Self::new(error.code, text)
     }
 }
 
@@ -209,7 +208,7 @@ impl Malformed {
     fn at(&self, file: &str, line: Option<usize>) -> InputError {
         let text = format!("{}{}{}", self.what, self.position, self.remedy);
         InputError {
-            is_malformed: true,
+            code: Code::FileMalformed,
             ..InputError::of(file, line, text)
         }
     }

@@ -1,10 +1,11 @@
 //! Which routes hold which keys, and where the rules of one plugin cannot say what the routes say.
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::rules::keys::Key;
 use crate::import::rules::policies::Policies;
 use crate::import::rules::related::Related;
 use crate::import::rules::route::{METHOD, Precedence, Route};
+use crate::output::code::Code;
 
 /// A key and the route that holds it.
 pub struct Held<'r> {
@@ -125,7 +126,7 @@ pub fn conditions(
         if is_method && own.iter().all(is_free) {
             *condition = None;
             let text = "matches by a method, and no rule looks at methods: its policy holds for every method of its paths";
-            notes.push(Level::Wider, &route.place, text);
+            notes.push(Code::MethodIgnored, &route.place, text);
         }
     }
     conditions
@@ -164,7 +165,7 @@ pub fn hold<'r>(
                     let first = &first.route.place;
                     let told =
                         format!("is never reached: {first} comes first and matches the same");
-                    notes.push(Level::Changed, &route.place, told);
+                    notes.push(Code::UnreachedRoute, &route.place, told);
                 }
                 continue;
             }
@@ -183,7 +184,7 @@ pub fn hold<'r>(
                         "comes behind {name} ({place}), which matches some of the same under another policy; here the more specific of the two comes first, and that is this one: split them by host or path"
                     ),
                 };
-                notes.error(&route.place, told);
+                notes.push(Code::ConflictingRoutes, &route.place, told);
             }
             related.add(key, held.len());
             held.push(one);
@@ -238,7 +239,7 @@ pub fn check_conditions(
             let told = format!(
                 "matches by {condition}, and a rule looks at host, path and route name alone: its requests would share the policy of others; give all routes of this host and path one policy, or split them by host or path"
             );
-            notes.error(&route.place, told);
+            notes.push(Code::UnsupportedMatch, &route.place, told);
         }
     }
 }

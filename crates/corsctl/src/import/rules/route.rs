@@ -9,6 +9,7 @@ use cors::routes::route_name::parse_route_name;
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::input::cursor::Place;
+use crate::output::code::Code;
 
 /// A route of the source.
 #[derive(Clone, Debug)]
@@ -89,7 +90,11 @@ impl Route {
     pub fn check(&self, notes: &mut Notes) {
         let mut check = |text: &str, problem: Option<String>| {
             if let Some(problem) = problem {
-                notes.error(&self.place, format!("\"{text}\" {problem}"));
+                notes.push(
+                    Code::SourceMatchInvalid,
+                    &self.place,
+                    format!("\"{text}\" {problem}"),
+                );
             }
         };
         for host in &self.hosts {

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::rules::clash::{check_conditions, conditions, hold, is_needed};
 use crate::import::rules::keys::MAX_KEYS;
 use crate::import::rules::merge::configuration;
 use crate::import::rules::policies::Policies;
 use crate::import::rules::route::Route;
 use crate::input::cursor::Place;
+use crate::output::code::Code;
 
 /// Writes the routes as a configuration.
 pub fn write(routes: &[Route], notes: &mut Notes) -> Node {
@@ -20,7 +21,7 @@ pub fn write(routes: &[Route], notes: &mut Notes) -> Node {
         let text = format!(
             "has {count} combinations of host, path and route name; the limit is {MAX_KEYS}: import it in parts"
         );
-        notes.error(&Place::default(), text);
+        notes.push(Code::TooManyCombinations, &Place::default(), text);
         return Node::Object(Vec::new());
     }
     let policies = Policies::of(&routes);
@@ -63,7 +64,7 @@ fn served_with_cors<'r>(routes: &'r [Route], notes: &mut Notes) -> Vec<&'r Route
     for route in without {
         if told.insert(&route.scope.gates) {
             let text = "has no CORS policy, and neither has any other route of its listener or gateway, so all of these are skipped; do not load the plugin there";
-            notes.push(Level::Wider, &route.place, text);
+            notes.push(Code::SkippedRoutes, &route.place, text);
         }
     }
     with

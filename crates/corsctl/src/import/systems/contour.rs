@@ -6,13 +6,14 @@
 use cors::config::json::Node;
 use regex_lite::Regex;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{Route, Scope};
 use crate::import::system::System;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -39,7 +40,8 @@ fn read_proxy(proxy: &Value, index: usize, notes: &mut Notes) -> Option<Route> {
     let host = host?;
     let name = host.text_of("fqdn").unwrap_or_default();
     if name.is_empty() {
-        notes.error(
+        notes.push(
+            Code::SourceInvalidValue,
             &host.place(),
             "has no fqdn: it is a patch, or Contour finds it invalid; write the host name",
         );
@@ -81,7 +83,8 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     let list = cors.get("allowOrigin");
     let texts = notes.texts(list.clone());
     if texts.is_empty() {
-        notes.error(
+        notes.push(
+            Code::SourceInvalidValue,
             &place,
             "has no allowOrigin, without which Contour finds the HTTPProxy invalid",
         );
@@ -94,7 +97,8 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
 
     policy.methods = notes.names(cors.get("allowMethods"));
     if policy.methods.is_empty() {
-        notes.error(
+        notes.push(
+            Code::SourceInvalidValue,
             &place,
             "has no allowMethods, without which Contour finds the HTTPProxy invalid",
         );
@@ -108,7 +112,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     match cors.get("maxAge") {
         Some(age) if age.text() == Some("0") => policy.max_age = Node::Number(0.0),
         Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(Level::Default, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
+        None => notes.push(Code::DefaultMaxAge, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }
     Some(policy)
 }
@@ -127,7 +131,9 @@ fn read_origin(origins: &mut Origins, at: &Value, text: &str) {
         let told = format!(
             "\"{text}\" is neither an origin nor a regular expression, and Contour finds the HTTPProxy invalid; write https://.*\\.example\\.com for a domain"
         );
-        origins.notes.error(&at.place(), told);
+        origins
+            .notes
+            .push(Code::SourceInvalidValue, &at.place(), told);
     } else {
         origins.regex(at, text);
     }
@@ -136,14 +142,17 @@ fn read_origin(origins: &mut Origins, at: &Value, text: &str) {
 const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; Contour, as Envoy does, sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Contour passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Contour sends none",
     ),
 ];

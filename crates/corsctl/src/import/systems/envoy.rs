@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
 use crate::import::objects::Object;
@@ -13,6 +13,7 @@ use crate::import::origins::Origins;
 use crate::import::rules::route::{Path, Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -102,7 +103,7 @@ fn tell_missing_filter(value: &Value, notes: &mut Notes) {
         if !filters.several().iter().any(is_cors) && mentions(routes.node, ".CorsPolicy", ends_with)
         {
             let text = "has no CORS filter, so that Envoy heeds none of the policies in its routes; here they hold";
-            notes.push(Level::Wider, &filters.place(), text);
+            notes.push(Code::FilterMissing, &filters.place(), text);
         }
     }
     let fields = value.entries().into_iter().map(|(_, field)| field);
@@ -139,7 +140,8 @@ fn read_host(configuration: &Value, host: &Value, scope: &Scope, notes: &mut Not
         hosts.clear();
     }
     if let Some(matcher) = host.get("matcher") {
-        notes.error(
+        notes.push(
+            Code::UnsupportedForm,
             &matcher.place(),
             "chooses routes by a tree of matchers, which import does not read; write routes",
         );
@@ -183,14 +185,14 @@ fn read_domain(at: &Value, domain: &str, notes: &mut Notes) -> Option<String> {
     }
     let host = match domain.rsplit_once(':') {
         Some((host, port)) if port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            notes.push(Level::Wider, &at.place(), format!("\"{domain}\" names a port, which no rule looks at: it is \"{host}\" on any port"));
+            notes.push(Code::PortIgnored, &at.place(), format!("\"{domain}\" names a port, which no rule looks at: it is \"{host}\" on any port"));
             host
         }
         _ => domain,
     };
     let rest = host.strip_prefix("*.").unwrap_or(host);
     if rest.contains('*') {
-        notes.error(&at.place(), format!("\"{domain}\" has a wildcard that is no first label, which no rule can match; list the hosts"));
+        notes.push(Code::UnsupportedMatch, &at.place(), format!("\"{domain}\" has a wildcard that is no first label, which no rule can match; list the hosts"));
     }
     Some(host.to_owned())
 }
@@ -227,7 +229,7 @@ fn check_weighted(route: &Value, notes: &mut Notes) {
     let clusters = route.at(&["route", "weighted_clusters", "clusters"]);
     for cluster in clusters.map_or_else(Vec::new, |clusters| clusters.items()) {
         if let Some(policy) = typed_policy(&cluster, notes) {
-            notes.error(&policy.place(), "is a policy of one of several clusters: a preflight and its request may choose different ones, so it cannot be said; put it on the route");
+            notes.push(Code::UnsupportedMatch, &policy.place(), "is a policy of one of several clusters: a preflight and its request may choose different ones, so it cannot be said; put it on the route");
         }
     }
 }
@@ -241,7 +243,8 @@ pub fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s
         }
         let is_off = matches!(value.get("disabled"), Some(off) if *off.node == Node::Bool(true));
         if mentions(value.node, ".CorsPolicy", ends_with) || is_off && name.contains("cors") {
-            notes.error(
+            notes.push(
+                Code::UnsupportedForm,
                 &value.place(),
                 "is about CORS in a form that import does not read; write a CorsPolicy",
             );
@@ -301,7 +304,7 @@ pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     let Some(first_list) = first_list else {
         if !is_ignore {
             let text = "lists no origin, so that Envoy allows none: its routes have no CORS";
-            notes.push(Level::Changed, &place, text);
+            notes.push(Code::PolicyWithoutOrigins, &place, text);
             return None;
         }
         policy.unmatched_preflights = "ignore";
@@ -309,7 +312,7 @@ pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     };
     if let Some(old) = exact.as_ref().or(regexes.as_ref()) {
         let text = "is a field of Envoy's API version 2, which Envoy no longer reads; here it is read as it was";
-        notes.push(Level::Changed, &old.place(), text);
+        notes.push(Code::ObsoleteField, &old.place(), text);
     }
     let mut origins = Origins::new(notes);
     for matcher in list.map_or_else(Vec::new, |list| list.several()) {
@@ -344,7 +347,7 @@ pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     match find(FORWARD).as_ref().map(|value| value.node) {
         Some(Node::Bool(false)) => policy.unmatched_preflights = "ignore",
         Some(_) => matching::forward(&mut policy, &place, notes),
-        None => notes.push(Level::Default, &place, "no forward_not_matching_preflights: Envoy's default is true, to the upstream; here it is \"reject\", with 403. Write true to have \"forward\", which keeps the upstream's CORS headers"),
+        None => notes.push(Code::DefaultUnmatchedPreflights, &place, "no forward_not_matching_preflights: Envoy's default is true, to the upstream; here it is \"reject\", with 403. Write true to have \"forward\", which keeps the upstream's CORS headers"),
     }
     Some(policy)
 }
@@ -354,7 +357,7 @@ fn read_mode(policy: &Value, notes: &mut Notes) -> Option<&'static str> {
     let mut fraction = |name: &str| {
         let value = policy.get(name)?;
         if value.has("runtime_key") {
-            notes.push(Level::Changed, &value.place(), format!("{name} can be changed at run time in Envoy; here it is what its default_value says"));
+            notes.push(Code::RuntimeFraction, &value.place(), format!("{name} can be changed at run time in Envoy; here it is what its default_value says"));
         }
         let default = value.get("default_value");
         let number = |name: &str| match default.as_ref().and_then(|value| value.get(name)) {
@@ -374,7 +377,8 @@ fn read_mode(policy: &Value, notes: &mut Notes) -> Option<&'static str> {
         };
         let numerator = number("numerator");
         if numerator > 0.0 && numerator < all {
-            notes.error(
+            notes.push(
+                Code::PartialRollout,
                 &value.place(),
                 "is a part of the requests; a policy here holds for all or none",
             );
@@ -387,7 +391,7 @@ fn read_mode(policy: &Value, notes: &mut Notes) -> Option<&'static str> {
         (Some(false), Some(true)) => Some("shadow"),
         (Some(false), _) => {
             notes.push(
-                Level::Changed,
+                Code::PolicyDisabled,
                 &policy.place(),
                 "is not enabled: its route has no CORS",
             );
@@ -404,9 +408,11 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
         .filter(|(name, _)| !matches!(*name, "ignore_case" | "ignoreCase"))
         .collect();
     let [(kind, at)] = entries.as_slice() else {
-        return origins
-            .notes
-            .error(&matcher.place(), "is not a single string matcher");
+        return origins.notes.push(
+            Code::SourceInvalidValue,
+            &matcher.place(),
+            "is not a single string matcher",
+        );
     };
     let regex = at.get("regex");
     let text = regex.as_ref().unwrap_or(at).text();
@@ -415,7 +421,9 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
     let lower = text.map(str::to_ascii_lowercase);
     let text = if in_any_case { lower.as_deref() } else { text };
     let Some(text) = text else {
-        return origins.notes.error(&at.place(), "is not a text");
+        return origins
+            .notes
+            .push(Code::SourceWrongType, &at.place(), "is not a text");
     };
     match *kind {
         "exact" => origins.exact(at, text),
@@ -423,7 +431,8 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
         "suffix" => origins.suffix(at, text),
         "contains" => origins.contains(at, text),
         "safe_regex" | "safeRegex" => origins.regex(at, text),
-        _ => origins.notes.error(
+        _ => origins.notes.push(
+            Code::SourceInvalidValue,
             &at.place(),
             "is not a matcher that import reads: exact, prefix, suffix, contains or safe_regex",
         ),
@@ -433,25 +442,28 @@ fn read_matcher(matcher: &Value, origins: &mut Origins) {
 fn read_max_age(age: Option<Value>, policy: &mut Policy, place: &Place, notes: &mut Notes) {
     match age {
         Some(age) if age.text().is_some_and(|text| text.starts_with('-')) => {
-            notes.push(Level::Changed, &age.place(), "a negative age means: do not cache; maxAge is 0");
+            notes.push(Code::NegativeMaxAge, &age.place(), "a negative age means: do not cache; maxAge is 0");
             policy.max_age = Node::Number(0.0);
         }
         Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(Level::Default, place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
+        None => notes.push(Code::DefaultMaxAge, place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }
 }
 
 pub const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed unless upstreamCors is \"keep\"; Envoy's filter passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Envoy's filter sends none",
     ),
     (
         When::Always,
+        Code::ResponseDetails,
         "redirects and direct responses get CORS headers too, which Envoy's filter leaves alone; exposed headers are named on preflights too",
     ),
 ];

@@ -1,6 +1,6 @@
 //! Istio's EnvoyFilter that patches a `CorsPolicy` into virtual hosts or routes.
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::objects::Object;
 use crate::import::recognise;
@@ -8,6 +8,7 @@ use crate::import::rules::route::{Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::import::systems::envoy;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -36,7 +37,7 @@ fn read(own: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
     for (index, filter) in own.iter().enumerate() {
         if let Some(selector) = filter.at(&["spec", "workloadSelector"]) {
             let text = "selects workloads: load the plugin into these alone";
-            notes.push(Level::Changed, &selector.place(), text);
+            notes.push(Code::WorkloadsSelected, &selector.place(), text);
         }
         for patch in filter.list_at(&["spec", "configPatches"]) {
             let mut found = read_patch(&patch, notes);
@@ -47,7 +48,7 @@ fn read(own: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
                     "is merged with the corsPolicy of the VirtualService \"{}\", field by field: write the policy that comes out of it into one of the two",
                     other.resource_name().unwrap_or_default()
                 );
-                notes.error(&patch.place(), text);
+                notes.push(Code::SeveralPolicies, &patch.place(), text);
             }
             if let Some(route) = &mut found {
                 route.name = filter.resource_name().unwrap_or("cors").to_owned();
@@ -88,7 +89,7 @@ fn read_patch(patch: &Value, notes: &mut Notes) -> Option<Route> {
         read.route_names = vec![route.to_owned()];
     } else if target == "HTTP_ROUTE" && name.is_none() {
         let text = "is merged into every route";
-        notes.push(Level::Changed, &patch.place(), text);
+        notes.push(Code::PolicyForEverything, &patch.place(), text);
     }
     read.scope = Scope::default();
     Some(read)

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::matching;
 use crate::import::objects::Object;
@@ -13,6 +13,7 @@ use crate::import::systems::gateway_policies::{
     KGATEWAY, attached, changes, cors_of, read_filter, replaces, targets_of,
 };
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -138,7 +139,7 @@ fn hosts_of(route: &Value, gateways: &HashMap<String, &Value>, notes: &mut Notes
         let section = parent.text_of("sectionName");
         let Some(gateway) = gateways.get(&gateway_of(parent, route)) else {
             if section.is_some() {
-                notes.push(Level::Wider, &parent.place(), "names a listener of a Gateway that is not in this file, and the route names no hosts: it is written for any host");
+                notes.push(Code::AnyHost, &parent.place(), "names a listener of a Gateway that is not in this file, and the route names no hosts: it is written for any host");
             }
             return Vec::new();
         };
@@ -188,7 +189,8 @@ impl<'s> Resources<'s, '_> {
         let cors = filters.iter().filter_map(|filter| filter.get("cors"));
         let cors: Vec<_> = cors.collect();
         if let [_, second, ..] = cors.as_slice() {
-            self.notes.error(
+            self.notes.push(
+                Code::SeveralPolicies,
                 &second.place(),
                 "is the second CORS filter of its rule; write one",
             );
@@ -228,7 +230,7 @@ impl<'s> Resources<'s, '_> {
                 .is_some_and(|gateway| cors_of(gateway).is_some())
         {
             let text = "merges the policy with that of the Gateway, field by field: write the policy that comes out of it, without mergeType";
-            self.notes.error(&merge.place(), text);
+            self.notes.push(Code::SeveralPolicies, &merge.place(), text);
         }
         !has_cors
     }
@@ -252,7 +254,7 @@ impl<'s> Resources<'s, '_> {
         }
         let found = self.named.get(&full_name).cloned();
         if found.is_none() && !self.others.contains(&full_name) {
-            self.notes.error(&reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
+            self.notes.push(Code::MissingReference, &reference.place(), format!("names the TrafficPolicy \"{name}\", which is not in this file: import both together"));
         }
         found
     }
@@ -272,7 +274,8 @@ impl<'s> Resources<'s, '_> {
         let mut gateways = BTreeSet::new();
         for policy in &self.traffic {
             if let Some(selectors) = policy.at(&["spec", "targetSelectors"]) {
-                self.notes.error(
+                self.notes.push(
+                    Code::UnsupportedForm,
                     &selectors.place(),
                     "select by labels; import resolves no labels: write targetRefs",
                 );
@@ -285,19 +288,19 @@ impl<'s> Resources<'s, '_> {
                 let full_name = format!("{namespace}/{name}");
                 let place = target.place();
                 match kind {
-                    "Gateway" if section.is_some() => self.notes.error(&place, "targets one listener of a Gateway, which no rule can match; attach it to routes"),
+                    "Gateway" if section.is_some() => self.notes.push(Code::UnsupportedMatch, &place, "targets one listener of a Gateway, which no rule can match; attach it to routes"),
                     "Gateway" => {
                         gateways.insert(full_name.trim_start_matches('/').to_owned());
                     }
-                    "HTTPRoute" if !routes.contains(&full_name) => self.notes.error(&place, format!("targets the HTTPRoute \"{name}\", which is not in this file: import both together")),
+                    "HTTPRoute" if !routes.contains(&full_name) => self.notes.push(Code::MissingReference, &place, format!("targets the HTTPRoute \"{name}\", which is not in this file: import both together")),
                     "HTTPRoute" => {}
-                    other => self.notes.error(&place, format!("targets a {other}, which import does not know")),
+                    other => self.notes.push(Code::UnsupportedForm, &place, format!("targets a {other}, which import does not know")),
                 }
                 let key = target_key(namespace, kind, name, section.unwrap_or_default());
                 match self.targets.entry(key) {
                     Entry::Occupied(first) => {
                         let first = name_of(first.get());
-                        self.notes.error(&place, format!("is targeted by \"{first}\" too, and the older one holds: leave the other out"));
+                        self.notes.push(Code::SeveralPolicies, &place, format!("is targeted by \"{first}\" too, and the older one holds: leave the other out"));
                     }
                     Entry::Vacant(free) => {
                         free.insert(policy.clone());
@@ -307,7 +310,7 @@ impl<'s> Resources<'s, '_> {
         }
         if gateways.len() > 1 {
             let names: Vec<_> = gateways.into_iter().collect();
-            self.notes.error(&Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
+            self.notes.push(Code::SeveralGateways, &Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
         }
     }
 
@@ -324,7 +327,7 @@ impl<'s> Resources<'s, '_> {
         let parents = route.list_at(&["spec", "parentRefs"]);
         let is_target = |parent: &Value| targets.contains(&gateway_of(parent, route));
         if parents.is_empty() || !parents.iter().all(is_target) {
-            self.notes.error(&route.place(), format!("the HTTPRoute \"{}\" belongs to another Gateway than the policy \"{}\": import them apart", name_of(route), name_of(gateway)));
+            self.notes.push(Code::SeveralGateways, &route.place(), format!("the HTTPRoute \"{}\" belongs to another Gateway than the policy \"{}\": import them apart", name_of(route), name_of(gateway)));
         }
     }
 
@@ -335,7 +338,7 @@ impl<'s> Resources<'s, '_> {
                 let refers = filter.get("extensionRef");
                 let refers = refers.is_some_and(|reference| refers_to_traffic_policy(&reference));
                 if filter.has("cors") || refers {
-                    self.notes.error(&filter.place(), format!("the HTTPRoute \"{}\" has CORS on one of its backendRefs: a preflight and its request may choose different backends, so it cannot be said; put it on the rule", name_of(route)));
+                    self.notes.push(Code::UnsupportedMatch, &filter.place(), format!("the HTTPRoute \"{}\" has CORS on one of its backendRefs: a preflight and its request may choose different backends, so it cannot be said; put it on the rule", name_of(route)));
                 }
             }
         }
@@ -366,7 +369,7 @@ impl<'s> Resources<'s, '_> {
             return Vec::new();
         };
         if is_alone {
-            self.notes.push(Level::Changed, &value.place(), format!("the {} \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", value.kind().unwrap_or_default(), name_of(&value)));
+            self.notes.push(Code::PolicyForEverything, &value.place(), format!("the {} \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", value.kind().unwrap_or_default(), name_of(&value)));
         }
         let policy = self.take(&value);
         let policy = policy.map(|policy| Route::everything(name_of(&value), value.place(), policy));
@@ -382,7 +385,7 @@ impl<'s> Resources<'s, '_> {
                     policy.kind().unwrap_or_default(),
                     name_of(policy)
                 );
-                self.notes.push(Level::Changed, &policy.place(), text);
+                self.notes.push(Code::UnusedPolicy, &policy.place(), text);
             }
         }
     }

@@ -4,10 +4,11 @@
 //! What Envoy Gateway makes of it is in
 //! [its source](https://github.com/envoyproxy/gateway/blob/main/internal/xds/translator/cors.go).
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::origins::Origins;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// A kind of policy that names what it is for in `targetRefs`.
 pub struct Attached {
@@ -82,7 +83,7 @@ pub fn read_filter(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(
-            Level::Default,
+            Code::DefaultMaxAge,
             &place,
             "no maxAge: the Gateway API's default is 5",
         ),
@@ -101,7 +102,7 @@ fn read_security_policy(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     let place = cors.place();
     if policy.origins.is_empty() && policy.regexes.is_empty() {
         let text = "lists no origin, so that Envoy Gateway allows none: its routes have no CORS";
-        notes.push(Level::Changed, &place, text);
+        notes.push(Code::PolicyWithoutOrigins, &place, text);
         return None;
     }
     policy.unmatched_preflights = "ignore";
@@ -122,7 +123,7 @@ fn read_security_policy(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.tell_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(Level::Default, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
+        None => notes.push(Code::DefaultMaxAge, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }
     Some(policy)
 }
@@ -161,14 +162,17 @@ pub fn changes(values: &[Value]) -> &'static [Change] {
 const KGATEWAY_CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; kgateway, as Envoy does, sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; kgateway passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; kgateway sends none",
     ),
 ];
@@ -176,14 +180,17 @@ const KGATEWAY_CHANGES: &[Change] = &[
 const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; gateways differ: Envoy Gateway and Istio answer it 200 without CORS headers, kgateway sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; gateways that are built on Envoy pass them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; gateways that are built on Envoy send none",
     ),
 ];
@@ -191,14 +198,17 @@ const CHANGES: &[Change] = &[
 const ENVOY_GATEWAY_CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; Envoy Gateway answers it 200 without CORS headers",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Envoy Gateway passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Envoy Gateway sends none",
     ),
 ];

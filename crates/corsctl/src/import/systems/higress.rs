@@ -2,13 +2,14 @@
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -35,7 +36,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             if !is_cors(value, &spec) {
                 let told =
                     "is another plugin, as far as its name, its url and its fields tell: left out";
-                notes.push(Level::Changed, &value.place(), told);
+                notes.push(Code::OtherPlugin, &value.place(), told);
                 continue;
             }
             read_plugin(&spec, notes)
@@ -68,7 +69,8 @@ fn read_rules(value: &Value, notes: &mut Notes) -> Vec<Route> {
     if let Some((_, Node::List(rules))) = pairs.iter().find(|(key, _)| key == "_rules_")
         && !rules.is_empty()
     {
-        notes.error(
+        notes.push(
+            Code::UnsupportedForm,
             &value.place(),
             "has _rules_, the form that Higress makes of a WasmPlugin: import the WasmPlugin",
         );
@@ -84,7 +86,7 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
     if let Some(config) = spec.get("pluginConfig") {
         let text =
             "takes the place of defaultConfig and matchRules in Higress: write these instead";
-        notes.error(&config.place(), text);
+        notes.push(Code::UnsupportedForm, &config.place(), text);
     }
     for (index, rule) in spec.list("matchRules").iter().enumerate() {
         if notes.bool(rule.get("configDisable")) {
@@ -92,7 +94,8 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
         }
         let service = rule.get("service");
         if let Some(service) = &service {
-            notes.error(
+            notes.push(
+                Code::UnsupportedMatch,
                 &service.place(),
                 "matches by service, which no rule can; match by domain or ingress",
             );
@@ -100,13 +103,13 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
         let hosts = notes.names(rule.get("domain"));
         let names = notes.names(rule.get("ingress"));
         match (hosts.is_empty(), names.is_empty()) {
-            (true, true) if service.is_none() => notes.error(&rule.place(), "matches nothing, neither domain nor ingress: Higress refuses the plugin"),
-            (false, false) => notes.error(&rule.place(), "has both domain and ingress, of which Higress takes the ingress alone, or refuses both; write two rules"),
+            (true, true) if service.is_none() => notes.push(Code::SourceInvalidValue, &rule.place(), "matches nothing, neither domain nor ingress: Higress refuses the plugin"),
+            (false, false) => notes.push(Code::SourceInvalidValue, &rule.place(), "has both domain and ingress, of which Higress takes the ingress alone, or refuses both; write two rules"),
             _ => {}
         }
         if !names.is_empty() {
             notes.push(
-                Level::Changed,
+                Code::RouteNamesOfSystem,
                 &rule.place(),
                 "matches by ingress: routeNames are the names that Higress gives its routes",
             );
@@ -145,11 +148,11 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
     let lists_any = exact.iter().any(|(_, text)| text.trim() == "*");
     if policy.credentials && lists_any {
         policy.credentials = false;
-        notes.push(Level::Changed, &place, "allow_origins \"*\" with allow_credentials: Higress drops the credentials, and allowCredentials is false");
+        notes.push(Code::CredentialsDropped, &place, "allow_origins \"*\" with allow_credentials: Higress drops the credentials, and allowCredentials is false");
     }
     if exact.is_empty() && patterns.is_empty() && !policy.credentials {
         notes.push(
-            Level::Default,
+            Code::DefaultOrigins,
             &place,
             "no origin is listed: Higress allows any, allowOrigins is [\"*\"]",
         );
@@ -171,7 +174,7 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
     if policy.methods.is_empty() {
         policy.methods = METHODS.map(str::to_owned).to_vec();
         notes.push(
-            Level::Default,
+            Code::DefaultMethods,
             &place,
             format!(
                 "no method is listed: Higress allows {}, so does allowMethods",
@@ -189,13 +192,13 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             "{} not listed, so Higress refused such requests with 403; the standard lets browsers send them without asking, and here they are answered like the others",
             unlisted.join(", ")
         );
-        notes.push(Level::Wider, &place, told);
+        notes.push(Code::SafelistedMethods, &place, told);
     }
     policy.headers = notes.names(config.get("allow_headers"));
     if policy.headers.is_empty() {
         policy.headers = HEADERS.map(str::to_owned).to_vec();
         notes.push(
-            Level::Default,
+            Code::DefaultHeaders,
             &place,
             format!(
                 "no header is listed: Higress allows {}, so does allowHeaders",
@@ -210,7 +213,7 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
         Some(Node::Number(_)) | None => {
             policy.max_age = Node::Number(86400.0);
             notes.push(
-                Level::Default,
+                Code::DefaultMaxAge,
                 &place,
                 "no max_age: Higress's default is 86400 seconds, in older versions 1728000",
             );
@@ -240,22 +243,27 @@ fn read_pattern(at: &Value, text: &str, origins: &mut Origins) {
 const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::PreflightListsAll,
         "an answered preflight lists all methods and headers, and the browser says which is missing; Higress answers 403",
     ),
     (
         When::Rejects,
+        Code::SameOriginNotRejected,
         "a request from an origin that is not allowed is answered 403 as in Higress (unmatchedRequests \"reject\"), but not one that Sec-Fetch-Site says is of the same origin",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; older versions of Higress send none",
     ),
     (
         When::Always,
+        Code::PatternMatchesWhole,
         "origin patterns are matched whole; older versions of Higress find them anywhere in the Origin",
     ),
     (
         When::Always,
+        Code::ResponseDetails,
         "X-Cors-Version is not sent, and a refused preflight has no body",
     ),
 ];

@@ -7,7 +7,7 @@
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::ingress::{annotation, class_of, has_annotation_of, is_ingress, paths_of};
 use crate::import::origins::Origins;
@@ -15,6 +15,7 @@ use crate::import::rules::route::{Route, Scope};
 use crate::import::system::System;
 use crate::import::systems::traefik;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -95,7 +96,7 @@ fn read(own: &[Value], reading: &Reading, notes: &mut Notes) -> Vec<Route> {
                 "is a canary, which {} gives the CORS of the main Ingress: it is left out",
                 reading.what
             );
-            notes.push(Level::Changed, &ingress.place(), text);
+            notes.push(Code::IgnoredResource, &ingress.place(), text);
             continue;
         }
         let policy = read_policy(ingress, reading, notes);
@@ -135,7 +136,7 @@ fn aliases_of(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Vec<Stri
         let text = format!(
             "\"{regex}\" is a regular expression over the host, which no rule can match; list the hosts"
         );
-        notes.error(&alias.place(), text);
+        notes.push(Code::UnsupportedMatch, &alias.place(), text);
     }
     names.into_iter().map(str::to_owned).collect()
 }
@@ -144,7 +145,8 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
     let what = reading.what;
     let enabled = find(ingress, "enable-cors", reading);
     if let Some(enabled) = enabled.as_ref().filter(|value| value.text().is_none()) {
-        notes.error(
+        notes.push(
+            Code::SourceWrongType,
             &enabled.place(),
             "is not a text, and Kubernetes takes only texts as annotations: write it in quotes",
         );
@@ -154,7 +156,7 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
         if let Some(unused) = unused {
             let text =
                 format!("has no effect without enable-cors: \"true\": {what} has no CORS here");
-            notes.push(Level::Changed, &unused.place(), text);
+            notes.push(Code::IgnoredField, &unused.place(), text);
         }
         return None;
     }
@@ -170,7 +172,9 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
             let mut origins = Origins::new(notes);
             if items.len() > 1 {
                 let text = "one entry allows any origin: the others are left out";
-                origins.notes.push(Level::Changed, &list.place(), text);
+                origins
+                    .notes
+                    .push(Code::RedundantOrigins, &list.place(), text);
             }
             origins.exact(list, "*");
             origins.finish(&mut policy, list);
@@ -183,13 +187,13 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
             origins.finish(&mut policy, list);
             if policy.origins.is_empty() && policy.regexes.is_empty() {
                 let text = format!("lists no origin that {what} takes: it has no CORS here");
-                notes.push(Level::Changed, &list.place(), text);
+                notes.push(Code::PolicyWithoutOrigins, &list.place(), text);
                 return None;
             }
         }
         _ => {
             let text = format!("no cors-allow-origin: {what} allows any, allowOrigins is [\"*\"]");
-            notes.push(Level::Default, &place, text);
+            notes.push(Code::DefaultOrigins, &place, text);
             policy.origins = vec!["*".to_owned()];
         }
     }
@@ -209,7 +213,7 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
         let text = format!(
             "no cors-allow-credentials: {what} allows credentials, allowCredentials is true"
         );
-        notes.push(Level::Default, &place, text);
+        notes.push(Code::DefaultCredentials, &place, text);
     }
     if reading.is_literal_star {
         policy.drop_credentials_of_any(&place, notes);
@@ -220,7 +224,7 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
     policy.max_age = match age.as_ref().and_then(Value::text).map(str::parse::<i64>) {
         Some(Ok(seconds)) if seconds < 0 => {
             let text = "a negative age is not one that browsers read, which then keep the answer 5 seconds: maxAge is 5";
-            notes.push(Level::Changed, &place, text);
+            notes.push(Code::NegativeMaxAge, &place, text);
             Node::Number(5.0)
         }
         Some(Ok(seconds)) => u32::try_from(seconds)
@@ -231,7 +235,7 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
             let text = format!(
                 "no cors-max-age in whole seconds: {what} sends 1728000, and so does maxAge"
             );
-            notes.push(Level::Default, &place, text);
+            notes.push(Code::DefaultMaxAge, &place, text);
             Node::Number(1_728_000.0)
         }
     };
@@ -261,12 +265,13 @@ fn names(
                 reading.what,
                 default.join(", ")
             );
-            notes.push(Level::Changed, &at.place(), told);
+            notes.push(Code::IgnoredField, &at.place(), told);
         } else if let Some(two) = listed
             .iter()
             .find(|name| name.contains(char::is_whitespace))
         {
-            notes.error(
+            notes.push(
+                Code::SourceInvalidValue,
                 &at.place(),
                 format!("\"{two}\" has no comma between its names; write one"),
             );
@@ -330,11 +335,13 @@ fn read_nginx_origin(origins: &mut Origins, at: &Value, item: &str) {
         let text = format!(
             "\"{item}\" is not an entry that ingress-nginx takes: depending on its version, it then leaves the entry out or allows any origin; write scheme://host[:port], or https://*.example.com"
         );
-        return origins.notes.error(&at.place(), text);
+        return origins
+            .notes
+            .push(Code::SourceInvalidValue, &at.place(), text);
     }
     if scheme.is_empty() {
         let text = format!("\"{item}\" has no scheme, and ingress-nginx leaves such an entry out");
-        return origins.notes.push(Level::Changed, &at.place(), text);
+        return origins.notes.push(Code::IgnoredOrigin, &at.place(), text);
     }
     if host == rest {
         return origins.exact(at, &lower);
@@ -355,7 +362,7 @@ fn read_higress_origin(origins: &mut Origins, at: &Value, item: &str) {
             let text = format!(
                 "\"{item}\" has its \"*\" where Higress does not look for it, and Higress leaves it out"
             );
-            origins.notes.push(Level::Changed, &at.place(), text);
+            origins.notes.push(Code::IgnoredOrigin, &at.place(), text);
         }
     }
 }
@@ -413,18 +420,22 @@ const TRAEFIK_READING: Reading = Reading {
 const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; ingress-nginx sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::PreflightOnly,
         "an OPTIONS request that is not a preflight goes on to the upstream; ingress-nginx answers every OPTIONS of an allowed origin",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; ingress-nginx passes them on for origins that are not allowed",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; ingress-nginx sends none",
     ),
 ];
@@ -432,14 +443,17 @@ const CHANGES: &[Change] = &[
 const CHANGES_OF_HIGRESS: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; Higress sends it on to the upstream",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Higress passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Higress sends none",
     ),
 ];

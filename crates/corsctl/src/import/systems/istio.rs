@@ -1,6 +1,6 @@
 //! Istio's VirtualService with its `corsPolicy`.
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
 use crate::import::objects::Object;
@@ -8,6 +8,7 @@ use crate::import::origins::Origins;
 use crate::import::rules::route::{METHOD, Path, Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -33,12 +34,12 @@ fn read_service(service: &Value, index: usize, notes: &mut Notes) -> Vec<Route> 
     let https = service.list_at(&["spec", "http"]);
     if hosts.is_empty() {
         if https.iter().any(|http| http.has("corsPolicy")) {
-            notes.error(&service.place(), "has no hosts: it is a delegate or a patch, and holds only where another VirtualService uses it; write its routes into that one, and import that one");
+            notes.push(Code::UnsupportedForm, &service.place(), "has no hosts: it is a delegate or a patch, and holds only where another VirtualService uses it; write its routes into that one, and import that one");
         }
         return Vec::new();
     }
     if let Some(short) = hosts.iter().find(|host| !host.contains(['.', '*'])) {
-        notes.push(Level::Changed, &service.place(), format!("\"{short}\" is a short name, which Istio completes in the mesh; here it is that very host: list the names that clients ask for"));
+        notes.push(Code::ShortHostName, &service.place(), format!("\"{short}\" is a short name, which Istio completes in the mesh; here it is that very host: list the names that clients ask for"));
     }
     if hosts.iter().any(|host| host == "*") {
         hosts.clear();
@@ -46,7 +47,7 @@ fn read_service(service: &Value, index: usize, notes: &mut Notes) -> Vec<Route> 
     let mut routes = Vec::new();
     for http in &https {
         if let Some(delegate) = http.get("delegate") {
-            notes.error(&delegate.place(), "delegates to another VirtualService, which import does not follow: write the routes of that one here");
+            notes.push(Code::UnsupportedForm, &delegate.place(), "delegates to another VirtualService, which import does not follow: write the routes of that one here");
         }
         let policy = http.get("corsPolicy");
         let policy = policy.and_then(|cors| read_cors(&cors, notes));
@@ -147,12 +148,12 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     let unmatched = unmatched.filter(|value| value.text() != Some("UNSPECIFIED"));
     if matchers.is_empty() && old.is_empty() && unmatched.is_none() {
         let text = "lists no origin, so that Istio allows none: its routes have no CORS";
-        notes.push(Level::Changed, &place, text);
+        notes.push(Code::PolicyWithoutOrigins, &place, text);
         return None;
     }
     if let (false, Some(ignored)) = (matchers.is_empty(), cors.get("allowOrigin")) {
         let text = "is not read beside allowOrigins, and is left out";
-        notes.push(Level::Changed, &ignored.place(), text);
+        notes.push(Code::IgnoredField, &ignored.place(), text);
     }
     let mut origins = Origins::new(notes);
     for (at, text) in old.iter().filter(|_| matchers.is_empty()) {
@@ -166,9 +167,11 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
             _ => None,
         }
         .unwrap_or_else(|| {
-            origins
-                .notes
-                .error(&matcher.place(), "is not a match by exact, prefix or regex");
+            origins.notes.push(
+                Code::SourceInvalidValue,
+                &matcher.place(),
+                "is not a match by exact, prefix or regex",
+            );
         });
     }
     origins.finish(
@@ -185,13 +188,13 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.tell_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(Level::Default, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
+        None => notes.push(Code::DefaultMaxAge, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }
     match unmatched.as_ref().map(|value| (value, value.text())) {
         Some((_, Some("IGNORE"))) => policy.unmatched_preflights = "ignore",
         Some((_, Some("FORWARD"))) => matching::forward(&mut policy, &place, notes),
-        None => notes.push(Level::Default, &place, "no unmatchedPreflights: Istio's default is FORWARD, to the upstream; here it is \"reject\", with 403. Write FORWARD to have \"forward\", which keeps the upstream's CORS headers"),
-        Some((unmatched, _)) => notes.error(&unmatched.place(), "is not FORWARD or IGNORE"),
+        None => notes.push(Code::DefaultUnmatchedPreflights, &place, "no unmatchedPreflights: Istio's default is FORWARD, to the upstream; here it is \"reject\", with 403. Write FORWARD to have \"forward\", which keeps the upstream's CORS headers"),
+        Some((unmatched, _)) => notes.push(Code::SourceInvalidValue, &unmatched.place(), "is not FORWARD or IGNORE"),
     }
     Some(policy)
 }
@@ -199,13 +202,19 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
 const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed unless upstreamCors is \"keep\"; Istio passes them on, for origins that are not allowed too",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Istio sends none",
     ),
-    (When::Exposes, "exposed headers are named on preflights too"),
+    (
+        When::Exposes,
+        Code::ResponseDetails,
+        "exposed headers are named on preflights too",
+    ),
 ];
 
 const FIELDS: &[&str] = &[

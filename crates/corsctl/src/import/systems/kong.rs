@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::rules::route::{METHOD, Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::import::systems::kong_ingress::{self, read_path};
 use crate::import::systems::kong_origins::read_origins;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -135,7 +136,7 @@ fn read_plugins<'s>(file: &Value<'s>, notes: &mut Notes) -> Plugins<'s> {
         for name in ["consumer", "consumer_group"] {
             if let Some(consumer) = plugin.get(name) {
                 let text = "is not possible in Kong: a cors plugin is for a route, a service or everything";
-                notes.error(&consumer.place(), text);
+                notes.push(Code::SourceInvalidValue, &consumer.place(), text);
             }
         }
         let kinds = ["route", "service"].into_iter();
@@ -150,7 +151,7 @@ fn read_plugins<'s>(file: &Value<'s>, notes: &mut Notes) -> Plugins<'s> {
         if before.is_some() {
             let text =
                 "is a second cors plugin of the same route or service, or of everything; write one";
-            notes.error(&plugin.place(), text);
+            notes.push(Code::SeveralPolicies, &plugin.place(), text);
         }
     }
     plugins
@@ -161,7 +162,8 @@ impl<'s> Plugins<'s> {
     fn of(&self, owner: &Value<'s>, kind: &'static str, notes: &mut Notes) -> Option<Value<'s>> {
         let own: Vec<_> = owner.list("plugins").into_iter().filter(is_cors).collect();
         if let [_, second, ..] = own.as_slice() {
-            notes.error(
+            notes.push(
+                Code::SeveralPolicies,
                 &second.place(),
                 format!("is a second cors plugin of its {kind}; write one"),
             );
@@ -264,13 +266,13 @@ fn read_policy(plugin: &Value, notes: &mut Notes) -> Option<Policy> {
             "no methods are listed: Kong allows {}, so does allowMethods",
             METHODS.join(", ")
         );
-        notes.push(Level::Default, &place, text);
+        notes.push(Code::DefaultMethods, &place, text);
     }
     policy.headers = notes.names(config.get("headers"));
     if policy.headers.is_empty() {
         policy.headers = vec!["*".to_owned()];
         let text = "no headers are listed: Kong allows what is asked, allowHeaders is [\"*\"]";
-        notes.push(Level::Default, &place, text);
+        notes.push(Code::DefaultHeaders, &place, text);
     } else {
         policy.tell_literal_wildcards(&place, notes);
     }
@@ -278,14 +280,14 @@ fn read_policy(plugin: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.tell_expose(&place, notes);
     match config.get("max_age") {
         Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(Level::Default, &place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
+        None => notes.push(Code::DefaultMaxAge, &place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }
     let continues = config.get("preflight_continue");
     if notes.bool(continues.clone())
         && let Some(continues) = continues
     {
         let text = "has the upstream answer every preflight; here preflights of allowed origins are answered: leave preflight_continue out";
-        notes.error(&continues.place(), text);
+        notes.push(Code::PassthroughPreflights, &continues.place(), text);
     }
     Some(policy)
 }
@@ -293,10 +295,12 @@ fn read_policy(plugin: &Value, notes: &mut Notes) -> Option<Policy> {
 const CHANGES: &[Change] = &[
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Kong removes only its Access-Control-Allow-Origin",
     ),
     (
         When::ForAllowed,
+        Code::HeadersForAllowedOnly,
         "Access-Control-Allow-Credentials and -Expose-Headers are sent to allowed origins only; Kong sends them to all",
     ),
 ];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::ingress::{
     IngressPath, annotation, class_of, has_annotation_of, is_ingress, is_literal, literal_of,
@@ -15,6 +15,7 @@ use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::rules::route::{Path, Route, Scope};
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// Whether this is a plugin of Kong, or an Ingress that Kong serves.
 pub fn owns(value: &Value) -> bool {
@@ -80,7 +81,7 @@ pub fn read(
     match plugins.alone().filter(|_| routes.is_empty()) {
         Some(plugin) => {
             let text = "is named by nothing in this file: it is written for everything that passes the filter";
-            notes.push(Level::Changed, &plugin.place(), text);
+            notes.push(Code::PolicyForEverything, &plugin.place(), text);
             let policy = read_policy(&plugin, notes);
             routes.extend(policy.map(|policy| {
                 let name = plugin.resource_name().unwrap_or("cors");
@@ -122,7 +123,7 @@ impl<'s> Plugins<'s> {
             for name in ["configFrom", "configPatches"] {
                 if let Some(from) = plugin.get(name) {
                     let text = "takes its configuration from a Secret, which import does not read: write it as config";
-                    notes.error(&from.place(), text);
+                    notes.push(Code::MissingReference, &from.place(), text);
                 }
             }
             let label = plugin.at(&["metadata", "labels", "global"]);
@@ -130,7 +131,7 @@ impl<'s> Plugins<'s> {
                 plugins.used.insert(key);
                 if plugins.global.replace(plugin.clone()).is_some() {
                     let text = "is a second cors plugin of everything; write one";
-                    notes.error(&plugin.place(), text);
+                    notes.push(Code::SeveralPolicies, &plugin.place(), text);
                 }
             }
             plugins.all.insert(key, plugin.clone());
@@ -154,7 +155,7 @@ impl<'s> Plugins<'s> {
             if let Some((key, plugin)) = plugins.next() {
                 if found.replace(plugin.clone()).is_some() {
                     let text = "names two cors plugins; leave one";
-                    notes.error(&list.place(), text);
+                    notes.push(Code::SeveralPolicies, &list.place(), text);
                 }
                 self.used.insert(*key);
             } else if !keys.iter().any(|key| self.others.contains(key)) {

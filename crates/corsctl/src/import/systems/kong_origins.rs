@@ -1,16 +1,17 @@
 //! The origins of Kong's cors plugin: texts, or regular expressions over an origin or a host.
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::origins::Origins;
 use crate::input::cursor::{Place, Value};
+use crate::output::code::Code;
 
 pub fn read_origins(config: &Value, place: &Place, policy: &mut Policy, notes: &mut Notes) {
     let list = config.get("origins");
     let texts = notes.texts(list.clone());
     let Some(list) = list.filter(|_| !texts.is_empty()) else {
         let text = "no origin is listed: Kong allows any, allowOrigins is [\"*\"]";
-        notes.push(Level::Default, place, text);
+        notes.push(Code::DefaultOrigins, place, text);
         policy.origins = vec!["*".to_owned()];
         return;
     };
@@ -40,7 +41,7 @@ fn read_plain(at: &Value, text: &str, is_alone: bool, origins: &mut Origins) {
         let text = format!(
             "\"{text}\" has no scheme, so that it matches no origin in Kong: it is left out"
         );
-        return origins.notes.push(Level::Changed, &at.place(), text);
+        return origins.notes.push(Code::IgnoredOrigin, &at.place(), text);
     };
     let host = rest.split('/').next().unwrap_or_default();
     let default_port = if scheme == "http" { ":80" } else { ":443" };
@@ -52,10 +53,12 @@ fn read_plain(at: &Value, text: &str, is_alone: bool, origins: &mut Origins) {
         let told = format!(
             "\"{text}\" is sent as it is written, which is not an origin that browsers have: it matched none, and is left out; write \"{origin}\""
         );
-        origins.notes.push(Level::Changed, &at.place(), told);
+        origins.notes.push(Code::IgnoredOrigin, &at.place(), told);
     } else {
         let told = format!("\"{text}\" is compared as \"{origin}\" in Kong, and written so here");
-        origins.notes.push(Level::Changed, &at.place(), told);
+        origins
+            .notes
+            .push(Code::OriginNormalizedBySource, &at.place(), told);
         origins.exact(at, &origin);
     }
 }
@@ -69,7 +72,7 @@ fn read_regex(at: &Value, text: &str, origins: &mut Origins) {
         let told = format!(
             "the end of \"{text}\" held for its last alternative alone, so that others matched longer origins; here the whole has to match"
         );
-        origins.notes.push(Level::Narrower, &at.place(), told);
+        origins.notes.push(Code::OriginNarrowed, &at.place(), told);
     }
     let group = if body.contains('|') {
         format!("(?:{body})")
@@ -82,6 +85,6 @@ fn read_regex(at: &Value, text: &str, origins: &mut Origins) {
     let told = format!(
         "\"{text}\" was matched with the host, of any scheme; here it is http and https, on any port"
     );
-    origins.notes.push(Level::Narrower, &at.place(), told);
+    origins.notes.push(Code::SchemeNarrowed, &at.place(), told);
     origins.regex(at, &format!("https?://{group}(?::[0-9]+)?"));
 }

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, When};
 use crate::import::objects::Object;
 use crate::import::rules::route::{Path, Route};
 use crate::import::system::System;
 use crate::import::systems::rs_cors::{self, Names};
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -65,7 +66,7 @@ fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
     let is_hidden: Vec<bool> = endpoints.iter().map(hides_origin).collect();
     if !endpoints.is_empty() && is_hidden.iter().all(|hidden| *hidden) {
         policy.hides_from_upstream = true;
-        notes.push(Level::Default, &place, "no endpoint passes Origin on to its backend: hideCorsFromUpstream is true, for allowed origins");
+        notes.push(Code::HiddenOrigin, &place, "no endpoint passes Origin on to its backend: hideCorsFromUpstream is true, for allowed origins");
         return vec![Route::everything("cors", place, policy)];
     }
     let mut hidden = policy.clone();
@@ -79,16 +80,16 @@ fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
     for (endpoint, _) in with_hidden().filter(|(_, hidden)| **hidden) {
         let path = path(endpoint);
         if passing.contains(&path) {
-            notes.push(Level::Changed, &endpoint.place(), format!("did not pass Origin on to its backend, as another method of {path:?} does, and no rule looks at methods: its backend sees Origin now"));
+            notes.push(Code::OriginNotHidden, &endpoint.place(), format!("did not pass Origin on to its backend, as another method of {path:?} does, and no rule looks at methods: its backend sees Origin now"));
         } else if path.contains(['{', ':', '*']) {
-            notes.push(Level::Changed, &endpoint.place(), format!("did not pass Origin on to its backend, and no rule can match {path:?} alone: its backend sees Origin now"));
+            notes.push(Code::OriginNotHidden, &endpoint.place(), format!("did not pass Origin on to its backend, and no rule can match {path:?} alone: its backend sees Origin now"));
         } else if listed.insert(path.clone()) {
             paths.push(Path::Exact(path));
         }
     }
     let mut routes = vec![Route::everything("cors", place.clone(), policy)];
     if !paths.is_empty() {
-        notes.push(Level::Changed, &place, "endpoints that do not pass Origin on to their backend have hideCorsFromUpstream, for allowed origins");
+        notes.push(Code::HiddenOriginByEndpoint, &place, "endpoints that do not pass Origin on to their backend have hideCorsFromUpstream, for allowed origins");
         routes.push(Route {
             name: "origin-hidden".to_owned(),
             paths,
@@ -106,7 +107,7 @@ fn tell_missing(value: &Value, extra: &Value, notes: &mut Notes) {
         let extra = endpoint.field("extra_config");
         for block in NAMESPACES.iter().filter_map(|name| extra.get(name)) {
             let text = "is on an endpoint, where KrakenD ignores it: CORS is of the whole service, in extra_config at the top";
-            notes.error(&block.place(), text);
+            notes.push(Code::IgnoredCorsBlock, &block.place(), text);
             is_told = true;
         }
     }
@@ -116,14 +117,14 @@ fn tell_missing(value: &Value, extra: &Value, notes: &mut Notes) {
                 "has dots in its name, so that KrakenD does not read it; write \"{}\"",
                 NAMESPACES[1]
             );
-            notes.error(&block.place(), text);
+            notes.push(Code::IgnoredCorsBlock, &block.place(), text);
             is_told = true;
         }
     }
     if !is_told {
         let text =
             "has no extra_config.\"security/cors\": without it KrakenD does nothing about CORS";
-        notes.error(&value.place(), text);
+        notes.push(Code::NoCorsPolicy, &value.place(), text);
     }
 }
 
@@ -172,18 +173,22 @@ fn names_origin(node: &Node) -> bool {
 const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; KrakenD answers it 204 without CORS headers",
     ),
     (
         When::Always,
+        Code::PreflightListsAll,
         "an answered preflight lists all methods and headers, and the browser says which is missing; KrakenD names the one asked for, or nothing",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; KrakenD passes those of a no-op backend on, beside its own and for origins that are not allowed",
     ),
     (
         When::AnyOrigin,
+        Code::VaryNotSent,
         "under \"*\" there is no Vary: Origin, which KrakenD always sends",
     ),
 ];

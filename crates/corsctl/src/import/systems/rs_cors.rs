@@ -3,7 +3,7 @@
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
@@ -11,6 +11,7 @@ use crate::import::recognise;
 use crate::import::rules::route::Route;
 use crate::import::system::System;
 use crate::input::cursor::{Value, same};
+use crate::output::code::Code;
 
 /// The fields of one of the two; a name stands for every spelling.
 pub struct Names {
@@ -63,7 +64,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
         let enabled = value.get("enabled");
         if enabled.is_some() && !notes.bool(enabled) {
             notes.push(
-                Level::Changed,
+                Code::PolicyDisabled,
                 &value.place(),
                 "is not enabled: it is left out",
             );
@@ -107,7 +108,7 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     let texts = notes.texts(list.clone());
     if texts.is_empty() {
         notes.push(
-            Level::Default,
+            Code::DefaultOrigins,
             &place,
             format!("no origin is listed: {what} allows any, allowOrigins is [\"*\"]"),
         );
@@ -119,7 +120,9 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
             let told = format!(
                 "\"{text}\" has two wildcards, of which {what} reads the first alone; write one"
             );
-            origins.notes.error(&at.place(), told);
+            origins
+                .notes
+                .push(Code::OriginNotExpressible, &at.place(), told);
         } else {
             origins.glob(&at, &text.to_ascii_lowercase());
         }
@@ -142,7 +145,7 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
             "{} not listed, so {what} left the headers off its answers; the standard lets browsers send it without asking, and here it is answered like the others",
             unlisted.join(", ")
         );
-        notes.push(Level::Wider, &place, told);
+        notes.push(Code::SafelistedMethods, &place, told);
     }
 
     policy.headers = notes.names(value.get(names.headers));
@@ -156,7 +159,7 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
             "no header is listed: {what} allows {}, and so does allowHeaders",
             names.default_headers.join(", ")
         );
-        notes.push(Level::Default, &place, told);
+        notes.push(Code::DefaultHeaders, &place, told);
     }
     policy.expose = notes.names(value.get(names.expose));
     policy.credentials = notes.bool(value.get("allow_credentials"));
@@ -173,7 +176,8 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         None => {}
         Some((_, Node::Number(status))) if *status == 200.0 => policy.preflight_status = 200,
         Some((_, Node::Number(status))) if *status == 204.0 => {}
-        Some((status, _)) => notes.error(
+        Some((status, _)) => notes.push(
+            Code::SourceInvalidValue,
             &status.place(),
             "is not 200 or 204, which are the statuses that an answered preflight can have here",
         ),
@@ -182,11 +186,11 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     if notes.bool(passthrough.clone())
         && let Some(passthrough) = passthrough
     {
-        notes.error(&passthrough.place(), "lets the upstream answer every preflight; here preflights of allowed origins are answered, and the others go on under unmatchedPreflights \"forward\": choose without it");
+        notes.push(Code::PassthroughPreflights, &passthrough.place(), "lets the upstream answer every preflight; here preflights of allowed origins are answered, and the others go on under unmatchedPreflights \"forward\": choose without it");
     }
     if notes.bool(value.get("debug")) {
         notes.push(
-            Level::Changed,
+            Code::DebugNotImported,
             &place,
             "debug is left out: write \"debug\": true at the top level to log each judgement",
         );
@@ -207,13 +211,13 @@ fn read_max_age(value: &Value, policy: &mut Policy, notes: &mut Notes) {
         Some(_) => false,
     };
     if is_zero {
-        notes.push(Level::Default, &value.place(), "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5");
+        notes.push(Code::DefaultMaxAge, &value.place(), "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5");
         return;
     }
     match age.as_ref().map(|age| (age, age.node)) {
         Some((at, Node::Number(seconds))) if *seconds < 0.0 => {
             notes.push(
-                Level::Changed,
+                Code::NegativeMaxAge,
                 &at.place(),
                 "a negative age means: do not cache; maxAge is 0",
             );
@@ -227,18 +231,22 @@ fn read_max_age(value: &Value, policy: &mut Policy, notes: &mut Notes) {
 const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; rs/cors answers it like any other, without CORS headers",
     ),
     (
         When::Always,
+        Code::PreflightListsAll,
         "an answered preflight lists all methods and headers, and the browser says which is missing; rs/cors names the one asked for, or nothing",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; rs/cors leaves them beside its own and for origins that are not allowed",
     ),
     (
         When::AnyOrigin,
+        Code::VaryNotSent,
         "under \"*\" there is no Vary: Origin, which rs/cors always sends",
     ),
 ];

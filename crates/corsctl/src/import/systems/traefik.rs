@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use cors::config::json::Node;
 
-use crate::import::changes::{Level, Notes};
+use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
 use crate::import::objects::Object;
@@ -15,6 +15,7 @@ use crate::import::system::System;
 use crate::import::systems::traefik_labels::{self, DOCKER, PROVIDER};
 use crate::import::systems::traefik_rule;
 use crate::input::cursor::Value;
+use crate::output::code::Code;
 
 /// How import knows the system.
 pub static SYSTEM: System = System {
@@ -48,7 +49,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut apis = Vec::new();
     for value in values {
         for annotation in router_annotations(value) {
-            notes.error(&annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
+            notes.push(Code::UnsupportedForm, &annotation.place(), "names middlewares in an annotation, which import does not read; write an IngressRoute");
         }
         if !owns(value) {
             continue;
@@ -68,7 +69,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             }
             Some("API") => apis.push(value.clone()),
             Some("APIVersion") if value.at(&["spec", "cors"]).is_some() => {
-                notes.error(&value.place(), "has CORS for one version of an API; which version a request means no rule can tell: give the API one policy");
+                notes.push(Code::UnsupportedMatch, &value.place(), "has CORS for one version of an API; which version a request means no rule can tell: give the API one policy");
             }
             Some(_) => {}
             None => {
@@ -144,12 +145,12 @@ impl<'s> Middlewares<'s> {
         match with_cors.collect::<Vec<_>>().as_slice() {
             [] => Vec::new(),
             [(name, headers)] => {
-                notes.push(Level::Changed, &headers.place(), format!("\"{name}\" is used by no router in this file: it is written for everything that passes the filter"));
+                notes.push(Code::PolicyForEverything, &headers.place(), format!("\"{name}\" is used by no router in this file: it is written for everything that passes the filter"));
                 let policy = read_policy(headers, &MIDDLEWARE, notes);
                 vec![Route::everything(name, headers.place(), policy)]
             }
             [_, (name, second), ..] => {
-                notes.error(&second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
+                notes.push(Code::SeveralPolicies, &second.place(), format!("\"{name}\" is a second middleware with CORS, and no router in this file says which holds where: import them with their routers, or one at a time"));
                 Vec::new()
             }
         }
@@ -169,12 +170,12 @@ impl<'s> Middlewares<'s> {
                 let text = format!(
                     "the middleware \"{name}\" is used by no router in this file and is left out; labels and entry points may use it as {name}@file"
                 );
-                notes.push(Level::Changed, &headers.place(), text);
+                notes.push(Code::UnusedPolicy, &headers.place(), text);
             } else {
                 let text = format!(
                     "the middleware \"{name}\" has CORS, and no router in this file uses it: import it together with the routers that do, or without any router"
                 );
-                notes.error(&headers.place(), text);
+                notes.push(Code::MissingReference, &headers.place(), text);
             }
         }
     }
@@ -216,13 +217,13 @@ impl<'s> Middlewares<'s> {
             let text = format!(
                 "the middleware \"{name}\" is not in this file, or more than once: import all together"
             );
-            notes.error(&reference.place(), text);
+            notes.push(Code::MissingReference, &reference.place(), text);
             return Vec::new();
         };
         let mut found = Vec::new();
         if seen.len() == MAX_CHAINED {
             let text = format!("chains more than {MAX_CHAINED} middlewares");
-            notes.error(&reference.place(), text);
+            notes.push(Code::UnsupportedForm, &reference.place(), text);
         } else if let Some((name, value)) = self.all.get(index)
             && seen.insert(index)
         {
@@ -277,7 +278,7 @@ impl<'s> Router<'s> {
         all_used.extend(&seen);
         if used.len() > 1 {
             let text = "has two middlewares with CORS; leave one";
-            notes.error(&self.value.place(), text);
+            notes.push(Code::SeveralPolicies, &self.value.place(), text);
         }
         let policy = used
             .first()
@@ -295,7 +296,7 @@ impl<'s> Router<'s> {
         match &self.rule {
             Some(rule) => read_rule(rule, &route, notes),
             None => {
-                notes.error(&self.value.place(), "has no rule");
+                notes.push(Code::SourceInvalidValue, &self.value.place(), "has no rule");
                 Vec::new()
             }
         }
@@ -318,7 +319,7 @@ impl<'s> Router<'s> {
                 }
                 _ => {
                     let text = "is no priority that import knows; write a whole number above 0";
-                    notes.error(&priority.place(), text);
+                    notes.push(Code::SourceInvalidValue, &priority.place(), text);
                     0
                 }
             },
@@ -390,14 +391,14 @@ fn read_api(api: &Value, count: usize, notes: &mut Notes) -> Route {
         .at(&["spec", "pathPrefix"])
         .and_then(|prefix| prefix.text());
     if prefix.is_none() && count > 1 {
-        notes.error(&api.place(), "has no pathPrefix, so no rule can tell its requests from those of the other APIs: import it alone");
+        notes.push(Code::UnsupportedMatch, &api.place(), "has no pathPrefix, so no rule can tell its requests from those of the other APIs: import it alone");
     }
     let cors = api.at(&["spec", "cors"]);
     let policy = match &cors {
         Some(cors) => {
             let policy = read_policy(cors, &HUB, notes);
             if !policy.is_any_origin() {
-                notes.push(Level::Changed, &cors.place(), "the origin of the API portal must be listed, as in Traefik Hub, or trying the API out in the portal will not work");
+                notes.push(Code::PortalOrigin, &cors.place(), "the origin of the API portal must be listed, as in Traefik Hub, or trying the API out in the portal will not work");
             }
             policy
         }
@@ -422,7 +423,7 @@ fn default_policy(api: &Value, notes: &mut Notes) -> Policy {
     ]);
     policy.credentials = true;
     notes.push(
-        Level::Default,
+        Code::DefaultCors,
         &place,
         format!(
             "no cors: Traefik Hub then allows any origin, any header and {}, with credentials",
@@ -466,7 +467,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     if let Some(before @ 1..) = before_any.filter(|_| policy.credentials)
         && let Some((at, _)) = exact.get(before)
     {
-        notes.error(&at.place(), "stands behind other origins, which had credentials while any other had none: two policies in one; list the origins, or \"*\" alone");
+        notes.push(Code::SeveralPolicies, &at.place(), "stands behind other origins, which had credentials while any other had none: two policies in one; list the origins, or \"*\" alone");
     }
     let mut origins = Origins::new(notes);
     for (at, text) in exact {
@@ -488,7 +489,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         Some(age) => age.node.clone(),
         None => {
             notes.push(
-                Level::Default,
+                Code::DefaultMaxAge,
                 &place,
                 format!(
                     "no {}: Traefik then sends 0, and so does maxAge",
@@ -510,14 +511,16 @@ fn check_fields(value: &Value, names: &Names, known: &[&str], notes: &mut Notes)
     for (name, field) in value.entries() {
         let name = name.to_ascii_lowercase();
         if name.starts_with("accesscontrol") && !known.contains(&name) {
-            notes.error(
+            notes.push(
+                Code::SourceUnknownField,
                 &field.place(),
                 format!("is no field of {} that import knows", names.what),
             );
         }
     }
     for field in by_hand(value) {
-        notes.error(
+        notes.push(
+            Code::UnsupportedForm,
             &field.place(),
             "sets a CORS header by hand, which cannot be said; use the accessControl fields",
         );
@@ -538,18 +541,22 @@ fn namespace_of<'s>(value: &Value<'s>) -> &'s str {
 pub const CHANGES: &[Change] = &[
     (
         When::Rejects,
+        Code::RejectedPreflightStatus,
         "the preflight of an origin that is not allowed is answered 403; Traefik answers it 200 with methods and headers",
     ),
     (
         When::Always,
+        Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed; Traefik passes them on, for origins that are not allowed too",
     ),
     (
         When::ForAllowed,
+        Code::HeadersForAllowedOnly,
         "Access-Control-Allow-Credentials and -Expose-Headers are sent to allowed origins only; Traefik sends them to all",
     ),
     (
         When::PerOrigin,
+        Code::VaryAdded,
         "Vary: Origin is on every response that depends on the origin; Traefik sends it with addVaryHeader only",
     ),
 ];

@@ -5,6 +5,7 @@ use cors::config::json::Node;
 use crate::import::changes::Notes;
 use crate::input::cursor::Value;
 use crate::input::document::{Document, Lines};
+use crate::output::code::Code;
 
 /// Whether this is a compose file whose containers configure Traefik.
 pub fn has_labels(file: &Value) -> bool {
@@ -23,7 +24,7 @@ pub fn unwrap(file: &Value, notes: &mut Notes) -> Option<Vec<(String, Document)>
         let text = label.text.replace("$$", "$");
         if text.contains("${") {
             let words = "has a variable: fill it first, as docker compose config does";
-            notes.error(&label.at.place(), words);
+            notes.push(Code::SourceTemplate, &label.at.place(), words);
         }
         let name = label.name.strip_prefix(PREFIX).unwrap_or_default();
         let Some(path) = path_of(name) else {
@@ -94,7 +95,7 @@ fn tell_merged(file: &Value, notes: &mut Notes) {
                 && merge.node.to_string().contains("traefik.")
             {
                 let text = "is a merge key, which import does not read; write out the labels that it brings";
-                notes.error(&merge.place(), text);
+                notes.push(Code::SourceMergeKey, &merge.place(), text);
             }
         }
     }
