@@ -22,6 +22,7 @@ const CORE: &[&[&str]] = &[
 /// The parts of corsctl.
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
+    &["compare"],
     &["discover", "import"],
     &["input"],
     &["output"],

@@ -12,6 +12,9 @@ pub mod read_names;
 pub mod read_origins;
 pub mod verdict;
 
+pub use crate::config::choices::{
+    Mode, PreflightStatus, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+};
 use crate::http::header_block::HeaderTemplate;
 use crate::origin::set::OriginSet;
 use crate::policy::verdict::{Reason, Verdict};
@@ -51,14 +54,6 @@ pub struct PolicyFields {
     pub(crate) hide_cors_from_upstream: bool,
     /// The value of `Allow` in the answer to a plain `OPTIONS`, under `autoOptions`.
     pub(crate) allow: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Mode {
-    #[default]
-    Enforce,
-    Off,
-    Shadow,
 }
 
 /// `allowMethods`
@@ -116,36 +111,6 @@ impl Default for Expose {
     fn default() -> Self {
         Self::Value(String::new())
     }
-}
-
-/// The status of an answered preflight.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum PreflightStatus {
-    #[default]
-    NoContent = 204,
-    Ok = 200,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum UnmatchedPreflights {
-    Forward,
-    Ignore,
-    #[default]
-    Reject,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum UnmatchedRequests {
-    #[default]
-    Forward,
-    Reject,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum UpstreamCors {
-    Keep,
-    #[default]
-    Override,
 }
 
 impl Policy {

@@ -7,6 +7,7 @@
 pub mod changes;
 pub mod detect;
 pub mod draft;
+pub mod envoy_policy;
 pub mod ingress;
 pub mod matching;
 pub mod objects;
@@ -16,3 +17,4 @@ pub mod recognise;
 pub mod rules;
 pub mod system;
 pub mod systems;
+pub mod texts;

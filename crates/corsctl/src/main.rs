@@ -13,6 +13,7 @@
 )]
 
 mod commands;
+mod compare;
 mod discover;
 mod import;
 mod input;
@@ -42,6 +43,8 @@ pub struct Cli {
 enum Command {
     /// Find every error in configurations, wherever they stand
     Check(commands::check::Arguments),
+    /// Say what a change of configuration allows that was not allowed before
+    Diff(commands::diff::Arguments),
     /// Say what the plugin and the browser make of a request, and why
     Explain(commands::explain::Arguments),
     /// Turn another gateway's CORS configuration into one for this plugin
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
         Command::Check(arguments) => commands::check::run(arguments, cli.output),
+        Command::Diff(arguments) => commands::diff::run(arguments, cli.output),
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
         Command::Import(arguments) => commands::import::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
@@ -79,9 +83,10 @@ fn main() -> ExitCode {
 const HELP: &str = "\
 Examples:
   corsctl check envoy.yaml
+  corsctl diff old.json new.json
   corsctl explain envoy.yaml --origin https://app.example.com --method PUT
   corsctl test cors.json cors-cases.yaml
   corsctl import krakend.json > cors.json
   source <(corsctl completions bash)
 
-Exit codes: 0 good, 1 refused (or warnings under --strict), 2 bad usage or input";
+Exit codes: 0 good, 1 refused (or warnings under --strict, or wider), 2 bad usage or input, 3 undecided";

@@ -243,3 +243,5 @@ fn wants_color() -> bool {
 pub const REFUSED: u8 = 1;
 /// The exit code of bad usage or input.
 pub const BAD_INPUT: u8 = 2;
+/// The exit code of a comparison that takes too long to decide.
+pub const UNDECIDED: u8 = 3;

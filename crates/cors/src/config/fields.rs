@@ -1,5 +1,9 @@
 //! The fields of a configuration: the one table for reading it, for suggestions and for its schema.
 
+use crate::config::choices::{
+    Mode, PreflightStatus, Preset, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+};
+
 /// A field of one of the objects of a configuration.
 #[derive(Debug)]
 pub struct Field {
@@ -56,22 +60,19 @@ pub const POLICY_FIELDS: &[Field] = &[
     field("hideCorsFromUpstream", Kind::Boolean),
     field("hosts", Kind::Texts),
     field("maxAge", Kind::Duration),
-    field("mode", Kind::OneOf(&["enforce", "shadow", "off"])),
+    field("mode", Kind::OneOf(Mode::WORDS)),
     Field {
         name: "preflightStatus",
         aliases: &["optionsSuccessStatus"],
-        kind: Kind::Status(&[200, 204]),
+        kind: Kind::Status(PreflightStatus::NUMBERS),
     },
-    field(
-        "presets",
-        Kind::EachOneOf(&["connect", "grpc-web", "mcp", "open"]),
-    ),
+    field("presets", Kind::EachOneOf(Preset::WORDS)),
     field(
         "unmatchedPreflights",
-        Kind::OneOf(&["reject", "ignore", "forward"]),
+        Kind::OneOf(UnmatchedPreflights::WORDS),
     ),
-    field("unmatchedRequests", Kind::OneOf(&["forward", "reject"])),
-    field("upstreamCors", Kind::OneOf(&["override", "keep"])),
+    field("unmatchedRequests", Kind::OneOf(UnmatchedRequests::WORDS)),
+    field("upstreamCors", Kind::OneOf(UpstreamCors::WORDS)),
 ];
 
 /// Fields of other gateways: each is accepted as `false`, which is what happens here anyway.

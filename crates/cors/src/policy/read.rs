@@ -1,5 +1,6 @@
 //! Reads one policy.
 
+use crate::config::choices::Preset;
 use crate::config::duration::{DurationError, parse_duration};
 use crate::config::fields::POLICY_FIELDS;
 use crate::config::json::Node;
@@ -45,15 +46,7 @@ impl Reader {
 
     pub(crate) fn build_policy(&mut self, object: &Object) -> Policy {
         let mut policy = PolicyFields {
-            mode: self.read_choice(
-                object,
-                "mode",
-                &[
-                    ("enforce", Mode::Enforce),
-                    ("shadow", Mode::Shadow),
-                    ("off", Mode::Off),
-                ],
-            ),
+            mode: self.read_choice(object, "mode", Mode::CHOICES),
             credentials: self.read_bool(object, "allowCredentials"),
             max_age: self.read_max_age(object),
             private_network: self.read_bool(object, "allowPrivateNetwork"),
@@ -64,33 +57,19 @@ impl Reader {
             unmatched_preflights: self.read_choice(
                 object,
                 "unmatchedPreflights",
-                &[
-                    ("reject", UnmatchedPreflights::Reject),
-                    ("ignore", UnmatchedPreflights::Ignore),
-                    ("forward", UnmatchedPreflights::Forward),
-                ],
+                UnmatchedPreflights::CHOICES,
             ),
             unmatched_requests: self.read_choice(
                 object,
                 "unmatchedRequests",
-                &[
-                    ("forward", UnmatchedRequests::Forward),
-                    ("reject", UnmatchedRequests::Reject),
-                ],
+                UnmatchedRequests::CHOICES,
             ),
-            upstream_cors: self.read_choice(
-                object,
-                "upstreamCors",
-                &[
-                    ("override", UpstreamCors::Override),
-                    ("keep", UpstreamCors::Keep),
-                ],
-            ),
+            upstream_cors: self.read_choice(object, "upstreamCors", UpstreamCors::CHOICES),
             hide_cors_from_upstream: self.read_bool(object, "hideCorsFromUpstream"),
             ..PolicyFields::default()
         };
         let presets = self.read_presets(object);
-        let is_mcp = presets.iter().any(|preset| preset.name == "mcp");
+        let is_mcp = presets.contains(&Preset::Mcp);
         policy.distrusts_authority = is_mcp && policy.hosts.is_none();
         let any_origin = self.read_origins(object, &presets, &mut policy);
         self.read_methods(object, &presets, &mut policy);
@@ -246,16 +225,16 @@ impl Reader {
         let path = object.at("preflightStatus");
         match object.get("preflightStatus") {
             None => PreflightStatus::default(),
-            Some(Node::Number(200.0)) => PreflightStatus::Ok,
-            Some(Node::Number(204.0)) => PreflightStatus::NoContent,
-            Some(node @ Node::Number(_)) => {
-                self.diagnostics.error(
-                    Code::PreflightStatusInvalid,
-                    path,
-                    &node.to_string(),
-                    "is not 200 or 204; browsers take either, write 204",
-                );
-                PreflightStatus::default()
+            Some(node @ Node::Number(number)) => {
+                PreflightStatus::of(*number).unwrap_or_else(|| {
+                    self.diagnostics.error(
+                        Code::PreflightStatusInvalid,
+                        path,
+                        &node.to_string(),
+                        "is not 200 or 204; browsers take either, write 204",
+                    );
+                    PreflightStatus::default()
+                })
             }
             Some(node) => {
                 self.wrong_type(&path, node, "200 or 204");

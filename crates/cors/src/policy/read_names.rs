@@ -1,21 +1,21 @@
 //! Reads the lists of methods and header names.
 
+use crate::config::choices::Preset;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Severity};
 use crate::http::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
 };
 use crate::http::token::is_token;
 use crate::origin::holds;
-use crate::policy::presets::Preset;
 use crate::policy::{Expose, List, Methods, PolicyFields, RequestHeaders};
 
 impl Reader {
     pub(crate) fn read_methods(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
+        presets: &[Preset],
         policy: &mut PolicyFields,
     ) {
         let path = object.at("allowMethods");
@@ -52,7 +52,7 @@ impl Reader {
         if !object.has("allowMethods") {
             names.extend(DEFAULT_METHODS);
         }
-        names.extend(presets.iter().flat_map(|preset| preset.methods));
+        names.extend(presets.iter().flat_map(|preset| preset.additions().methods));
         let names = unique(names, |one, other| one == other);
         policy.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
@@ -90,40 +90,22 @@ impl Reader {
     pub(crate) fn read_request_headers(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
+        presets: &[Preset],
         policy: &mut PolicyFields,
     ) {
         let path = object.at("allowHeaders");
-        let listed = self.read_texts(object, "allowHeaders");
-        for (index, name) in &listed {
-            let at = || format!("{path}[{index}]");
-            if !is_header_name(name) {
-                self.diagnostics.error(
-                    Code::HeaderNameInvalid,
-                    at(),
-                    &quote(name),
-                    "is not a header name; write one name an entry, or \"*\"",
-                );
-            } else if remedy::is_any(name) {
-                self.diagnostics
-                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
-            } else if is_forbidden_request_header_name(name) {
-                self.diagnostics.warn(
-                    Code::HeaderNeverSet,
-                    at(),
-                    &quote(name),
-                    "is a header that no script can set; leave it out",
-                );
-            }
-        }
-        let names = listed.iter().map(|(_, name)| *name);
-        let names = names.chain(
-            presets
-                .iter()
-                .flat_map(|preset| preset.request_headers)
-                .copied(),
-        );
-        let names = unique(names, str::eq_ignore_ascii_case);
+        let listed = self.read_header_names(object, "allowHeaders", |name| {
+            let never_set = (
+                Severity::Warning,
+                Code::HeaderNeverSet,
+                "is a header that no script can set; leave it out",
+            );
+            is_forbidden_request_header_name(name).then_some(never_set)
+        });
+        let added = presets
+            .iter()
+            .map(|preset| preset.additions().request_headers);
+        let names = header_names(listed, added);
         policy.headers = if names.iter().any(|name| name == "*") {
             RequestHeaders::Any
         } else {
@@ -134,55 +116,55 @@ impl Reader {
     pub(crate) fn read_expose(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
+        presets: &[Preset],
         policy: &mut PolicyFields,
     ) {
         let path = object.at("exposeHeaders");
-        let listed = self.read_texts(object, "exposeHeaders");
-        for (index, name) in &listed {
-            let at = || format!("{path}[{index}]");
-            if !is_header_name(name) {
-                self.diagnostics.error(
-                    Code::HeaderNameInvalid,
-                    at(),
-                    &quote(name),
-                    "is not a header name; write one name an entry, or \"*\"",
-                );
-            } else if remedy::is_any(name) {
-                self.diagnostics
-                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
-            } else if matches!(
-                name.to_ascii_lowercase().as_str(),
-                "set-cookie" | "set-cookie2"
-            ) {
-                self.diagnostics.warn(
-                    Code::HeaderNeverReadable,
-                    at(),
-                    &quote(name),
-                    "is a header that no script can read; leave it out",
-                );
-            } else if is_cors_safelisted_response_header_name(name) {
-                self.diagnostics.note(
-                    Code::HeaderAlwaysReadable,
-                    at(),
-                    &quote(name),
-                    "is readable without being exposed",
-                );
+        let listed = self.read_header_names(object, "exposeHeaders", |name| {
+            if ["set-cookie", "set-cookie2"].contains(&name.to_ascii_lowercase().as_str()) {
+                let text = "is a header that no script can read; leave it out";
+                return Some((Severity::Warning, Code::HeaderNeverReadable, text));
             }
-        }
-        let names = listed.iter().map(|(_, name)| *name);
-        let names = names.chain(
-            presets
-                .iter()
-                .flat_map(|preset| preset.exposed_headers)
-                .copied(),
-        );
-        let names = unique(names, str::eq_ignore_ascii_case);
+            let text = "is readable without being exposed";
+            let always_readable = (Severity::Note, Code::HeaderAlwaysReadable, text);
+            is_cors_safelisted_response_header_name(name).then_some(always_readable)
+        });
+        let added = presets
+            .iter()
+            .map(|preset| preset.additions().exposed_headers);
+        let names = header_names(listed, added);
         policy.expose = match names.iter().any(|name| name == "*") {
             true if policy.credentials => Expose::All,
             true => Expose::Value("*".to_owned()),
             false => Expose::Value(self.make_list(&path, names).value),
         };
+    }
+
+    /// The entries of a list of header names. `check` gives the diagnostic of one that is a name.
+    fn read_header_names<'n>(
+        &mut self,
+        object: &Object<'n>,
+        field: &str,
+        check: fn(&str) -> Option<(Severity, Code, &'static str)>,
+    ) -> Vec<&'n str> {
+        let path = object.at(field);
+        let listed = self.read_texts(object, field);
+        for (index, name) in &listed {
+            let diagnostic = if !is_header_name(name) {
+                let text = "is not a header name; write one name an entry, or \"*\"";
+                Some((Severity::Error, Code::HeaderNameInvalid, text))
+            } else if remedy::is_any(name) {
+                Some((Severity::Warning, Code::AnyAsName, ANY))
+            } else {
+                check(name)
+            };
+            if let Some((severity, code, text)) = diagnostic {
+                let at = format!("{path}[{index}]");
+                self.diagnostics
+                    .add(code, severity, &at, &quote(name), &text);
+            }
+        }
+        listed.into_iter().map(|(_, name)| name).collect()
     }
 
     pub(crate) fn make_list(&mut self, path: &str, names: Vec<String>) -> List {
@@ -197,6 +179,15 @@ impl Reader {
         }
         list
     }
+}
+
+/// The listed names and those of presets, each once.
+fn header_names<'n>(
+    mut names: Vec<&'n str>,
+    added: impl Iterator<Item = &'n [&'n str]>,
+) -> Vec<String> {
+    added.for_each(|added| names.extend_from_slice(added));
+    unique(names, str::eq_ignore_ascii_case)
 }
 
 fn is_header_name(name: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Reads the list of origins and the regular expressions.
 
+use crate::config::choices::Preset;
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
@@ -9,7 +10,6 @@ use crate::origin::pattern::{OriginPattern, Remark};
 use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
-use crate::policy::presets::Preset;
 use crate::policy::{Mode, PolicyFields};
 
 impl Reader {
@@ -17,14 +17,14 @@ impl Reader {
     pub(crate) fn read_origins(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
+        presets: &[Preset],
         policy: &mut PolicyFields,
     ) -> Option<(String, String)> {
         let path = object.at("allowOrigins");
         let listed = self.read_texts(object, "allowOrigins");
         let mut any_origin = None;
         let mut origins = OriginSet::default();
-        if presets.iter().any(|preset| preset.any_origin) {
+        if presets.iter().any(|preset| preset.additions().any_origin) {
             let _ = origins.insert(&OriginPattern::Any);
             any_origin = Some((object.at("presets"), "\"open\"".to_owned()));
         }

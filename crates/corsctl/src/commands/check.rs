@@ -10,9 +10,10 @@ use cors::escape::Shown;
 use serde::Serialize;
 
 use crate::discover::advice::{self, Facts, Metadata, metadata_of};
+use crate::discover::automaton::Work;
 use crate::discover::locate::{Configuration, Content, Found, each_policy, read};
 use crate::discover::public_suffix::public_suffix_under_wildcard;
-use crate::discover::regexes::{self, Work};
+use crate::discover::regexes;
 use crate::discover::slashes;
 use crate::input::cursor::Value;
 use crate::input::source::{InputError, Malformed, Source};

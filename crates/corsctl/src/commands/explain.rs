@@ -329,7 +329,9 @@ impl Told {
             let _ = write!(verdict, "; {log}");
         }
         let source = judgement.source();
-        let policy = judgement.is_governed().then(|| source.to_string());
+        let policy = judgement
+            .is_governed()
+            .then(|| judgement.label().to_owned());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
@@ -340,7 +342,7 @@ impl Told {
             request_headers: texts(request),
             verdict,
             pattern: judgement.matched_pattern(),
-            named_policy: policy.clone().filter(|_| *source != Source::TopLevel),
+            named_policy: policy.clone().filter(|_| source != Source::TopLevel),
             policy,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"

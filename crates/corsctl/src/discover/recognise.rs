@@ -32,14 +32,29 @@ pub fn wasm_configuration<'d>(filter: &Value<'d>) -> Option<Value<'d>> {
         .or_else(|| filter.at(&["value", "config", "configuration"]))
 }
 
+/// The configuration of a wasm filter, as a tree or as text that cannot be read.
+enum Embedded<'v, 'd> {
+    Broken(&'v str),
+    Tree(&'v Value<'d>),
+}
+
+/// Reads the configuration of a wasm filter, if it has one: a tree, or JSON in a string.
+fn with_embedded<T>(filter: &Value, read: impl Fn(Embedded) -> T) -> Option<T> {
+    let any = wasm_configuration(filter)?;
+    let value = any.get("value").unwrap_or(any);
+    Some(match (value.text(), value.embedded()) {
+        (_, Some(document)) => read(Embedded::Tree(&Value::of(&document))),
+        (Some(broken), None) => read(Embedded::Broken(broken)),
+        (None, None) => read(Embedded::Tree(&value)),
+    })
+}
+
 /// The tree of the configuration of a filter among `http_filters`, if it can be read.
 pub fn with_configuration<T>(entry: &Value, read: impl Fn(&Value) -> T) -> Option<T> {
-    let any = wasm_configuration(&entry.get("typed_config")?)?;
-    let value = any.get("value").unwrap_or(any);
-    match (value.text(), value.embedded()) {
-        (Some(_), document) => document.map(|document| read(&Value::of(&document))),
-        (None, _) => Some(read(&value)),
-    }
+    with_embedded(&entry.get("typed_config")?, |embedded| match embedded {
+        Embedded::Broken(_) => None,
+        Embedded::Tree(tree) => Some(read(tree)),
+    })?
 }
 
 /// Whether an entry of `http_filters` is this plugin.
@@ -58,15 +73,11 @@ pub fn is_plugin_filter(entry: &Value) -> bool {
 /// or was meant to be.
 pub fn is_plugin(filter: &Value) -> bool {
     let has_fields = || {
-        let configuration = wasm_configuration(filter);
-        configuration.is_some_and(|any| {
-            let value = any.get("value").unwrap_or(any);
-            match (value.text(), value.embedded()) {
-                (_, Some(document)) => has_policy_fields(&Value::of(&document)),
-                (Some(broken), None) => mentions_policy_field(broken),
-                (None, None) => has_policy_fields(&value),
-            }
-        })
+        let has_fields = with_embedded(filter, |embedded| match embedded {
+            Embedded::Broken(text) => mentions_policy_field(text),
+            Embedded::Tree(tree) => has_policy_fields(tree),
+        });
+        has_fields.unwrap_or_default()
     };
     mentions_cors(filter, &["configuration"]) || has_fields()
 }

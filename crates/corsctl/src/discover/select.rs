@@ -3,7 +3,7 @@
 use cors::escape::Shown;
 use cors::select::policy_set::PolicySet;
 
-use crate::discover::locate::{Found, read};
+use crate::discover::locate::{Configuration, Found, read};
 use crate::input::source::Source;
 use crate::output::code::Code;
 use crate::output::{Failure, at, with_code};
@@ -52,6 +52,12 @@ pub fn plugin(selection: &Selection) -> Result<PolicySet, Failure> {
             });
         }
     };
+    read_plugin(&source.name, configuration)
+}
+
+/// Reads a configuration that the module takes; the error is for the user.
+pub fn read_plugin(file: &str, configuration: &Configuration) -> Result<PolicySet, Failure> {
+    let file = at(file, configuration.line());
     if let Some(key) = configuration.wrapper {
         let text = format!(
             "{file}{key}: is not a field of the plugin; write what it holds at the top level"

@@ -74,26 +74,12 @@ pub fn name_of(value: &Value) -> Option<String> {
         return Some(format!("{article} {kind}{of}"));
     }
     let has = |name: &str| value.pairs().iter().any(|(key, _)| key == name);
-    let text = if value.at(&["spring", "cloud"]).is_some() || has("spring.cloud.gateway") {
-        "a configuration of Spring Cloud Gateway"
-    } else if has("Resources") || has("AWSTemplateFormatVersion") {
-        "a CloudFormation or SAM template"
+    let text = if has("Resources") || has("AWSTemplateFormatVersion") {
+        "a CloudFormation or SAM template without resources of AWS"
     } else if has("functions") && has("provider") {
         "a configuration of the Serverless Framework"
-    } else if has("CORSRules") || has("CORSConfiguration") || has("AllowedOrigins") && has("ID") {
-        "a CORS configuration of S3"
-    } else if has("x-tyk-api-gateway") || has("listen_path") || has("proxy") && has("CORS") {
-        "an API definition of Tyk"
-    } else if has("binds") {
-        "a configuration of agentgateway"
     } else if value.at(&["apps", "http"]).is_some() {
         "a configuration of Caddy"
-    } else if value
-        .list("routes")
-        .iter()
-        .any(|route| route.has("plugins"))
-    {
-        "a configuration of APISIX"
     } else if value
         .list("resources")
         .iter()

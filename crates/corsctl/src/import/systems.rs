@@ -1,10 +1,17 @@
 //! The systems that import reads: a file for each, which ends in its registration.
 
+pub mod agentgateway;
+pub mod apisix;
+pub mod aws;
+pub mod azure;
 pub mod contour;
+pub mod emissary;
 pub mod envoy;
 pub mod envoy_filter;
 pub mod gateway_api;
 pub mod gateway_policies;
+pub mod gloo;
+pub mod google;
 pub mod higress;
 pub mod ingress_nginx;
 pub mod istio;
@@ -13,9 +20,12 @@ pub mod kong_ingress;
 pub mod kong_origins;
 pub mod krakend;
 pub mod rs_cors;
+pub mod s3;
+pub mod spring;
 pub mod traefik;
 pub mod traefik_labels;
 pub mod traefik_rule;
+pub mod tyk;
 
 use crate::import::system::System;
 use crate::input::cursor::Value;
@@ -23,9 +33,16 @@ use crate::input::cursor::Value;
 /// Every system, in the order of `--help`.
 pub static SYSTEMS: &[&System] = &[
     &contour::SYSTEM,
+    &agentgateway::SYSTEM,
+    &apisix::SYSTEM,
+    &aws::SYSTEM,
+    &azure::SYSTEM,
+    &emissary::SYSTEM,
     &envoy::SYSTEM,
     &envoy_filter::SYSTEM,
     &gateway_api::SYSTEM,
+    &gloo::SYSTEM,
+    &google::SYSTEM,
     &higress::SYSTEM,
     &ingress_nginx::SYSTEM,
     &ingress_nginx::HIGRESS,
@@ -34,7 +51,9 @@ pub static SYSTEMS: &[&System] = &[
     &kong::SYSTEM,
     &krakend::SYSTEM,
     &rs_cors::SYSTEM,
+    &spring::SYSTEM,
     &traefik::SYSTEM,
+    &tyk::SYSTEM,
 ];
 
 /// The systems that an object of a file may belong to.

@@ -223,12 +223,10 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
     let mut documents = Vec::new();
     // As jq prints them, values may follow each other.
     let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
-    let mut start = 0;
+    let (mut start, mut before) = (0, 0);
     while let Some(node) = nodes.next() {
         let node = node.map_err(|error| Malformed::json(&error, text))?;
         let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
-        let before = text.get(..start).unwrap_or_default();
-        let before = before.bytes().filter(|byte| *byte == b'\n').count();
         start = nodes.byte_offset();
         // Almost all JSON is YAML; where it is not, its lines stay unknown.
         let lines = parse_yaml(own, &mut Copies::none())
@@ -238,6 +236,7 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
                 lines.map(&|line| line + before);
                 Some(lines)
             });
+        before += own.bytes().filter(|byte| *byte == b'\n').count();
         let lines = lines.unwrap_or_default();
         documents.push(Document { node, lines });
     }

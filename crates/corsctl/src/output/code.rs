@@ -1,13 +1,13 @@
 //! The codes of the diagnostics that corsctl finds itself, beside those of the module.
 //!
-//! A diagnostic is one line here, its entry in docs/diagnostics.md, and a case in `tests/`.
+//! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
 use cors::diagnostic::Severity;
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($code:ident = $level:ident $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The names do not change, and none is used again: scripts know them.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -127,6 +127,7 @@ codes! {
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
+    OtherPathsForwarded = Wider "other-paths-forwarded",
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
@@ -143,10 +144,10 @@ codes! {
 
     // Of corsctl import: the other fields of a policy.
     CredentialsDropped = Changed "credentials-dropped",
-    DefaultCredentials = Default "default-credentials",
     DefaultMethods = Default "default-methods",
     DefaultHeaders = Default "default-headers",
     DefaultMaxAge = Default "default-max-age",
+    DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
     SafelistedMethods = Wider "safelisted-methods",
@@ -159,6 +160,7 @@ codes! {
     HiddenOriginByEndpoint = Changed "hidden-origin-by-endpoint",
     OriginNotHidden = Changed "origin-not-hidden",
     DebugNotImported = Changed "debug-not-imported",
+    TimingNotImported = Changed "timing-not-imported",
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
@@ -233,7 +235,8 @@ mod tests {
     #[test]
     fn every_code_is_documented_and_made() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(folder.join("../../docs/diagnostics.md")).unwrap();
+        let page =
+            fs::read_to_string(folder.join("../../docs/src/reference/diagnostics.md")).unwrap();
         let mut documented = BTreeMap::new();
         for entry in page.split("\n### `").skip(1) {
             let (name, text) = entry.split_once("`\n\n").unwrap();

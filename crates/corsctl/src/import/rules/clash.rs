@@ -155,11 +155,7 @@ pub fn hold<'r>(
                 route,
                 index,
             };
-            let others: Vec<_> = related
-                .to(key)
-                .into_iter()
-                .filter_map(|number| held.get(number))
-                .collect();
+            let others = related_to(key, &held, &related);
             if let Some(first) = others.iter().find(|first| first.hides(&one)) {
                 if first.policy != one.policy {
                     let first = &first.route.place;
@@ -216,11 +212,7 @@ pub fn check_conditions(
                 route,
                 index,
             };
-            let others: Vec<_> = related
-                .to(key)
-                .into_iter()
-                .filter_map(|number| held.get(number))
-                .collect();
+            let others = related_to(key, held, related);
             let mut before = others.iter().filter(|other| other.index < index);
             let is_reached = route.scope.precedence == Precedence::Specific
                 || !before.any(|first| first.hides(&one));
@@ -244,14 +236,17 @@ pub fn check_conditions(
     }
 }
 
+/// The held keys that a request may match together with this one.
+fn related_to<'h, 'r>(key: &Key, held: &'h [Held<'r>], related: &Related) -> Vec<&'h Held<'r>> {
+    let numbers = related.to(key).into_iter();
+    numbers.filter_map(|number| held.get(number)).collect()
+}
+
 /// Whether some request would have another policy without this key.
 pub fn is_needed(one: &Held, held: &[Held], related: &Related) -> bool {
     let key = one.key;
-    let others = related
-        .to(key)
-        .into_iter()
-        .filter_map(|number| held.get(number));
-    let others: Vec<_> = others.filter(|other| other.key != key).collect();
+    let mut others = related_to(key, held, related);
+    others.retain(|other| other.key != key);
     let over = others.iter().filter(|other| other.key.covers(key));
     let parent = over.max_by(|one, other| one.key.compare(other.key));
     let mut nearer = others.iter().filter(|other| {

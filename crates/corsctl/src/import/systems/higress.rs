@@ -3,7 +3,7 @@
 use cors::config::json::Node;
 
 use crate::import::changes::Notes;
-use crate::import::draft::{Change, Policy, When};
+use crate::import::draft::{Change, Policy, When, tell_literal};
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{Precedence, Route, Scope};
@@ -164,7 +164,8 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             origins.exact(&at, &text);
         }
         for (at, text) in patterns {
-            read_pattern(&at, text, &mut origins);
+            let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
+            origins.ported_glob(&at, &text);
         }
         origins.finish(&mut policy, config);
     }
@@ -182,17 +183,10 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             ),
         );
     }
-    let unlisted = ["GET", "HEAD", "POST"].into_iter().filter(|safe| {
-        let mut methods = policy.methods.iter();
-        !methods.any(|method| method == safe || method == "*")
-    });
-    let unlisted: Vec<_> = unlisted.collect();
-    if !unlisted.is_empty() {
-        let told = format!(
-            "{} not listed, so Higress refused such requests with 403; the standard lets browsers send them without asking, and here they are answered like the others",
-            unlisted.join(", ")
-        );
-        notes.push(Code::SafelistedMethods, &place, told);
+    policy.tell_unlisted("so Higress refused such requests with 403", &place, notes);
+    // Of headers it names those that are asked.
+    if policy.credentials && policy.methods.iter().any(|method| method == "*") {
+        tell_literal("methods", &place, notes);
     }
     policy.headers = notes.names(config.get("allow_headers"));
     if policy.headers.is_empty() {
@@ -221,23 +215,6 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
         Some(other) => policy.max_age = other.clone(),
     }
     policy
-}
-
-/// Reads a pattern with `*` for any characters, and ports in brackets: `https://*.example:[80,81]`.
-fn read_pattern(at: &Value, text: &str, origins: &mut Origins) {
-    let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
-    let Some((start, ports)) = text
-        .strip_suffix(']')
-        .and_then(|text| text.split_once(":["))
-    else {
-        return origins.glob(at, &text);
-    };
-    if ports == "*" {
-        return origins.wildcard(at, &format!("{start}:*"));
-    }
-    for port in ports.split(',') {
-        origins.wildcard(at, &format!("{start}:{port}"));
-    }
 }
 
 const CHANGES: &[Change] = &[
