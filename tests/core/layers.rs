@@ -22,8 +22,8 @@ const CORE: &[&[&str]] = &[
 /// The parts of corsctl.
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
-    &["compare"],
-    &["discover", "import"],
+    &["compare", "learn", "probe"],
+    &["cases", "discover", "import"],
     &["input"],
     &["output"],
 ];
@@ -33,7 +33,8 @@ const IMPORT: &[&[&str]] = &[
     &["read"],
     &["detect"],
     &["systems"],
-    &["matching", "origins", "recognise", "system"],
+    &["ingress", "recognise", "system"],
+    &["matching", "origins"],
     &["objects"],
     &["rules"],
     &["draft"],

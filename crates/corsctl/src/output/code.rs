@@ -44,6 +44,10 @@ codes! {
     ConfigurationRejected = Error "configuration-rejected",
     WrappedConfiguration = Error "wrapped-configuration",
     InvalidArgument = Error "invalid-argument",
+    FileUnwritable = Error "file-unwritable",
+
+    // Of corsctl render.
+    TemplateInvalid = Error "template-invalid",
 
     // Of corsctl check: what the plugin cannot know.
     MoreDiagnostics = Note "more-diagnostics",
@@ -78,6 +82,22 @@ codes! {
     // Of corsctl test.
     NoCases = Error "no-cases",
     InvalidCase = Error "invalid-case",
+    UnexpectedOutcome = Error "unexpected-outcome",
+
+    // Of corsctl probe: the likely causes, and why there is no answer to judge.
+    CachedForAnotherOrigin = Error "cached-for-another-origin",
+    SecondCorsLayer = Error "second-cors-layer",
+    PreflightAnsweredInFront = Error "preflight-answered-in-front",
+    VaryMissing = Error "vary-missing",
+    NoCorsHeaders = Error "no-cors-headers",
+    AnswerDiffers = Error "answer-differs",
+    NoAnswer = Error "no-answer",
+    NothingEnforced = Error "nothing-enforced",
+    RemoteAddress = Error "remote-address",
+
+    // Of corsctl learn.
+    LogWithoutOrigins = Error "log-without-origins",
+    NothingTrusted = Error "nothing-trusted",
 
     // Of corsctl import: what it reads, and from where.
     Imported = Note "imported",
@@ -87,6 +107,7 @@ codes! {
     UnknownSystem = Error "unknown-system",
     NoCorsPolicy = Error "no-cors-policy",
     NoReachablePolicy = Error "no-reachable-policy",
+    SourceTemplate = Error "source-template",
     NotImported = Error "not-imported",
     OtherPlugin = Changed "other-plugin",
     SourceMergeKey = Error "source-merge-key",
@@ -97,6 +118,7 @@ codes! {
     UnsupportedForm = Error "unsupported-form",
     MissingReference = Error "missing-reference",
     IgnoredCorsBlock = Error "ignored-cors-block",
+    IgnoredResource = Changed "ignored-resource",
     IgnoredField = Changed "ignored-field",
     ObsoleteField = Changed "obsolete-field",
     HeaderSetByHand = Changed "header-set-by-hand",
@@ -116,10 +138,12 @@ codes! {
     UnusedPolicy = Changed "unused-policy",
     UnreachedRoute = Changed "unreached-route",
     RouteNamesOfSystem = Changed "route-names-of-system",
+    WorkloadsSelected = Changed "workloads-selected",
     ShortHostName = Changed "short-host-name",
     PrefixBySegment = Changed "prefix-by-segment",
     FilterMissing = Wider "filter-missing",
     SkippedRoutes = Wider "skipped-routes",
+    HostWildcard = Wider "host-wildcard",
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
@@ -127,6 +151,8 @@ codes! {
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
+    IgnoredOrigin = Changed "ignored-origin",
+    OriginNormalizedBySource = Changed "origin-normalized-by-source",
     RedundantOrigins = Changed "redundant-origins",
     PortalOrigin = Changed "portal-origin",
     DefaultOrigins = Default "default-origins",
@@ -158,6 +184,7 @@ codes! {
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
+    PreflightOnly = Changed "preflight-only",
     PreflightListsAll = Changed "preflight-lists-all",
     UpstreamCorsRemoved = Changed "upstream-cors-removed",
     VaryAdded = Changed "vary-added",
@@ -281,9 +308,10 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 codes.extend(codes_in(&path));
-            } else if name == "golden.txt" || name.ends_with(".said") {
+            } else if ["golden.txt", "outcomes.yaml"].contains(&name) || name.ends_with(".said") {
                 let text = fs::read_to_string(&path).unwrap();
-                codes.extend(text.lines().filter_map(code_of).map(str::to_owned));
+                let lines = text.lines().map(|line| line.trim_end_matches('"'));
+                codes.extend(lines.filter_map(code_of).map(str::to_owned));
             }
         }
         codes
