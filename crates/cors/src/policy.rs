@@ -26,7 +26,7 @@ pub struct Policy {
     pub(crate) fields: PolicyFields,
     /// What the answer to an allowed preflight varies on.
     pub(crate) preflight_vary: String,
-    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
+    /// The answer to an allowed preflight except its origin, where both lists are fixed; one that asks
     /// for the private network has another.
     pub(crate) preflight_headers: Option<HeaderTemplate>,
 }

@@ -40,16 +40,16 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Find every error in configurations, wherever they stand
+    /// Find every error in configurations, wherever they are
     Check(commands::check::Arguments),
     /// Say what the plugin and the browser make of a request, and why
     Explain(commands::explain::Arguments),
     /// Turn another gateway's CORS configuration into one for this plugin
     Import(commands::import::Arguments),
-    /// Hold a table of requests and expected verdicts against a configuration
+    /// Compare a table of requests and expected verdicts with a configuration
     Test(commands::test::Arguments),
     /// Print the JSON Schema of the plugin's configuration, for editors
-    Schema,
+    Schema(commands::schema::Arguments),
     /// Print the completions for a shell
     Completions {
         #[arg(value_enum)]
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
         Command::Import(arguments) => commands::import::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
-        Command::Schema => commands::schema::run(),
+        Command::Schema(arguments) => commands::schema::run(arguments),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut script = Vec::new();

@@ -133,7 +133,7 @@ impl Reader {
                 Code::AnyOriginAndOthers,
                 &path,
                 "",
-                "\"*\" stands beside other origins; write it alone, or list the others only",
+                "\"*\" appears next to other origins; write it alone, or list the others only",
             );
         }
         policy.origins = origins;
@@ -159,7 +159,7 @@ impl Reader {
                 text,
             );
         } else {
-            let text = format!("{what}; serve the page from an origin of its own");
+            let text = format!("{what}; serve the page from its own origin");
             self.diagnostics
                 .warn(Code::SharedOrigin, path, &quote(written), text);
         }
@@ -252,7 +252,7 @@ fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
 /// likely: not in a class, not repeated.
 fn with_escaped_dots(source: &str) -> Option<String> {
     let mut escaped = String::with_capacity(source.len() + 4);
-    let mut in_class = false;
+    let mut inside_class = false;
     let mut chars = source.chars().peekable();
     while let Some(char) = chars.next() {
         match char {
@@ -261,9 +261,9 @@ fn with_escaped_dots(source: &str) -> Option<String> {
                 escaped.extend(chars.next());
                 continue;
             }
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '.' if !in_class
+            '[' => inside_class = true,
+            ']' => inside_class = false,
+            '.' if !inside_class
                 && !chars
                     .peek()
                     .is_some_and(|next| matches!(next, '*' | '+' | '?' | '{')) =>
