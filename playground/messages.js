@@ -1,5 +1,5 @@
 // What browsers print when CORS stops a script, what it means, and what to change: the README's table and this page
-// share it. Every `chromium`, `firefox` and `webkit` wording was printed by that engine in a test; `others` has
+// share it. `chromium`, `firefox` and `webkit` are what those engines printed in tests/browser/console.json; `others` has
 // wordings of other versions and libraries.
 //
 // In a wording, {name} is a placeholder for a part that differs between requests.
@@ -114,7 +114,7 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "The 'Access-Control-Allow-Origin' header contains multiple values '{value},{other}', but only one is allowed. " +
         "Have the server send the header with a valid value.",
     ],
-    firefox: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}, {other}’)."],
+    firefox: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value},{other}’)."],
     webkit: ["Access-Control-Allow-Origin cannot contain more than one origin."],
     others: [
       "The 'Access-Control-Allow-Origin' header contains multiple values '{value}', but only one is allowed.",
@@ -126,10 +126,14 @@ export const MESSAGES = /** @type {Message[]} */ ([
   },
   {
     cause: "Another layer writes Access-Control-Allow-Origin",
+    chromium: [
+      "The 'Access-Control-Allow-Origin' header has a value '{value}' that is not equal to the supplied origin. Have " +
+        "the server send the header with a valid value.",
+    ],
+    firefox: ["(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}’)."],
     others: [
       "The 'Access-Control-Allow-Origin' header has a value '{value}' that is not equal to the supplied origin.",
       "The 'Access-Control-Allow-Origin' header contains the invalid value '{value}'.",
-      "(Reason: CORS header ‘Access-Control-Allow-Origin’ does not match ‘{value}’)",
     ],
     remedy:
       "The filter writes only the origin of the request or `*`. Remove the header from the route or the filter " +
@@ -191,17 +195,19 @@ export const MESSAGES = /** @type {Message[]} */ ([
   {
     cause: "The local network is closed to this page",
     chromium: ["Permission was denied for this request to access the `{space}` address space."],
-    firefox: ["Local Network Access permission required:"],
+    others: ["Local Network Access permission required:"],
     remedy: "Nothing at the gateway: the browser's user or administrator denied access",
     isHarmless: true,
   },
   {
     cause: "Another layer writes lists that browsers cannot read",
+    chromium: ["Cannot parse Access-Control-Allow-Methods response header field in preflight response."],
+    firefox: ["(Reason: invalid token ‘{bad}’ in CORS header ‘Access-Control-Allow-Methods’)."],
+    webkit: ["Header Access-Control-Allow-Methods has an invalid value: {bad}"],
     others: [
-      "Cannot parse Access-Control-Allow-Methods response header field in preflight response.",
       "Cannot parse Access-Control-Allow-Headers response header field in preflight response.",
-      "(Reason: invalid token ‘{value}’ in CORS header ‘Access-Control-Allow-Methods’)",
-      "(Reason: invalid token ‘{value}’ in CORS header ‘Access-Control-Allow-Headers’)",
+      "(Reason: invalid token ‘{bad}’ in CORS header ‘Access-Control-Allow-Headers’)",
+      "Header Access-Control-Allow-Headers has an invalid value: {bad}",
     ],
     remedy:
       "The filter always writes lists of names. Find the layer that answers this preflight: a filter before the " +
@@ -233,11 +239,9 @@ export const MESSAGES = /** @type {Message[]} */ ([
       "Cannot load image {url} due to access control checks.",
       "EventSource cannot load {url} due to access control checks.",
       "Beacon API cannot load {url}.",
-    ],
-    others: [
       "XMLHttpRequest cannot load {url} due to access control checks.",
-      "cannot load {url} due to access control checks",
     ],
+    others: ["cannot load {url} due to access control checks"],
     remedy:
       "Safari prints two lines: paste the one before it, such as `Origin … is not allowed by " +
       "Access-Control-Allow-Origin`",
@@ -290,7 +294,8 @@ function weigh({ isVague = false }, wording) {
   return (isVague ? 0 : 10_000) + fixed.length;
 }
 
-function pattern(wording) {
+/** The regular expression of a wording. */
+export function pattern(wording) {
   // People often copy a line without its last dot; a URL has dots too, so the dot after it counts.
   const isUrlLast = wording.endsWith("{url}.");
   const parts = straight(isUrlLast ? wording : wording.replace(/\.$/, "")).split(/\{(\w+)\}/);
@@ -313,6 +318,7 @@ const PLACES = {
   origin: { pattern: "[^\\s',]+", example: "ORIGIN" },
   other: { pattern: "[^']+?", example: "ORIGIN" },
   value: { pattern: "[^']*?", example: "*" },
+  bad: { pattern: "[^']*?", example: "(" },
   allowed: { pattern: "[^']*", example: "" },
   method: { pattern: "\\S+", example: "PUT" },
   header: { pattern: "[^\\s']+", example: "x-one" },

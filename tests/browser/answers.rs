@@ -88,7 +88,8 @@ pub fn answer(head: &Head) -> Reply {
                 ("connection", "upgrade"),
                 ("sec-websocket-accept", &accept),
             ];
-            reply(101, &headers, "")
+            // A frame that closes the connection with status 1000.
+            reply(101, &headers, *b"\x88\x02\x03\xe8")
         }
         "/star" => {
             let headers = [

@@ -1,113 +1,126 @@
-//! Chromium prints the README's message for each refusal, and the README's change fixes it.
+//! What each engine prints on its console for each refusal. `console.json` has it for the documents, the
+//! playground and `corsctl explain`; `BLESS=1` renews it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::local_network::PERMISSION_DENIED;
-use crate::{Stage, counted, policy};
+use crate::{Stage, counted, in_every_engine, policy};
+use support::browser::Engine;
 use support::envoy::{Configuration, Listener, Routes, cors, to_upstream};
+use support::root;
 
-/// One row of the README's table.
+/// One refusal.
 struct Row {
-    /// The path of the page below the origin of `$APP`.
-    page: &'static str,
+    name: &'static str,
+    page: String,
     script: &'static str,
     /// The listener that refuses, a path, and `fetch`'s second parameter.
     refused: Asked,
-    /// The same after the change.
-    changed: Asked,
+    /// The same after the change that the page asks for.
+    changed: Option<Asked>,
 }
 
 type Asked = (&'static str, String, Value);
 
+/// An entry of `console.json`.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Refusal {
+    refusal: String,
+    /// Which check failed, in the words of `playground/browser.js`; null if none of CORS.
+    kind: Option<String>,
+    /// Each line once, in any order: a browser's processes print independently.
+    chromium: BTreeSet<String>,
+    firefox: BTreeSet<String>,
+    webkit: BTreeSet<String>,
+}
+
 #[test]
-fn the_readme_says_what_chromium_says() {
-    let stage = Stage::new(listeners());
-    let mut said = Vec::new();
-    for row in rows(&stage) {
-        stage.browser.open(&format!("{}{}", stage.app, row.page));
-        let run = |(listener, path, init): &Asked| {
-            stage.run(
-                row.script,
-                json!({"url": stage.url(listener, path), "init": init}),
-            );
-            complaints(&stage)
-        };
-        let complaints = run(&row.refused);
-        assert_eq!(run(&row.changed), [""; 0], "after the change");
-        match complaints.as_slice() {
-            // Several scripts may get the same message.
-            [one] if said.last() != Some(one) => said.push(one.clone()),
-            [_] => {}
-            other => panic!("{other:?} for {:?}", row.refused),
+fn console() {
+    let said = Mutex::new(BTreeMap::new());
+    in_every_engine(&listeners(), |stage| {
+        for row in rows(stage) {
+            stage.browser.open(&row.page);
+            let run = |(listener, path, init): &Asked| {
+                let given = json!({"url": stage.url(listener, path), "init": init});
+                stage.run(row.script, given);
+                complaints(stage)
+            };
+            let complaints = run(&row.refused);
+            if let Some(changed) = &row.changed {
+                assert_eq!(
+                    run(changed),
+                    BTreeSet::new(),
+                    "{} after the change",
+                    row.name
+                );
+            }
+            let mut said = said.lock().expect("what was said");
+            said.insert((row.name, stage.engine.to_string()), complaints);
+        }
+    });
+    let mut said = said.into_inner().expect("what was said");
+    let mut take = |name, engine: Engine| said.remove(&(name, engine.to_string())).expect("a row");
+    let refusals = REFUSALS.map(|(name, kind)| Refusal {
+        refusal: name.into(),
+        kind: kind.map(Into::into),
+        chromium: take(name, Engine::Chromium),
+        firefox: take(name, Engine::Firefox),
+        webkit: take(name, Engine::WebKit),
+    });
+    let path = root().join("tests/browser/console.json");
+    if env::var_os("BLESS").is_some() {
+        let text = serde_json::to_string_pretty(&refusals).expect("JSON");
+        fs::write(&path, text + "\n").expect("the file");
+    }
+    let recorded = fs::read_to_string(&path).expect("tests/browser/console.json");
+    let recorded: Vec<Refusal> =
+        serde_json::from_str(&recorded).expect("tests/browser/console.json");
+    for (now, recorded) in refusals.iter().zip(&recorded) {
+        assert_eq!(now, recorded, "BLESS=1 renews tests/browser/console.json");
+    }
+    assert_eq!(refusals.len(), recorded.len());
+}
+
+/// The console's messages, with names for addresses. Waits for them, because the console may be later than the
+/// end of the script.
+fn complaints(stage: &Stage) -> BTreeSet<String> {
+    let mut said = BTreeSet::new();
+    let mut since = Instant::now();
+    while since.elapsed() < QUIET {
+        let new = stage.browser.complaints();
+        if !new.is_empty() {
+            since = Instant::now();
+        }
+        said.extend(new.iter().map(|said| without_addresses(stage, said)));
+        thread::sleep(Duration::from_millis(30));
+    }
+    // This line follows every failure in Chromium and does not explain it.
+    said.retain(|said| !said.starts_with("Failed to load resource: "));
+    said
+}
+
+fn without_addresses(stage: &Stage, said: &str) -> String {
+    let mut text = said
+        .replace(&stage.app, "ORIGIN")
+        .replace(&stage.public, "ORIGIN");
+    for scheme in ["http", "ws"] {
+        let api = format!("{scheme}://api.app.localhost:");
+        while let Some(start) = text.find(&api) {
+            let rest = &text[start..];
+            let end = rest.find([' ', '\'', '’', '"']).unwrap_or(rest.len());
+            let end = rest[..end].trim_end_matches(['.', ',']).len();
+            text.replace_range(start..start + end, "URL");
         }
     }
-    said.push(PERMISSION_DENIED.into());
-    let readme: Vec<_> = readme().collect();
-    assert_eq!(
-        said, readme,
-        "Chromium said what is left, in the README is what is right"
-    );
-}
-
-/// The console's messages about CORS, in the form of the README. Waits for a message, because the console
-/// may be later than the end of the script.
-pub fn complaints(stage: &Stage) -> Vec<String> {
-    let start = Instant::now();
-    loop {
-        let said = stage.browser.complaints().into_iter().filter(|said| {
-            // This line follows every failure and does not explain it.
-            !said.contains(" - Failed to load resource: ")
-        });
-        let said: Vec<_> = said.map(|said| as_in_readme(stage, &said)).collect();
-        if !said.is_empty() || start.elapsed() > QUIET {
-            return said;
-        }
-    }
-}
-
-/// Without the place in the page and the common beginning of messages, and with names for addresses.
-fn as_in_readme(stage: &Stage, said: &str) -> String {
-    let said = match said.split_once(" - ") {
-        Some((_, said)) => said,
-        // `javascript 12 …`
-        None => said.splitn(3, ' ').last().unwrap_or_default(),
-    };
-    let said = said.replace(&stage.app, "ORIGIN");
-    let parts: Vec<_> = said
-        .split('\'')
-        .map(|part| match part.contains("://api.app.localhost:") {
-            true => "URL",
-            false => part,
-        })
-        .collect();
-    let said = parts.join("'");
-    match said.split_once(BLOCKED) {
-        Some((_, reason)) => reason.strip_prefix(PREFLIGHT).unwrap_or(reason).into(),
-        None => said,
-    }
-}
-
-/// The first column of the table.
-fn readme() -> impl Iterator<Item = &'static str> {
-    let readme = include_str!("../../README.md");
-    let (_, section) = readme
-        .split_once("\n## In the browser\n")
-        .expect("the section");
-    let (_, table) = section
-        .split_once("| what the browser says | what to change |\n")
-        .expect("the table");
-    let rows = table
-        .lines()
-        .skip(1)
-        .map_while(|line| line.strip_prefix("| "));
-    rows.map(|row| {
-        row.split(" | ")
-            .next()
-            .expect("a cell")
-            .trim_matches(['`', ' '])
-    })
+    text
 }
 
 fn listeners() -> Vec<Listener> {
@@ -129,6 +142,7 @@ fn listeners() -> Vec<Listener> {
     let elsewhere = json!({"rules": [{"match": {"hostnames": ["other.example"]}, "policy": list}]});
     vec![
         policy("list", list.clone()),
+        policy("public", json!({"allowOrigins": ["$PUBLIC"]})),
         policy("bare", json!({"allowOrigins": ["$APP"]})),
         policy("other", json!({"allowOrigins": ["https://other.example"]})),
         policy(
@@ -142,9 +156,19 @@ fn listeners() -> Vec<Listener> {
         ),
         policy(
             "credentials",
-            json!({"allowOrigins": ["$APP"], "allowCredentials": true}),
+            json!({"allowOrigins": ["$APP"], "allowHeaders": ["content-type"], "allowCredentials": true}),
         ),
         policy("any", json!({"allowOrigins": ["*"]})),
+        Listener::new(
+            "misdirects",
+            Vec::new(),
+            routes([moved.clone(), says("https://other.example", "PUT")]),
+        ),
+        Listener::new(
+            "babbles",
+            Vec::new(),
+            routes([moved.clone(), says("*", "PUT, (")]),
+        ),
         Listener::new("adds", module("adds", &list), routes([moved.clone(), adds])),
         Listener::new(
             "elsewhere",
@@ -159,58 +183,154 @@ fn listeners() -> Vec<Listener> {
     ]
 }
 
-/// The rows, in the README's order.
+/// A route that answers with these headers: another layer than the module.
+fn says(origin: &str, methods: &str) -> Value {
+    let header = |key: &str, value: &str| json!({"header": {"key": key, "value": value}});
+    json!({"match": {"prefix": "/"}, "direct_response": {"status": 200}, "response_headers_to_add": [
+        header("access-control-allow-origin", origin),
+        header("access-control-allow-methods", methods),
+    ]})
+}
+
+/// The rows, in the order of the page.
 fn rows(stage: &Stage) -> Vec<Row> {
-    let row = |script, refused: (&'static str, &str, Value), listener| Row {
-        page: "/",
+    let page = format!("{}/", stage.app);
+    let row = |name, script, refused: (&'static str, &str, Value), listener| Row {
+        name,
+        page: page.clone(),
         script,
         refused: (refused.0, refused.1.into(), refused.2.clone()),
-        changed: (listener, refused.1.into(), refused.2),
+        changed: Some((listener, refused.1.into(), refused.2)),
     };
-    let fetch = |refused, listener| row(FETCH, refused, listener);
+    let fetch = |name, refused, listener| row(name, FETCH, refused, listener);
     let put = json!({"method": "PUT"});
     let patch = json!({"method": "PATCH"});
     let include = json!({"credentials": "include"});
+    let one = json!({"headers": {"x-one": "1"}});
     let to = |listener| format!("/to?{}", stage.url(listener, "/"));
     vec![
-        fetch(("other", "/", json!({})), "list"),
-        fetch(("other", "/", put.clone()), "list"),
-        row(XHR, ("rejects", "/", json!({})), "list"),
+        fetch("origin", ("other", "/", json!({})), "list"),
+        fetch(
+            "origin, at the preflight",
+            ("other", "/", put.clone()),
+            "list",
+        ),
+        row("origin, rejected", XHR, ("rejects", "/", json!({})), "list"),
         Row {
-            page: "/sandbox",
-            ..fetch(("list", "/", json!({})), "any")
+            page: format!("{}/sandbox", stage.app),
+            ..fetch("origin null", ("list", "/", json!({})), "any")
         },
         Row {
-            changed: ("list", to("any"), json!({})),
-            ..fetch(("list", &to("governed"), json!({})), "list")
+            changed: Some(("list", to("any"), json!({}))),
+            ..fetch(
+                "origin null, after a redirect",
+                ("list", &to("governed"), json!({})),
+                "list",
+            )
         },
-        fetch(("bare", "/", put.clone()), "list"),
+        fetch("method", ("bare", "/", put.clone()), "list"),
         Row {
-            changed: ("list", "/".into(), patch),
-            ..fetch(("list", "/", json!({"method": "patch"})), "list")
+            changed: Some(("list", "/".into(), patch)),
+            ..fetch(
+                "method in lower case",
+                ("list", "/", json!({"method": "patch"})),
+                "list",
+            )
         },
-        fetch(("bare", "/", json!({"headers": {"x-one": "1"}})), "list"),
-        fetch(("list", "/", include.clone()), "credentials"),
-        fetch(("any", "/", include), "credentials"),
-        fetch(("adds", "/", put.clone()), "list"),
-        fetch(("forwards", "/grants/missing", put.clone()), "list"),
-        fetch(("elsewhere", "/old", put), "governed"),
-        row(XHR, ("bare", "/", json!({})), "list"),
-        row(SOCKET, ("rejects", "/socket", json!({})), "list"),
+        fetch("header", ("bare", "/", one), "list"),
+        fetch("credentials", ("list", "/", include.clone()), "credentials"),
+        fetch(
+            "credentials, any origin",
+            ("any", "/", include),
+            "credentials",
+        ),
+        fetch("two layers", ("adds", "/", put.clone()), "list"),
+        fetch("another origin", ("misdirects", "/", json!({})), "list"),
+        fetch("list malformed", ("babbles", "/", put.clone()), "list"),
+        fetch(
+            "preflight answered with an error",
+            ("forwards", "/grants/missing", put.clone()),
+            "list",
+        ),
+        fetch(
+            "preflight redirected",
+            ("elsewhere", "/old", put),
+            "governed",
+        ),
+        row("header not exposed", XHR, ("bare", "/", json!({})), "list"),
+        row(
+            "WebSocket",
+            SOCKET,
+            ("rejects", "/socket", json!({})),
+            "list",
+        ),
+        row("image", IMAGE, ("other", "/image.svg", json!({})), "list"),
+        row("events", EVENTS, ("other", "/events", json!({})), "list"),
+        row("beacon", BEACON, ("other", "/", json!({})), "credentials"),
+        Row {
+            page: format!("{}/", stage.public),
+            changed: None,
+            ..row(
+                "local network",
+                NO_WAIT,
+                ("public", "/", json!({})),
+                "public",
+            )
+        },
     ]
 }
+
+/// Their names, and which check fails.
+const REFUSALS: [(&str, Option<&str>); 21] = [
+    ("origin", Some("origin")),
+    ("origin, at the preflight", Some("origin")),
+    ("origin, rejected", Some("origin")),
+    ("origin null", Some("origin")),
+    ("origin null, after a redirect", Some("origin")),
+    ("method", Some("method")),
+    ("method in lower case", Some("method")),
+    ("header", Some("header")),
+    ("credentials", Some("credentials")),
+    ("credentials, any origin", Some("wildcard")),
+    ("two layers", Some("origin")),
+    ("another origin", Some("origin")),
+    ("list malformed", Some("list")),
+    ("preflight answered with an error", Some("status")),
+    ("preflight redirected", Some("status")),
+    ("header not exposed", None),
+    ("WebSocket", Some("origin")),
+    ("image", Some("origin")),
+    ("events", Some("origin")),
+    ("beacon", Some("origin")),
+    ("local network", None),
+];
 
 const FETCH: &str = "await fetch(given.url, given.init)";
 
 const XHR: &str = "const request = new XMLHttpRequest();
     request.open('GET', given.url);
+    request.responseType = 'text';
     await new Promise(done => { request.onloadend = done; request.send(); });
     request.getResponseHeader('x-request-id');";
 
 const SOCKET: &str = "const socket = new WebSocket(given.url.replace('http:', 'ws:'));
-    await new Promise(done => socket.onopen = socket.onclose = done);";
+    await new Promise(done => socket.onopen = socket.onclose = done);
+    const closed = new Promise(done => socket.onclose = done);
+    if (socket.readyState !== 3) { socket.close(); await closed; }";
 
-const BLOCKED: &str = " at 'URL' from origin 'ORIGIN' has been blocked by CORS policy: ";
-const PREFLIGHT: &str = "Response to preflight request doesn't pass access control check: ";
-/// How long to wait for messages after a script that succeeded.
-const QUIET: Duration = Duration::from_millis(300);
+const IMAGE: &str = "const image = new Image();
+    image.crossOrigin = 'anonymous';
+    await new Promise(done => { image.onload = image.onerror = done; image.src = given.url; });";
+
+const EVENTS: &str = "const source = new EventSource(given.url);
+    await new Promise(done => source.onmessage = source.onerror = done);
+    source.close();";
+
+/// JSON needs a preflight, and a beacon always includes credentials.
+const BEACON: &str =
+    "navigator.sendBeacon(given.url, new Blob(['{}'], {type: 'application/json'}));";
+
+const NO_WAIT: &str = "fetch(given.url).catch(() => {});";
+
+/// How long the console must print nothing.
+const QUIET: Duration = Duration::from_millis(400);

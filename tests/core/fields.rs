@@ -1,4 +1,4 @@
-//! The reference of the fields: complete, true, and the page docs/fields.md, which
+//! The reference of the fields: complete, true, and the page docs/src/reference/fields.md, which
 //! `BLESS=1 cargo test -p cors --test fields` writes.
 
 use cors::config::fields::{
@@ -174,4 +174,4 @@ fn type_of(kind: &Kind) -> String {
     }
 }
 
-const PAGE: &str = "docs/fields.md";
+const PAGE: &str = "docs/src/reference/fields.md";

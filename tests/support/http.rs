@@ -177,4 +177,5 @@ fn read_body(reader: &mut impl BufRead, headers: &Lines, body: &mut Vec<u8>) -> 
     Ok(())
 }
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than a browser's script may run.
+const TIMEOUT: Duration = Duration::from_secs(120);

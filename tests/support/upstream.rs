@@ -84,8 +84,12 @@ fn serve(mut stream: TcpStream, reply: impl Fn(&Head) -> Reply, log: &Mutex<Vec<
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&body);
-        // The bytes after a 101 are not HTTP.
-        if stream.write_all(&bytes).is_err() || status == 101 {
+        if stream.write_all(&bytes).is_err() {
+            return;
+        }
+        if status == 101 {
+            // The bytes after it are not HTTP. The client speaks once: to a connection that is reset, it would complain.
+            let _ = reader.read(&mut [0; 64]);
             return;
         }
     }

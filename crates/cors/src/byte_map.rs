@@ -55,6 +55,11 @@ impl<T> Indexed<T> {
         self.values.get(place)
     }
 
+    pub fn get_mut(&mut self, text: &[u8]) -> Option<&mut T> {
+        let place = usize::try_from(self.places.get(text)?).ok()?;
+        self.values.get_mut(place)
+    }
+
     /// The value of the text; a new text gets this one.
     pub fn get_or_insert(&mut self, text: &[u8], value: T) -> &mut T {
         let end = self.values.len();

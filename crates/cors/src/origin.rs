@@ -57,7 +57,9 @@ impl<'a> TupleOrigin<'a> {
             return None;
         }
         let scheme_end = scheme_length(text)?;
-        let rest = text.get(scheme_end..)?.strip_prefix(b"://")?;
+        let [b':', b'/', b'/', rest @ ..] = text.get(scheme_end..)? else {
+            return None;
+        };
         let (host_length, dots) = match rest {
             [b'[', ..] => (ipv6_length(rest)?, 0),
             _ if is_of_web(text.get(..scheme_end)?) => domain_length(rest)?,
@@ -250,7 +252,11 @@ pub fn holds(text: &str, part: &[u8]) -> bool {
 
 /// Whether origins of the scheme have the host of a web page.
 fn is_of_web(scheme: &[u8]) -> bool {
-    matches!(scheme, b"http" | b"https")
+    // Byte by byte: the comparison of the module's libc takes twenty instructions for each.
+    matches!(
+        scheme,
+        [b'h', b't', b't', b'p'] | [b'h', b't', b't', b'p', b's']
+    )
 }
 
 /// An IPv6 address in brackets as browsers write it; `None` for anything else.

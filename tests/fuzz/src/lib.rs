@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
         if !judgement.is_enforced() {
             return None;
         }
-        let source = judgement.source().clone();
+        let source = judgement.source();
         if let Some(reply) = judgement.reply() {
             let line = |(name, value): (&[u8], &[u8])| {
                 (
@@ -155,13 +155,14 @@ impl Written {
             name.or_else(|| serde_json::from_slice(&text).ok())
         };
         let policy = match source {
-            Source::Ambiguous => None,
+            // The host of this gives routes no configuration of their own.
+            Source::Ambiguous | Source::RouteConfiguration => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
-            Source::Rule { index, .. } => {
+            Source::Rule(place) => {
                 let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
                     return None;
                 };
-                let rule = rules.get(*index)?;
+                let rule = rules.get(*place)?;
                 let name = field(rule, RULE_FIELDS, "policyRef").and_then(string);
                 let policy = field(rule, RULE_FIELDS, "policy");
                 policy.or_else(|| named(name?)).cloned()

@@ -2,7 +2,7 @@
 
 macro_rules! codes {
     ($($code:ident = $number:literal $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The number is what the module logs, the name is what people read. Neither changes, and
         /// none is used again: alerts and scripts know them.

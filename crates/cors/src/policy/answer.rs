@@ -258,7 +258,7 @@ pub(crate) fn preflight_refusal(
 
 /// Removes every header that would let a script read the response.
 #[inline(always)] // A call costs more than two loops.
-pub(crate) fn remove_grant(headers: &mut impl HeadersMut) {
+pub fn remove_grant(headers: &mut impl HeadersMut) {
     for name in GRANT_HEADERS {
         headers.remove(name);
     }

@@ -1,6 +1,6 @@
 //! Reads a whole configuration.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::byte_map::Indexed;
 use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
@@ -74,9 +74,9 @@ impl Reader {
         let top_level = if is_absent {
             self.diagnostics
                 .warn(Code::DefaultPolicy, "", "", DEFAULT_POLICY_WARNING);
-            Some(Rc::new(self.default_policy()))
+            Some(Arc::new(self.default_policy()))
         } else if names_a_policy {
-            Some(Rc::new(self.build_policy(&object)))
+            Some(Arc::new(self.build_policy(&object)))
         } else {
             None
         };
@@ -144,7 +144,7 @@ impl Reader {
         is_good
     }
 
-    pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Rc<Policy>> {
+    pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Arc<Policy>> {
         let mut policies = Indexed::default();
         let path = object.at("policies");
         let pairs = match object.get("policies") {
@@ -174,7 +174,7 @@ impl Reader {
                     format!("is not a name; write 1 to {MAX_NAME} bytes"),
                 );
             }
-            let policy = Rc::new(self.read_policy(&path, node));
+            let policy = Arc::new(self.read_policy(&path, node));
             if policies.get(name.as_bytes()).is_some() {
                 self.diagnostics.error(
                     Code::DuplicatePolicy,

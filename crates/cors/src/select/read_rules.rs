@@ -1,6 +1,6 @@
 //! Reads the rules.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::byte_map::{ByteMap, Indexed};
 use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
@@ -18,7 +18,7 @@ impl Reader {
     pub(crate) fn read_rules(
         &mut self,
         object: &Object,
-        policies: &Indexed<Rc<Policy>>,
+        policies: &Indexed<Arc<Policy>>,
     ) -> RuleSet {
         let mut rules = RuleSet::default();
         let path = object.at("rules");
@@ -41,7 +41,7 @@ impl Reader {
             let path = format!("{path}[{index}]");
             let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
                 // Each has its place, by which messages name it.
-                let _ = rules.add(None, Rc::default(), &Match::default());
+                let _ = rules.add(None, Arc::default(), &Match::default());
                 continue;
             };
             let name = self.read_text(&rule, "name");
@@ -73,16 +73,16 @@ impl Reader {
     pub(crate) fn read_rule_policy(
         &mut self,
         rule: &Object,
-        policies: &Indexed<Rc<Policy>>,
-    ) -> Rc<Policy> {
+        policies: &Indexed<Arc<Policy>>,
+    ) -> Arc<Policy> {
         let name = self.read_text(rule, "policyRef");
         match (rule.get("policy"), name) {
             (Some(node), None) if !rule.has("policyRef") => {
-                return Rc::new(self.read_policy(&rule.at("policy"), node));
+                return Arc::new(self.read_policy(&rule.at("policy"), node));
             }
             (None, Some(name)) => {
                 if let Some(policy) = policies.get(name.as_bytes()) {
-                    return Rc::clone(policy);
+                    return Arc::clone(policy);
                 }
                 // Each name is compared letter by letter: not with ten thousand of them, and not
                 // for an error that is only counted.
@@ -124,7 +124,7 @@ impl Reader {
                 );
             }
         }
-        Rc::default()
+        Arc::default()
     }
 
     pub(crate) fn read_match(&mut self, rule: &Object, matches: &mut usize) -> Option<Match> {

@@ -1,6 +1,6 @@
 //! The rules of a plugin and the index over them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::escape::Escaped;
 use crate::policy::Policy;
@@ -10,16 +10,17 @@ use crate::routes::rules::Rules;
 /// Policies for some hosts, paths or routes.
 #[derive(Debug, Default)]
 pub struct RuleSet {
-    rules: Vec<Rule>,
+    rules: Vec<Arc<Rule>>,
     /// A rule is its place in the list.
     pub(crate) index: Rules,
 }
 
 #[derive(Debug)]
 pub(crate) struct Rule {
+    pub place: usize,
     /// Its place and its name, ready for explanations and access logs.
-    pub label: Rc<str>,
-    pub policy: Rc<Policy>,
+    pub label: String,
+    pub policy: Arc<Policy>,
 }
 
 /// What a rule matches: every combination of the three kinds.
@@ -35,7 +36,7 @@ impl RuleSet {
     pub(crate) fn add(
         &mut self,
         name: Option<&str>,
-        policy: Rc<Policy>,
+        policy: Arc<Policy>,
         matched: &Match,
     ) -> Result<(), usize> {
         let place = self.rules.len();
@@ -43,13 +44,16 @@ impl RuleSet {
             None => format!("rules[{place}]"),
             Some(name) => format!("rules[{place}] {}", Escaped(name.as_bytes())),
         };
-        let label = label.into();
-        self.rules.push(Rule { label, policy });
+        self.rules.push(Arc::new(Rule {
+            place,
+            label,
+            policy,
+        }));
         self.index
             .insert(place, &matched.route_names, &matched.hosts, &matched.paths)
     }
 
-    pub(crate) fn get(&self, place: usize) -> Option<&Rule> {
+    pub(crate) fn get(&self, place: usize) -> Option<&Arc<Rule>> {
         self.rules.get(place)
     }
 
@@ -57,7 +61,7 @@ impl RuleSet {
         self.rules.len()
     }
 
-    pub(crate) fn policies(&self) -> impl Iterator<Item = &Rc<Policy>> {
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &Arc<Policy>> {
         self.rules.iter().map(|rule| &rule.policy)
     }
 }

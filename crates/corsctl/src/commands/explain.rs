@@ -113,7 +113,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     match output {
         Output::Json => print_json(&explanation),
-        Output::Text => print(&explanation.text(&fetch)),
+        _ => print(&explanation.text(&fetch)),
     }
     ExitCode::from(if explanation.readable { 0 } else { REFUSED })
 }
@@ -331,7 +331,9 @@ impl Exchanged {
             let _ = write!(verdict, "; {log}");
         }
         let source = judgement.source();
-        let policy = judgement.is_governed().then(|| source.to_string());
+        let policy = judgement
+            .is_governed()
+            .then(|| judgement.label().to_owned());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
@@ -342,7 +344,7 @@ impl Exchanged {
             request_headers: texts(request),
             verdict,
             pattern: judgement.matched_pattern(),
-            named_policy: policy.clone().filter(|_| *source != Source::TopLevel),
+            named_policy: policy.clone().filter(|_| source != Source::TopLevel),
             policy,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"

@@ -10,7 +10,7 @@ use cors::config::reference::entry;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::commands::test::{Case, VERDICTS};
+use crate::cases::{Case, VERDICTS};
 use crate::output::print_json;
 
 /// Which schema to print.

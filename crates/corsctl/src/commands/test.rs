@@ -3,22 +3,20 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use cases::{Answer, Difference, From};
+use ::cases::{Difference, From};
 use cors::escape::Shown;
 use cors::http::header::{AUTHORITY, METHOD, PATH};
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::Url;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 use serde::Serialize;
 
+use crate::cases::{self, Case, bytes, url};
 use crate::discover::select::{self, Selection};
-use crate::input::cursor::Value;
-use crate::input::source::Source;
 use crate::output::code::Code;
-use crate::output::{
-    BAD_INPUT, Failure, Output, REFUSED, at, color, print, print_error, print_json,
-};
+use crate::output::formats::print_suite;
+use crate::output::results::{self, CaseResult, Suite};
+use crate::output::{BAD_INPUT, Failure, Output, REFUSED, at, color, print_error};
 
 /// A configuration, and the table to compare with it.
 #[derive(clap::Args)]
@@ -30,9 +28,6 @@ pub struct Arguments {
     /// The table: a list of cases in JSON or YAML; - is the standard input
     cases: String,
 }
-
-/// A case of a user: without an answer only the verdict counts, and the other way round.
-pub type Case = cases::Case<Option<Answer>, Option<String>>;
 
 /// What `--output json` prints.
 #[derive(Serialize)]
@@ -63,43 +58,26 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         good: cases.iter().all(|case| case.good),
         cases,
     };
-    match output {
-        Output::Json => print_json(&outcome),
-        Output::Text => print(&outcome.text(&arguments.cases)),
-    }
+    let file = arguments.cases.as_str();
+    print_suite(
+        output,
+        &outcome,
+        || outcome.text(file),
+        || outcome.suite(file),
+    );
     ExitCode::from(if outcome.good { 0 } else { REFUSED })
 }
 
 fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, Failure> {
-    let source = Source::read(file)?;
-    let cases: Vec<Value> = source
-        .documents
-        .iter()
-        .flat_map(|document| Value::of(document).items())
-        .collect();
-    if cases.is_empty() {
-        let text = format!("{}holds no list of cases", at(&source.name, None));
-        return Err(Failure::new(Code::NoCases, text));
-    }
+    let cases = cases::read(file)?.into_iter();
     cases
-        .iter()
-        .enumerate()
-        .map(|(index, value)| {
-            let line = value.line_of("");
-            let case: Result<Case, _> = value.read();
-            let differences = case
-                .map_err(|error| error.to_string())
-                .and_then(|case| Ok((differences(&case, plugin)?, case.name)))
-                .map_err(|error| {
-                    let at = at(&source.name, line);
-                    let text = format!("{at}case {}: {}", index + 1, Shown(&error));
-                    Failure::new(Code::InvalidCase, text)
-                })?;
-            let (differences, name) = differences;
+        .map(|listed| {
+            let differences = differences(&listed.case, plugin);
+            let differences = differences.map_err(|error| listed.invalid(&error))?;
             Ok(Tested {
-                name,
+                name: listed.case.name,
                 good: differences.is_empty(),
-                line,
+                line: listed.line,
                 differences,
             })
         })
@@ -111,22 +89,13 @@ fn differences(case: &Case, plugin: &PolicySet) -> Result<Vec<Difference>, Strin
     if case.answer.is_none() && case.verdict.is_none() {
         return Err("expects nothing; write verdict, answer or both".to_owned());
     }
-    if let Some(verdict) = case.verdict.as_deref()
-        && !VERDICTS.contains(&verdict)
-    {
-        let words = VERDICTS.join(", ");
-        return Err(format!(
-            "{verdict:?} is not a verdict; write one of {words}"
-        ));
-    }
-    let url = Url::parse(&case.request.url)
-        .ok_or_else(|| format!("{:?} is not a URL", case.request.url))?;
+    let url = url(&case.request)?;
     let mut headers = vec![
         (METHOD.to_owned(), case.request.method.clone().into_bytes()),
         (AUTHORITY.to_owned(), url.authority.into_bytes()),
         (PATH.to_owned(), url.path.into_bytes()),
     ];
-    headers.extend(lines(&case.request.headers)?);
+    headers.extend(bytes(&case.request.headers)?);
     let request = Incoming {
         headers: headers.into_iter().collect(),
         route_name: case.route.name.clone(),
@@ -134,7 +103,7 @@ fn differences(case: &Case, plugin: &PolicySet) -> Result<Vec<Difference>, Strin
     };
     let upstream = Response {
         status: case.upstream.status,
-        headers: lines(&case.upstream.headers)?.into_iter().collect(),
+        headers: bytes(&case.upstream.headers)?.into_iter().collect(),
     };
     let exchange = exchange(plugin, request, upstream);
     let verdict = case.verdict.as_ref();
@@ -165,30 +134,34 @@ fn word(exchange: &Exchange) -> String {
     }
 }
 
-/// What a case can expect of the plugin.
-pub const VERDICTS: [&str; 9] = [
-    "allowed",
-    "refused: host",
-    "refused: malformed",
-    "refused: null",
-    "refused: origin",
-    "refused: path",
-    "same-origin",
-    "not-cors",
-    "ungoverned",
-];
-
-/// Header lines as bytes.
-fn lines(headers: &[(String, String)]) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let lines = headers.iter().map(|(name, value)| {
-        let bytes = cases::bytes(value);
-        let bytes = bytes.ok_or_else(|| format!("{name}: a character above U+00FF is not a byte"));
-        Ok((name.clone(), bytes?))
-    });
-    lines.collect()
+impl Tested {
+    fn shown(&self) -> Vec<String> {
+        self.differences.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl Outcome {
+    fn suite(&self, file: &str) -> Suite {
+        let cases = self.cases.iter().map(|case| results::Case {
+            name: case.name.clone(),
+            line: case.line,
+            result: if case.good {
+                CaseResult::Good
+            } else {
+                CaseResult::Wrong {
+                    code: Code::UnexpectedOutcome,
+                    text: case.shown().join("\n"),
+                }
+            },
+            seconds: None,
+        });
+        Suite {
+            name: "test",
+            file: file.to_owned(),
+            cases: cases.collect(),
+        }
+    }
+
     fn text(&self, file: &str) -> String {
         let mut text = String::new();
         for case in &self.cases {
@@ -199,8 +172,8 @@ impl Outcome {
             };
             let name = Shown(&case.name);
             let _ = writeln!(text, "{}{word} {name}", at(file, case.line));
-            for difference in &case.differences {
-                let _ = writeln!(text, "  {}", Shown(&difference.to_string()));
+            for difference in case.shown() {
+                let _ = writeln!(text, "  {}", Shown(&difference));
             }
         }
         let wrong = self.cases.iter().filter(|case| !case.good).count();

@@ -292,6 +292,15 @@ impl Configuration<'_> {
         value.line_of("")
     }
 
+    /// The same without its place.
+    pub fn node(&self) -> Option<&Node> {
+        match &self.content {
+            Content::Absent(_) => None,
+            Content::Text { document, .. } => document.as_ref().map(|document| &document.node),
+            Content::Tree(value) => Some(value.node),
+        }
+    }
+
     /// What it holds, if it holds anything that can be read.
     pub fn root(&self) -> Option<Value<'_>> {
         match &self.content {

@@ -278,6 +278,40 @@ impl<'n> Origins<'n> {
         self.push_regex(&format!("{first}{ANY}{}", rest.join(ANY)));
     }
 
+    /// The same with ports in brackets, as in `https://*.example:[80,81]`.
+    pub fn ported_glob(&mut self, at: &Value, text: &str) {
+        let ported = text
+            .strip_suffix(']')
+            .and_then(|text| text.split_once(":["));
+        let Some((start, ports)) = ported else {
+            return self.glob(at, text);
+        };
+        for port in ports.split(',') {
+            self.wildcard(at, &format!("{start}:{port}"));
+        }
+    }
+
+    /// An origin in whose host `*` stands for any characters, while its port is compared as it is.
+    pub fn host_glob(&mut self, at: &Value, text: &str) {
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let (host, port) = split_port(rest).unwrap_or((rest, ""));
+        if port.contains('*') || scheme.contains('*') {
+            return self.refuse(
+                at,
+                text,
+                "has a wildcard outside of its host, so that it matched no origin",
+            );
+        }
+        match host.strip_prefix('*') {
+            None if !host.contains('*') => self.exact(at, text),
+            Some(end) if !end.contains('*') && (end.is_empty() || end.starts_with('.')) => {
+                self.wildcard(at, text);
+            }
+            _ if host.ends_with('*') => self.refuse(at, text, "leaves the end of the host open, so that hosts of anybody's match; list the origins"),
+            _ => self.glob(at, text),
+        }
+    }
+
     fn is_regex(&mut self, at: &Value, text: &str) -> bool {
         let why = match Regex::new(text) {
             Err(error) => error.to_string(),

@@ -1,13 +1,13 @@
 //! The codes of the diagnostics that corsctl finds itself, in addition to those of the module.
 //!
-//! A diagnostic is one line here, its entry in docs/diagnostics.md, and a case in `tests/`.
+//! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
 use cors::diagnostic::Severity;
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($code:ident = $level:ident $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The names do not change, and none is used again: scripts know them.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -44,6 +44,10 @@ codes! {
     ConfigurationRejected = Error "configuration-rejected",
     WrappedConfiguration = Error "wrapped-configuration",
     InvalidArgument = Error "invalid-argument",
+    FileUnwritable = Error "file-unwritable",
+
+    // Of corsctl render.
+    TemplateInvalid = Error "template-invalid",
 
     // Of corsctl check: what the plugin cannot know.
     MoreDiagnostics = Note "more-diagnostics",
@@ -78,6 +82,22 @@ codes! {
     // Of corsctl test.
     NoCases = Error "no-cases",
     InvalidCase = Error "invalid-case",
+    UnexpectedOutcome = Error "unexpected-outcome",
+
+    // Of corsctl probe: the likely causes, and why there is no answer to judge.
+    CachedForAnotherOrigin = Error "cached-for-another-origin",
+    SecondCorsLayer = Error "second-cors-layer",
+    PreflightAnsweredInFront = Error "preflight-answered-in-front",
+    VaryMissing = Error "vary-missing",
+    NoCorsHeaders = Error "no-cors-headers",
+    AnswerDiffers = Error "answer-differs",
+    NoAnswer = Error "no-answer",
+    NothingEnforced = Error "nothing-enforced",
+    RemoteAddress = Error "remote-address",
+
+    // Of corsctl learn.
+    LogWithoutOrigins = Error "log-without-origins",
+    NothingTrusted = Error "nothing-trusted",
 
     // Of corsctl import: what it reads, and from where.
     Imported = Note "imported",
@@ -123,6 +143,7 @@ codes! {
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
+    OtherPathsForwarded = Wider "other-paths-forwarded",
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
@@ -140,6 +161,7 @@ codes! {
     DefaultMethods = Default "default-methods",
     DefaultHeaders = Default "default-headers",
     DefaultMaxAge = Default "default-max-age",
+    DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
     SafelistedMethods = Wider "safelisted-methods",
@@ -152,6 +174,7 @@ codes! {
     HiddenOriginByEndpoint = Changed "hidden-origin-by-endpoint",
     OriginNotHidden = Changed "origin-not-hidden",
     DebugNotImported = Changed "debug-not-imported",
+    TimingNotImported = Changed "timing-not-imported",
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
@@ -225,7 +248,8 @@ mod tests {
     #[test]
     fn every_code_is_documented_and_made() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(folder.join("../../docs/diagnostics.md")).unwrap();
+        let page =
+            fs::read_to_string(folder.join("../../docs/src/reference/diagnostics.md")).unwrap();
         let mut documented = BTreeMap::new();
         for entry in page.split("\n### `").skip(1) {
             let (name, text) = entry.split_once("`\n\n").unwrap();

@@ -9,15 +9,28 @@ use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{METHOD, Path, Route, Scope};
+use crate::import::system::System;
 use crate::input::cursor::{Place, Value};
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    changes: changes,
+    ..System::new(
+        "gateway-api",
+        "the Gateway API",
+        "Gateway API HTTPRoute and kgateway TrafficPolicy",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let is_ours = |kind: &str| value.is_resource(kind, GROUP);
     is_ours("HTTPRoute") || is_ours("Gateway") || is_traffic_policy(value)
 }
 
-pub fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
     let of_kind = |kind: &str| {
         let values = values.iter().filter(|value| value.is_resource(kind, GROUP));
         values.cloned().collect::<Vec<_>>()
@@ -473,7 +486,7 @@ fn namespace_of<'s>(value: &Value<'s>) -> Option<&'s str> {
 }
 
 /// What is different for every policy: with TrafficPolicies the gateway is kgateway.
-pub fn changes(values: &[Value]) -> &'static [Change] {
+fn changes(values: &[Value]) -> &'static [Change] {
     if values.iter().any(is_traffic_policy) {
         KGATEWAY_CHANGES
     } else {

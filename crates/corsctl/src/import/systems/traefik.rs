@@ -8,13 +8,28 @@ use cors::config::json::Node;
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{Path, Route, Scope};
+use crate::import::rules::route::{Path, Precedence, Route, Scope};
+use crate::import::system::System;
 use crate::import::systems::traefik_rule;
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::First,
+    changes: |_| CHANGES,
+    ..System::new(
+        "traefik",
+        "Traefik",
+        "Traefik: the headers middleware, and Traefik Hub's API",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();
     let is_ours = ["traefik.io/", "hub.traefik.io/", "traefik.containo.us/"];
     is_ours.iter().any(|group| version.starts_with(group))
@@ -22,7 +37,7 @@ pub fn owns(value: &Value) -> bool {
         || !router_annotations(value).is_empty()
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut middlewares = Middlewares::default();
     let mut routers = Vec::new();
     let mut apis = Vec::new();
@@ -509,7 +524,7 @@ fn namespace_of<'s>(value: &Value<'s>) -> &'s str {
     namespace.and_then(|name| name.text()).unwrap_or_default()
 }
 
-pub const CHANGES: &[Change] = &[
+const CHANGES: &[Change] = &[
     (
         When::Rejects,
         Code::RejectedPreflightStatus,
