@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use crate::compare::ask::{Direction, Example};
 use crate::compare::finder::Finder;
 use crate::compare::rows::{Row, Verdict, rows};
-use crate::compare::side::{By, Side};
-use crate::compare::targets::Target;
+use crate::compare::side::{By, Side, Target};
 
 const PATTERNS: [&str; 22] = [
     "https://app.example.com",

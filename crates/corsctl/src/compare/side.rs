@@ -12,8 +12,6 @@ use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use cors::simulate::exchange::{Incoming, Lines};
 
-use crate::compare::targets::Target;
-
 /// A configuration, and what the module makes of it.
 pub struct Side<'n> {
     pub plugin: PolicySet,
@@ -28,6 +26,16 @@ pub struct Rule<'n> {
     pub route_names: Vec<Key>,
     pub hosts: Vec<Key>,
     pub paths: Vec<Key>,
+}
+
+/// What a request is for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Target {
+    pub host: String,
+    pub path: String,
+    pub route_name: Option<String>,
+    /// The policy in the metadata of the route, by name.
+    pub route_policy: Option<String>,
 }
 
 /// What governs a request.

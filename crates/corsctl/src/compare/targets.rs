@@ -4,17 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use cors::routes::key::Key;
 
-use crate::compare::side::{Rule, Side};
-
-/// What a request is for.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Target {
-    pub host: String,
-    pub path: String,
-    pub route_name: Option<String>,
-    /// The policy in the metadata of the route, by name.
-    pub route_policy: Option<String>,
-}
+use crate::compare::side::{Rule, Side, Target};
 
 /// There are more than can be looked at.
 #[derive(Debug)]
