@@ -59,16 +59,20 @@ impl Source {
     /// Reads a text as the file of this name.
     pub fn of_text(name: &str, text: &str) -> Result<Self, InputError> {
         let mut copies = Copies::default();
+        let read_toml = || {
+            parse_toml(text)
+                .map(|document| vec![document])
+                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}")))
+        };
         let documents = match parse(name, text, &mut copies) {
+            _ if name.ends_with(".toml") && template_line(text).is_none() => read_toml(),
             // Some programs are one long text to YAML.
             Ok(documents) if documents.iter().all(is_text) => match programs::recognise(text) {
                 Some((line, words)) => Err(Malformed::new(line, words)),
                 None => Ok(documents),
             },
             Ok(documents) => Ok(documents),
-            Err(_) if is_toml(name, text) && template_line(text).is_none() => parse_toml(text)
-                .map(|document| vec![document])
-                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}"))),
+            Err(_) if is_toml(text) && template_line(text).is_none() => read_toml(),
             Err(wrong) => Err(other_format(text).unwrap_or(wrong)),
         };
         let documents = documents.map_err(|wrong| wrong.at(name, Some(wrong.line)))?;
@@ -223,12 +227,10 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
     let mut documents = Vec::new();
     // As jq prints them, values may follow each other.
     let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
-    let mut start = 0;
+    let (mut start, mut before) = (0, 0);
     while let Some(node) = nodes.next() {
         let node = node.map_err(|error| Malformed::json(&error, text))?;
         let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
-        let before = text.get(..start).unwrap_or_default();
-        let before = before.bytes().filter(|byte| *byte == b'\n').count();
         start = nodes.byte_offset();
         // Almost all JSON is YAML; where it is not, its lines stay unknown.
         let lines = parse_yaml(own, &mut Copies::none())
@@ -238,6 +240,7 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
                 lines.map(&|line| line + before);
                 Some(lines)
             });
+        before += own.bytes().filter(|byte| *byte == b'\n').count();
         let lines = lines.unwrap_or_default();
         documents.push(Document { node, lines });
     }

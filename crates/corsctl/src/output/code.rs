@@ -1,4 +1,4 @@
-//! The codes of the diagnostics that corsctl finds itself, beside those of the module.
+//! The codes of the diagnostics that corsctl finds itself, in addition to those of the module.
 //!
 //! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
@@ -107,6 +107,7 @@ codes! {
     UnknownSystem = Error "unknown-system",
     NoCorsPolicy = Error "no-cors-policy",
     NoReachablePolicy = Error "no-reachable-policy",
+    SourceTemplate = Error "source-template",
     NotImported = Error "not-imported",
     OtherPlugin = Changed "other-plugin",
     SourceMergeKey = Error "source-merge-key",
@@ -117,6 +118,7 @@ codes! {
     UnsupportedForm = Error "unsupported-form",
     MissingReference = Error "missing-reference",
     IgnoredCorsBlock = Error "ignored-cors-block",
+    IgnoredResource = Changed "ignored-resource",
     IgnoredField = Changed "ignored-field",
     ObsoleteField = Changed "obsolete-field",
     HeaderSetByHand = Changed "header-set-by-hand",
@@ -136,10 +138,12 @@ codes! {
     UnusedPolicy = Changed "unused-policy",
     UnreachedRoute = Changed "unreached-route",
     RouteNamesOfSystem = Changed "route-names-of-system",
+    WorkloadsSelected = Changed "workloads-selected",
     ShortHostName = Changed "short-host-name",
     PrefixBySegment = Changed "prefix-by-segment",
     FilterMissing = Wider "filter-missing",
     SkippedRoutes = Wider "skipped-routes",
+    HostWildcard = Wider "host-wildcard",
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
@@ -147,6 +151,8 @@ codes! {
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
+    IgnoredOrigin = Changed "ignored-origin",
+    OriginNormalizedBySource = Changed "origin-normalized-by-source",
     RedundantOrigins = Changed "redundant-origins",
     PortalOrigin = Changed "portal-origin",
     DefaultOrigins = Default "default-origins",
@@ -178,6 +184,7 @@ codes! {
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
+    PreflightOnly = Changed "preflight-only",
     PreflightListsAll = Changed "preflight-lists-all",
     UpstreamCorsRemoved = Changed "upstream-cors-removed",
     VaryAdded = Changed "vary-added",
@@ -288,7 +295,11 @@ mod tests {
     fn code_of(line: &str) -> Option<&str> {
         let (_, code) = match line.strip_suffix(']') {
             Some(text) => text.rsplit_once(" [")?,
-            None => line.trim_end_matches(',').split_once("\"code\": ")?,
+            None => {
+                let line = line.trim_end_matches(',');
+                let mut keys = ["\"code\": ", "\"ruleId\": "].into_iter();
+                keys.find_map(|key| line.split_once(key))?
+            }
         };
         Some(code.trim_matches('"'))
     }
@@ -301,9 +312,10 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 codes.extend(codes_in(&path));
-            } else if name == "golden.txt" || name.ends_with(".said") {
+            } else if ["golden.txt", "outcomes.yaml"].contains(&name) || name.ends_with(".said") {
                 let text = fs::read_to_string(&path).unwrap();
-                codes.extend(text.lines().filter_map(code_of).map(str::to_owned));
+                let lines = text.lines().map(|line| line.trim_end_matches('"'));
+                codes.extend(lines.filter_map(code_of).map(str::to_owned));
             }
         }
         codes
