@@ -15,11 +15,14 @@ import { manifests } from "../playground/manifests.js";
 import { fill, findMessage, MESSAGES, pattern, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
 import { besideMessage, describe } from "../playground/story.js";
+import { otherSystem } from "../playground/systems.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
 const judge = await Judge.start(bytes);
 let checked = 0;
+// Systems that are read from the files of another.
+const FROM = { "envoy-filter": "istio", "envoy-gateway": "gateway-api", "higress-ingress": "ingress-nginx" };
 
 // The presets according to their documentation.
 const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"] };
@@ -453,6 +456,19 @@ for (const [text, says] of /** @type {[string, RegExp][]} */ ([
   assert.throws(() => readPaste(text), says, text);
   checked++;
 }
+
+// The configurations of other systems are recognised as theirs, and those of this plugin as no other's.
+const imports = new URL("../crates/corsctl/tests/import/", here);
+const folders = readdirSync(imports, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+for (const { name } of folders.filter(({ name }) => name !== "refused")) {
+  const files = readdirSync(new URL(`${name}/`, imports)).filter((file) => file !== "outcomes.yaml");
+  const found = files.map((file) => otherSystem(readFileSync(new URL(`${name}/${file}`, imports), "utf8"))?.argument);
+  const known = found.filter((argument) => argument === (FROM[name] ?? name)).length;
+  // Some files are parts, empty, or of several systems.
+  assert(known * 4 >= files.length * 3, `${name}: ${found}`);
+  checked++;
+}
+for (const { name, config } of groups) assert.equal(otherSystem(JSON.stringify(config)), undefined, name);
 
 // Each browser's copies of the same request are read as the call of the script, and contain no secret.
 const pastes = new URL("pastes/", here);

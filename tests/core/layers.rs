@@ -22,8 +22,8 @@ const CORE: &[&[&str]] = &[
 /// The parts of corsctl.
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
-    &["compare"],
-    &["discover", "import"],
+    &["compare", "learn", "probe"],
+    &["cases", "discover", "import"],
     &["input"],
     &["output"],
 ];

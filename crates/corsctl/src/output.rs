@@ -1,6 +1,12 @@
 //! What every command prints, as text or as JSON: remarks, results, why there is none.
 
 pub mod code;
+pub mod formats;
+pub mod github;
+pub mod junit;
+pub mod progress;
+pub mod results;
+pub mod sarif;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -13,12 +19,26 @@ use cors::escape::{Shown, is_unsafe};
 use serde::Serialize;
 
 use crate::output::code::{Code, Level};
+use crate::output::results::Problem;
 
 /// How to print results.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Output {
     Text,
     Json,
+    /// Annotations of GitHub's actions: check, test, probe
+    Github,
+    /// SARIF 2.1.0: check, test, probe
+    Sarif,
+    /// JUnit's XML: test, probe
+    Junit,
+}
+
+impl Output {
+    /// Whether every command has it.
+    pub fn is_common(self) -> bool {
+        matches!(self, Self::Text | Self::Json)
+    }
 }
 
 /// One remark. As text it is one line: file, line, severity, place, path, value, text, code.
@@ -82,6 +102,20 @@ impl Remark {
     pub fn more(severity: Level, count: usize, line: Option<usize>) -> Self {
         let text = format!("and {count} more of these");
         Self::new(severity, Code::MoreDiagnostics.name(), line, text)
+    }
+
+    /// The remark for formats that other programs read.
+    pub fn problem(&self, file: &str, place: &str) -> Problem {
+        let about = [place, &self.path, &self.value].into_iter();
+        let about: Vec<&str> = about.filter(|part| !part.is_empty()).collect();
+        Problem {
+            level: self.severity,
+            code: self.code,
+            file: file.to_owned(),
+            line: self.line,
+            about: about.join(": "),
+            text: self.text.clone(),
+        }
     }
 
     /// The remark as a line of text.

@@ -13,20 +13,20 @@ use crate::compare::rows::{Row, Verdict, rows};
 use crate::compare::side::Side;
 use crate::discover::locate::{Configuration, Found};
 use crate::discover::select::read_plugin;
-use crate::input::source::Source;
+use crate::input::files::{self, Input};
 use crate::output::code::Code;
 use crate::output::{
-    BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, at, color, print, print_error, print_json,
+    BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, color, print, print_error, print_json,
 };
 
 /// Two configurations, and which changes are meant.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The configuration before: whatever corsctl check takes; - is the standard input
+    /// The configuration before: whatever corsctl check takes, or a folder; - is the standard input
     old: String,
 
-    /// The configuration after
+    /// The configuration now; files of two folders are compared by their names
     new: String,
 
     /// Do not fail because this rule became wider: its name, rules[INDEX], top-level, or none for what
@@ -49,10 +49,17 @@ struct Outcome {
 /// The comparison of one configuration with its successor.
 #[derive(Serialize)]
 struct Plugin {
-    /// Where the configuration is in its file; none if it is not there on this side.
-    old: Option<String>,
-    new: Option<String>,
+    /// Where the configuration is; none if it is not there on this side.
+    old: Option<At>,
+    new: Option<At>,
     rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct At {
+    file: String,
+    /// As corsctl check prints it; empty for the whole file.
+    place: String,
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
@@ -65,7 +72,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     match output {
         Output::Json => print_json(&outcome),
-        Output::Text => print(&outcome.text()),
+        _ => print(&outcome.text()),
     }
     ExitCode::from(match outcome.open().min() {
         Some(Verdict::Wider) => REFUSED,
@@ -75,31 +82,28 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
 }
 
 fn compare(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let (old, new) = (Source::read(&arguments.old)?, Source::read(&arguments.new)?);
-    if let Some(error) = old.malformed.iter().chain(&new.malformed).next() {
-        return Err(error.clone().into());
-    }
-    let found = [&old, &new].map(Found::within);
-    let [olds, news] = found
-        .each_ref()
-        .map(|found| found.configurations.as_slice());
+    let inputs = [files::read(&arguments.old)?, files::read(&arguments.new)?];
+    let [olds, news] = inputs.each_ref().map(|inputs| File::all(inputs));
+    let (olds, news) = (olds?, news?);
+    let [olds, news] =
+        [&olds, &news].map(|files| files.iter().flat_map(File::each).collect::<Vec<_>>());
     if olds.is_empty() && news.is_empty() {
-        let file = at(&new.name, None);
         let text = format!(
-            "{file}holds no configuration of the plugin, nor does {}",
-            Shown(&old.name)
+            "{}: holds no configuration of the plugin, nor does {}",
+            Shown(&arguments.new),
+            Shown(&arguments.old)
         );
         return Err(Failure::new(Code::NoConfiguration, text));
     }
     let mut finder = Finder::default();
     let mut plugins = Vec::new();
-    for (one, other) in pairs(olds, news) {
-        let old_side = one.map_or_else(|| Ok(Side::nothing()), |one| side(&old.name, one))?;
-        let new_side = other.map_or_else(|| Ok(Side::nothing()), |other| side(&new.name, other))?;
+    for (old, new) in pairs(&olds, &news) {
+        let sides = [old, new].map(|one| one.map_or_else(|| Ok(Side::nothing()), One::side));
+        let [old_side, new_side] = sides;
         plugins.push(Plugin {
-            old: one.map(|one| one.place.clone()),
-            new: other.map(|other| other.place.clone()),
-            rows: rows(&old_side, &new_side, &mut finder),
+            old: old.map(One::at),
+            new: new.map(One::at),
+            rows: rows(&old_side?, &new_side?, &mut finder),
         });
     }
     let mut unused = arguments.allow_wider.clone();
@@ -126,24 +130,73 @@ fn compare(arguments: &Arguments) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// A configuration that the module takes.
-fn side<'d>(file: &str, configuration: &'d Configuration) -> Result<Side<'d>, Failure> {
-    let plugin = read_plugin(file, configuration)?;
-    Ok(Side::new(plugin, configuration.node().unwrap_or(&EMPTY)))
+/// A file, and what it holds.
+struct File<'i> {
+    below: &'i str,
+    name: &'i str,
+    found: Found<'i>,
 }
 
-/// Each configuration with its successor: at the same place, else one that has none with one that has none,
-/// in order.
-fn pairs<'c, 'd>(
-    olds: &'c [Configuration<'d>],
-    news: &'c [Configuration<'d>],
-) -> Vec<(Option<&'c Configuration<'d>>, Option<&'c Configuration<'d>>)> {
-    let mut left: Vec<&Configuration> = olds.iter().collect();
+impl<'i> File<'i> {
+    fn all(inputs: &'i [Input]) -> Result<Vec<Self>, Failure> {
+        let files = inputs.iter().map(|input| {
+            let source = input.source.as_ref().map_err(Clone::clone)?;
+            match source.malformed.first() {
+                Some(error) => Err(error.clone().into()),
+                None => Ok(Self {
+                    below: &input.below,
+                    name: &source.name,
+                    found: Found::within(source),
+                }),
+            }
+        });
+        files.collect()
+    }
+
+    fn each(&self) -> impl Iterator<Item = One<'_>> {
+        self.found.configurations.iter().map(|configuration| One {
+            below: self.below,
+            name: self.name,
+            configuration,
+        })
+    }
+}
+
+/// One configuration.
+#[derive(Clone, Copy)]
+struct One<'f> {
+    below: &'f str,
+    name: &'f str,
+    configuration: &'f Configuration<'f>,
+}
+
+impl<'f> One<'f> {
+    fn side(self) -> Result<Side<'f>, Failure> {
+        let plugin = read_plugin(self.name, self.configuration)?;
+        Ok(Side::new(
+            plugin,
+            self.configuration.node().unwrap_or(&EMPTY),
+        ))
+    }
+
+    fn at(self) -> At {
+        At {
+            file: self.name.to_owned(),
+            place: self.configuration.place.clone(),
+        }
+    }
+}
+
+/// Each configuration with its successor: in the same file at the same place, else one that has none with
+/// one that has none, in order.
+fn pairs<'f>(olds: &[One<'f>], news: &[One<'f>]) -> Vec<(Option<One<'f>>, Option<One<'f>>)> {
+    let mut left = olds.to_vec();
+    let key = |one: &One<'f>| (one.below, one.configuration.place.as_str());
     let mut pairs: Vec<_> = news
         .iter()
         .map(|new| {
-            let place = left.iter().position(|old| old.place == new.place);
-            (place.map(|place| left.remove(place)), Some(new))
+            let place = left.iter().position(|old| key(old) == key(new));
+            (place.map(|place| left.remove(place)), Some(*new))
         })
         .collect();
     let mut left = left.into_iter();
@@ -165,12 +218,8 @@ impl Outcome {
     fn text(&self) -> String {
         let mut lines = Vec::new();
         for plugin in &self.plugins {
-            let place = match (&plugin.old, &plugin.new) {
-                (_, Some(place)) | (Some(place), None) if !place.is_empty() => {
-                    format!("{}: ", Shown(place))
-                }
-                _ => String::new(),
-            };
+            let at = plugin.new.as_ref().or(plugin.old.as_ref());
+            let place = at.map(At::text).unwrap_or_default();
             match (&plugin.old, &plugin.new) {
                 (None, _) => lines.push(format!("{place}the plugin is new")),
                 (_, None) => lines.push(format!("{place}the plugin is gone")),
@@ -187,6 +236,16 @@ impl Outcome {
             ));
         }
         lines.into_iter().map(|line| line + "\n").collect()
+    }
+}
+
+impl At {
+    fn text(&self) -> String {
+        let place = match self.place.as_str() {
+            "" => String::new(),
+            place => format!("{}: ", Shown(place)),
+        };
+        format!("{}: {place}", Shown(&self.file))
     }
 }
 
@@ -319,6 +378,7 @@ Examples:
   corsctl diff old.json new.json
   corsctl diff <(git show origin/main:envoy.yaml) envoy.yaml
   corsctl diff --allow-wider api old.yaml new.yaml
+  corsctl diff released/ gateway/
 
 Exit codes: 0 nothing is wider, or all that is is acknowledged; 1 something is wider; 3 nothing is
 wider as far as is decided, and something is not; 2 bad usage or input";

@@ -113,7 +113,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     match output {
         Output::Json => print_json(&explanation),
-        Output::Text => print(&explanation.text(&fetch)),
+        _ => print(&explanation.text(&fetch)),
     }
     ExitCode::from(if explanation.readable { 0 } else { REFUSED })
 }

@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
                 .and_then(|configuration| Value::bare(configuration).read().ok()),
             remarks: notes.remarks().collect(),
         }),
-        Output::Text => {
+        _ => {
             for line in notes.lines() {
                 eprintln!("{}", guard(&line));
             }

@@ -123,7 +123,7 @@ impl<'n> Side<'n> {
                 label,
                 policy: self.root,
             },
-            Source::RouteMetadata | Source::VirtualHostMetadata => {
+            Source::RouteConfiguration | Source::RouteMetadata | Source::VirtualHostMetadata => {
                 let name = target.route_policy.as_deref().unwrap_or_default();
                 let policies = self.root.and_then(|root| field(root, "policies"));
                 let policy = entries(policies).find(|(known, _)| *known == name);

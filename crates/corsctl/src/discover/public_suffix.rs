@@ -8,10 +8,20 @@ pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
     let Node::String(text) = item else {
         return None;
     };
-    let Ok((OriginPattern::Tuple(pattern), _)) = OriginPattern::parse(text) else {
+    let (pattern, _) = OriginPattern::parse(text).ok()?;
+    strangers_under(&pattern)
+}
+
+/// The same for a pattern that was read.
+pub fn strangers_under(pattern: &OriginPattern) -> Option<String> {
+    let OriginPattern::Tuple(pattern) = pattern else {
         return None;
     };
-    let domain = pattern.wildcard_domain()?;
+    public_suffix(pattern.wildcard_domain()?)
+}
+
+/// The domain, if it is a public suffix.
+pub fn public_suffix(domain: &str) -> Option<String> {
     let suffix = psl::suffix(domain.as_bytes())?;
     (suffix.is_known() && suffix.as_bytes() == domain.as_bytes()).then(|| domain.to_owned())
 }

@@ -91,6 +91,18 @@ pub fn judge(source: &str, credentials: bool, work: &mut Work) -> Option<Vec<Fin
     )
 }
 
+/// An origin that an expression matches, if one is found.
+pub fn example(source: &str, work: &mut Work) -> Option<String> {
+    let matcher = Matcher::new(source)?;
+    let mut question = Question::new(source, &matcher, work).ok()?;
+    let forms = [WELL_FORMED, ANY_FORM].into_iter();
+    let mut origins = forms.filter_map(|form| {
+        let form = compile(form, question.work).ok()?;
+        question.shortest(&form, None).ok()?
+    });
+    origins.find(|origin| matcher.is_match(origin))
+}
+
 /// The matcher of the plugin, with this expression alone.
 pub struct Matcher(OriginSet);
 

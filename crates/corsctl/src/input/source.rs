@@ -41,6 +41,9 @@ pub struct InputError {
 }
 
 impl Source {
+    /// The most bytes that a file may have.
+    pub const MAX_LENGTH: u64 = 10_000_000;
+
     /// Reads a file; `-` is the standard input.
     pub fn read(file: &str) -> Result<Self, InputError> {
         let name = if file == "-" { "<stdin>" } else { file };
@@ -50,10 +53,11 @@ impl Source {
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
             InputError::of(name, Some(line), "is not text in UTF-8")
         })?;
-        Self::parse(name, text)
+        Self::of_text(name, text)
     }
 
-    fn parse(name: &str, text: &str) -> Result<Self, InputError> {
+    /// Reads a text as the file of this name.
+    pub fn of_text(name: &str, text: &str) -> Result<Self, InputError> {
         let mut copies = Copies::default();
         let read_toml = || {
             parse_toml(text)
@@ -277,7 +281,7 @@ fn is_text(document: &Document) -> bool {
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let limit = MAX_LENGTH + 1;
+    let limit = Source::MAX_LENGTH + 1;
     let read = if file == "-" {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
     } else {
@@ -285,7 +289,10 @@ fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
     };
     read.map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 == limit {
-        return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
+        return Err(format!(
+            "is larger than {} MB",
+            Source::MAX_LENGTH / 1_000_000
+        ));
     }
     Ok(bytes)
 }
@@ -296,5 +303,3 @@ pub fn mentions_policy_field(text: &str) -> bool {
     let mut names = POLICY_FIELDS.iter().map(|field| field.name);
     names.any(|name| name.len() > 8 && plain.contains(&name.to_ascii_lowercase()))
 }
-
-const MAX_LENGTH: u64 = 10_000_000;

@@ -44,6 +44,10 @@ codes! {
     ConfigurationRejected = Error "configuration-rejected",
     WrappedConfiguration = Error "wrapped-configuration",
     InvalidArgument = Error "invalid-argument",
+    FileUnwritable = Error "file-unwritable",
+
+    // Of corsctl render.
+    TemplateInvalid = Error "template-invalid",
 
     // Of corsctl check: what the plugin cannot know.
     MoreDiagnostics = Note "more-diagnostics",
@@ -78,6 +82,22 @@ codes! {
     // Of corsctl test.
     NoCases = Error "no-cases",
     InvalidCase = Error "invalid-case",
+    UnexpectedOutcome = Error "unexpected-outcome",
+
+    // Of corsctl probe: the likely causes, and why there is no answer to judge.
+    CachedForAnotherOrigin = Error "cached-for-another-origin",
+    SecondCorsLayer = Error "second-cors-layer",
+    PreflightAnsweredInFront = Error "preflight-answered-in-front",
+    VaryMissing = Error "vary-missing",
+    NoCorsHeaders = Error "no-cors-headers",
+    AnswerDiffers = Error "answer-differs",
+    NoAnswer = Error "no-answer",
+    NothingEnforced = Error "nothing-enforced",
+    RemoteAddress = Error "remote-address",
+
+    // Of corsctl learn.
+    LogWithoutOrigins = Error "log-without-origins",
+    NothingTrusted = Error "nothing-trusted",
 
     // Of corsctl import: what it reads, and from where.
     Imported = Note "imported",

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NARROWED, NULL, SAFELISTED, UPSTREAM};
-use crate::compare::{Request, System, compare};
-use crate::parts::{Parts, beside, reply, some};
+use crate::compare::{System, compare};
+use crate::parts::{Parts, Request, beside, reply, some};
 
 #[test]
 fn springs_meaning_is_kept_or_reported() {
