@@ -160,6 +160,7 @@ fn type_of(kind: &Kind) -> String {
         Kind::Duration => "seconds, or a text with units".to_owned(),
         Kind::EachOneOf(choices) => format!("list of {}", words(choices)),
         Kind::Foreign => "`false`".to_owned(),
+        Kind::Grants => "list of grants".to_owned(),
         Kind::Match => "match".to_owned(),
         Kind::OneOf(choices) => words(choices),
         Kind::Policies => "object of policies".to_owned(),

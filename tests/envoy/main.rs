@@ -10,6 +10,7 @@ mod istio;
 mod log;
 mod manifests;
 mod model;
+mod native;
 mod operations;
 mod reload;
 mod replies;

@@ -45,6 +45,10 @@ fn envoys_filter_is_as_its_model() {
     for (number, levels) in hosts.iter().enumerate() {
         for _ in 0..FETCHES {
             let fetch = parts::fetch(random);
+            // Envoy's HTTP/1 codec does not know this method.
+            if fetch.method == "patch" {
+                continue;
+            }
             let grants = random.once_in(3);
             let from_upstream = parts::upstream(&fetch.origin, grants);
             let real = fetch.run(|lines| ask(&envoy, number, &lines, grants));

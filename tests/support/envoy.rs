@@ -75,6 +75,22 @@ impl Shell {
         }
     }
 
+    /// What Envoy says of a configuration that this form refuses.
+    pub fn refusal(self) -> &'static str {
+        match self {
+            Self::Native => "Failed to initialize dynamic module",
+            Self::Wasm => "Unable to create Wasm plugin",
+        }
+    }
+
+    /// The component under which Envoy logs the lines of this form.
+    pub fn component(self) -> &'static str {
+        match self {
+            Self::Native => "dynamic_modules",
+            Self::Wasm => "wasm",
+        }
+    }
+
     /// The filter in this form.
     pub fn cors(self, name: &str, configuration: Configuration) -> Value {
         let configuration = match configuration {

@@ -367,6 +367,28 @@ fn a_reader_that_stops_early_is_not_a_failure() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// Each line is a whole annotation: no text of a file ends one, or begins another command.
+fn has_only_annotations(arguments: &[&str]) {
+    let (_, said) = corsctl(arguments);
+    assert!(!said.is_empty(), "{arguments:?}");
+    for line in said.lines() {
+        let command = line.strip_prefix("::").expect(line);
+        let (name, rest) = command.split_once(' ').expect(line);
+        assert!(["error", "warning", "notice"].contains(&name), "{line}");
+        let (properties, text) = rest.split_once("::").expect(line);
+        let names = properties
+            .split(',')
+            .map(|property| property.split('=').next());
+        let known = [Some("file"), Some("line"), Some("title")];
+        assert!(
+            names.into_iter().all(|name| known.contains(&name)),
+            "{line}"
+        );
+        assert!(!properties.contains(':'), "{line}");
+        assert!(!text.contains(char::is_control), "{line}");
+    }
+}
+
 /// Runs corsctl; gives its exit code, and both outputs as one.
 /// Whatever a file contains, no output controls the terminal or a runner of GitHub's actions, or forges
 /// a line: each text of every file here is changed in turn.
@@ -389,6 +411,8 @@ fn no_text_from_a_file_is_obeyed() {
         // The same guard applies there.
         if index % 3 == 0 {
             is_not_obeyed(&[&arguments[..], &["--output", "json"]].concat());
+            is_not_obeyed(&[&arguments[..], &["--output", "sarif"]].concat());
+            has_only_annotations(&[&arguments[..], &["--output", "github"]].concat());
         }
     }
     for file in files_of(&["tests/import", "tests/import/refused"]) {
@@ -400,6 +424,12 @@ fn no_text_from_a_file_is_obeyed() {
     for text in variants(&folder().join("cases.yaml").display().to_string()) {
         let cases = scratch("obeyed-cases.json", &text);
         is_not_obeyed(&["test", "tests/corsctl/shop.json", &cases]);
+    }
+    for origin in [HOSTILE, "https://a.example"] {
+        let line = json!({"origin": origin, "method": HOSTILE, "host": HOSTILE, "path": HOSTILE});
+        let log = scratch("obeyed-access.json", &line.to_string());
+        is_not_obeyed(&["learn", &log]);
+        is_not_obeyed(&["learn", &log, "--against", "tests/corsctl/shop.json"]);
     }
     // A line end closes the comment of verbose mode. All of HOSTILE would cost too much.
     let comment = "\u{1b}[31m\u{202e}##[e]\nFORGED?\n#";

@@ -147,7 +147,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     });
     if amended.is_none() {
         // SAFETY: as above.
-        guarded(|| remove_grant(&mut unsafe { Response::of(envoy) }));
+        guarded(|| remove_grant(&mut unsafe { Response::of(envoy) }, true));
     }
     CONTINUE
 }

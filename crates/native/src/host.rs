@@ -159,6 +159,36 @@ impl Request {
         Self(HeaderMap { envoy, kind: 0 })
     }
 
+    /// A text in the metadata of its route. Any other value is one that is no policy.
+    fn route_metadata(&self, namespace: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+        let (stream, namespace) = (self.0.envoy, Buffer::of(namespace));
+        let text = lent(|value| unsafe {
+            let key = Buffer::of(key);
+            envoy_dynamic_module_callback_http_get_metadata_string(
+                stream, ROUTE, namespace, key, value,
+            )
+        });
+        if text.is_some() {
+            return text;
+        }
+        let size = unsafe {
+            envoy_dynamic_module_callback_http_get_metadata_keys_count(stream, ROUTE, namespace)
+        };
+        let mut keys = vec![Buffer::NONE; size];
+        // SAFETY: there is room for as many keys as there are, and nothing changes them here.
+        let is_there = unsafe {
+            size > 0
+                && envoy_dynamic_module_callback_http_get_metadata_keys(
+                    stream,
+                    ROUTE,
+                    namespace,
+                    keys.as_mut_ptr(),
+                )
+                && keys.iter().any(|known| known.bytes() == key)
+        };
+        is_there.then(Vec::new)
+    }
+
     /// The policy that the configuration of its route carries.
     pub fn route_policy(&self) -> Option<&RoutePolicy> {
         // SAFETY: Envoy gives what the hook for a route's configuration made, and the stream keeps its
@@ -229,15 +259,9 @@ impl RequestContext for Request {
                     value,
                 )
             }),
-            ["xds", "route_metadata", "filter_metadata", namespace, key] => lent(|value| unsafe {
-                envoy_dynamic_module_callback_http_get_metadata_string(
-                    self.0.envoy,
-                    ROUTE,
-                    Buffer::of(namespace.as_bytes()),
-                    Buffer::of(key.as_bytes()),
-                    value,
-                )
-            }),
+            ["xds", "route_metadata", "filter_metadata", namespace, key] => {
+                self.route_metadata(namespace.as_bytes(), key.as_bytes())
+            }
             // Modules cannot read the metadata of a virtual host; its configuration takes that place.
             _ => None,
         }
@@ -460,6 +484,17 @@ unsafe extern "C" {
         lines: *mut Line,
     ) -> bool;
     fn envoy_dynamic_module_callback_http_get_headers_size(stream: *mut c_void, map: u32) -> usize;
+    fn envoy_dynamic_module_callback_http_get_metadata_keys(
+        stream: *mut c_void,
+        source: u32,
+        namespace: Buffer,
+        keys: *mut Buffer,
+    ) -> bool;
+    fn envoy_dynamic_module_callback_http_get_metadata_keys_count(
+        stream: *mut c_void,
+        source: u32,
+        namespace: Buffer,
+    ) -> usize;
     fn envoy_dynamic_module_callback_http_get_metadata_string(
         stream: *mut c_void,
         source: u32,

@@ -40,7 +40,8 @@ impl PolicySet {
         request: &impl RequestContext,
     ) -> Judgement {
         let debug = self.settings.debug;
-        let selection = self.select(request, route);
+        let mut tenant = None;
+        let selection = self.select(request, route, &mut tenant);
         let mode = match &selection.governing {
             Governing::Conflict(conflict) => conflict.mode,
             Governing::Nothing => Mode::Off,
@@ -53,7 +54,7 @@ impl PolicySet {
                 Governing::Conflict(conflict) => Some(conflict.judge(request)),
                 governing => governing
                     .policy()
-                    .map(|policy| policy.judge(request, debug)),
+                    .map(|policy| policy.judge(request, tenant.as_ref(), debug)),
             },
             selection,
             mode,
@@ -196,6 +197,25 @@ impl Judgement {
         self.policy()?.matched_pattern(self.verdict.as_ref()?)
     }
 
+    /// The grant that allowed the request, where its policy has several.
+    pub fn matched_grant(&self) -> Option<String> {
+        self.policy()?.matched_grant(self.verdict.as_ref()?)
+    }
+
+    /// The later grants that allow the origin too, each with its pattern.
+    pub fn further_grants(&self) -> Vec<(String, String)> {
+        match (self.policy(), &self.verdict) {
+            (Some(policy), Some(verdict)) => policy.further_grants(verdict),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The family of `allowHeaders` that covers a lower-case name for the allowed origin.
+    pub fn family_of(&self, name: &str) -> Option<String> {
+        let verdict = self.verdict.as_ref()?;
+        self.policy()?.family_of(verdict, name)
+    }
+
     /// What was decided; `None` where nothing is judged.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
@@ -234,7 +254,11 @@ impl fmt::Display for Judgement {
         match (&self.verdict, self.matched_pattern()) {
             // A regular expression in verbose mode may hold line ends.
             (Some(verdict), Some(pattern)) => {
-                write!(f, "{verdict} ({}; {source})", Shown(&pattern))
+                write!(f, "{verdict} ({}; ", Shown(&pattern))?;
+                if let Some(grant) = self.matched_grant() {
+                    write!(f, "{grant}; ")?;
+                }
+                write!(f, "{source})")
             }
             (Some(verdict), None) => write!(f, "{verdict} ({source})"),
             (None, _) if self.is_governed() => write!(f, "mode off ({source})"),

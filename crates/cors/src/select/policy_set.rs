@@ -7,6 +7,7 @@ use crate::byte_map::Indexed;
 use crate::escape::Quoted;
 use crate::http::header::{AUTHORITY, PATH};
 use crate::http::request::{Headers, RequestContext};
+use crate::origin::tenant::Tenant;
 use crate::policy::conflict::Conflict;
 use crate::policy::verdict::Refusal;
 use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
@@ -83,6 +84,7 @@ impl PolicySet {
         &self,
         stream: &impl RequestContext,
         route: Option<&RoutePolicy>,
+        tenant: &mut Option<Tenant>,
     ) -> Selection {
         let of_metadata = || {
             let metadata = self.route_metadata.as_ref()?;
@@ -110,10 +112,17 @@ impl PolicySet {
             authority: read(reads.host, AUTHORITY),
             path: read(reads.path, PATH),
         };
-        match self.rules.index.find(&target) {
+        match self.rules.index.find(&target, tenant) {
             Ok(rule) => self.by_rule(rule),
             Err(ambiguous) => self.by_conflict(&ambiguous, stream),
         }
+    }
+
+    /// What the rule for a request has bound the name to that its policy looks at.
+    pub fn tenant_of(&self, stream: &impl RequestContext) -> Option<Vec<u8>> {
+        let mut tenant = None;
+        self.select(stream, None, &mut tenant);
+        tenant.map(|tenant| tenant.text().to_vec())
     }
 
     /// A line that says how much there is of what, and no content.
@@ -167,6 +176,7 @@ impl PolicySet {
                 mode: Mode::Shadow,
                 rejects_requests: false,
                 distrusts_authority: false,
+                timing: false,
             });
             let fields = &policy.fields;
             if fields.mode == Mode::Enforce {
@@ -174,6 +184,7 @@ impl PolicySet {
             }
             conflict.rejects_requests |= fields.unmatched_requests == UnmatchedRequests::Reject;
             conflict.distrusts_authority |= fields.distrusts_authority;
+            conflict.timing |= fields.timing;
             if conflict.refusal == Refusal::Path && !policy.knows_host(headers) {
                 conflict.refusal = Refusal::Host;
             }

@@ -111,6 +111,35 @@ mod tests {
                 r#"{"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware"}"#,
                 &["traefik"],
             ),
+            (
+                r#"{"spring": {"cloud": {"gateway": {"routes": []}}}}"#,
+                &["spring"],
+            ),
+            (
+                r#"{"apiVersion": "gateway.solo.io/v1", "kind": "VirtualService"}"#,
+                &["gloo"],
+            ),
+            (
+                r#"{"apiVersion": "getambassador.io/v2", "kind": "Mapping"}"#,
+                &["emissary"],
+            ),
+            (r#"{"binds": [{"listeners": []}]}"#, &["agentgateway"]),
+            (r#"{"uri": "/", "plugins": {"cors": {}}}"#, &["apisix"]),
+            (
+                r#"{"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute"}"#,
+                &["apisix"],
+            ),
+            (r#"{"proxy": {"listen_path": "/"}}"#, &["tyk"]),
+            (
+                r#"{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}"#,
+                &["aws"],
+            ),
+            (r#"{"AllowedOrigins": [], "AllowedMethods": []}"#, &["aws"]),
+            (r#"{"hostRules": [], "pathMatchers": []}"#, &["google"]),
+            (
+                r#"{"properties": {"configuration": {"ingress": {"corsPolicy": {}}}}}"#,
+                &["azure"],
+            ),
             (r#"{"allowOrigins": []}"#, &[]),
             (r#"{"kind": "Service"}"#, &[]),
             (r#"{"kind": "Ingress"}"#, &["ingress-nginx"]),

@@ -110,7 +110,7 @@ pub fn with(upstream: &Response, headers: &[(&str, String)]) -> Response {
 }
 
 /// The response with these headers added to its own.
-pub fn beside(upstream: &Response, headers: &[(&str, String)]) -> Response {
+pub fn next_to(upstream: &Response, headers: &[(&str, String)]) -> Response {
     let kept = upstream.headers.iter();
     let kept = kept.map(|(name, value)| (name, value.to_vec()));
     let new = headers.iter().filter(|(_, value)| !value.is_empty());

@@ -6,7 +6,7 @@ use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NARROWED, SAFELISTED, UPSTREAM};
 use crate::compare::{System, compare};
-use crate::parts::{Parts, Request, beside, reply, some};
+use crate::parts::{Parts, Request, next_to, reply, some};
 
 #[test]
 fn the_meaning_of_rs_cors_is_kept_or_reported() {
@@ -114,7 +114,7 @@ impl Options {
         }
         let expose = self.parts.expose.join(", ");
         let own = [&own[..], &[("access-control-expose-headers", expose)]].concat();
-        beside(upstream, &own)
+        next_to(upstream, &own)
     }
 }
 
