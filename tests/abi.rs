@@ -245,13 +245,13 @@ fn a_configuration_that_the_host_does_not_hand_over_is_refused() {
     }
 }
 
-/// The host calls of each kind of request are those of the README's table: reads, counters, attributes
+/// The host calls of each kind of request are those of the table in docs/src/explanation/cost.md: reads, counters, attributes
 /// and replies in the request phase, reads and writes in the response phase, removals in both. Last, how
 /// many of the reads returned a value, which is the expensive part.
 #[test]
 fn host_calls_of_each_kind_of_request() {
-    let readme = include_str!("../README.md");
-    let (_, section) = readme.split_once(HOST_CALLS).expect("the table");
+    let page = include_str!("../docs/src/explanation/cost.md");
+    let (_, section) = page.split_once(HOST_CALLS).expect("the table");
     let (_, rows) = section.split_once('\n').expect("rows");
     let expected: String = rows
         .split_inclusive('\n')

@@ -586,7 +586,7 @@ fn texts(diagnostics: &Diagnostics, severity: Severity) -> Vec<String> {
 
 const SCRIPT: &str = "playground/codes.js";
 
-const PAGE: &str = "docs/diagnostics.md";
+const PAGE: &str = "docs/src/reference/diagnostics.md";
 
 const FILE: &str = "tests/messages.json";
 

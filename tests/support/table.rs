@@ -154,7 +154,7 @@ impl Answer {
 
     fn covers(&self, name: &str) -> bool {
         name.starts_with("access-control-")
-            || matches!(name, "allow" | "vary")
+            || matches!(name, "allow" | "timing-allow-origin" | "vary")
             || self.from == From::Filter
                 && matches!(
                     name,

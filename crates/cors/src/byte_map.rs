@@ -37,6 +37,10 @@ impl ByteMap {
         });
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.0.iter().map(|(text, number)| (&**text, *number))
     }

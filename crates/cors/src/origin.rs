@@ -4,13 +4,16 @@
 //! *tail*: what ends every origin that the pattern matches. `https://*.example` has the tail
 //! `.example`, `https://*:8443` has `:8443`, `http://localhost:*` has, before the port,
 //! `://localhost`. An origin is matched by looking up its own tails, of which there are few, so that
-//! the number of patterns does not matter; no byte is copied.
+//! the number of patterns does not matter. Only what a label glob stands for is cut out of a copy, of the
+//! first label.
 
+mod globs;
 pub mod pattern;
 pub mod regex;
 pub mod regex_warning;
 pub mod set;
 pub mod shape;
+pub mod tenant;
 
 use std::fmt::{self, Write};
 

@@ -9,6 +9,7 @@ pub mod ask;
 pub mod finder;
 pub mod origins;
 pub mod policies;
+pub mod report;
 pub mod rows;
 pub mod shape;
 pub mod side;

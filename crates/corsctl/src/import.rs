@@ -8,6 +8,7 @@ pub mod changes;
 pub mod detect;
 pub mod draft;
 pub mod envoy_policy;
+pub mod ingress;
 pub mod matching;
 pub mod objects;
 pub mod origins;

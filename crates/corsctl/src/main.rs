@@ -23,6 +23,7 @@ mod output;
 mod probe;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -59,6 +60,8 @@ enum Command {
     Probe(commands::probe::Arguments),
     /// Hold a table of requests and expected verdicts against a configuration
     Test(commands::test::Arguments),
+    /// Fill a template from the environment, and write it only if the module takes it
+    Render(commands::render::Arguments),
     /// Print the JSON Schema of the plugin's configuration, for editors
     Schema,
     /// Print the completions for a shell
@@ -66,6 +69,8 @@ enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    /// Write the manual pages into a folder
+    Man { folder: PathBuf },
 }
 
 impl Command {
@@ -95,7 +100,9 @@ fn main() -> ExitCode {
         Command::Learn(arguments) => commands::learn::run(arguments, cli.output),
         Command::Probe(arguments) => commands::probe::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
+        Command::Render(arguments) => commands::render::run(arguments),
         Command::Schema => commands::schema::run(),
+        Command::Man { folder } => commands::man::run(Cli::command(), folder),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             let mut script = Vec::new();

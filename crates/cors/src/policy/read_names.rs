@@ -9,15 +9,12 @@ use crate::http::header::{
 };
 use crate::http::token::is_token;
 use crate::origin::holds;
-use crate::policy::{Expose, List, Methods, PolicyFields, RequestHeaders};
+use crate::policy::families::{self, Families};
+use crate::policy::grant::Grant;
+use crate::policy::{Expose, List, Methods, RequestHeaders};
 
 impl Reader {
-    pub(crate) fn read_methods(
-        &mut self,
-        object: &Object,
-        presets: &[Preset],
-        policy: &mut PolicyFields,
-    ) {
+    pub(crate) fn read_methods(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("allowMethods");
         let listed = self.read_texts(object, "allowMethods");
         for (index, method) in &listed {
@@ -54,7 +51,7 @@ impl Reader {
         }
         names.extend(presets.iter().flat_map(|preset| preset.additions().methods));
         let names = unique(names, |one, other| one == other);
-        policy.methods = if names.iter().any(|name| name == "*") {
+        grant.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
                 self.diagnostics.error(
                     Code::AnyMethodAndOthers,
@@ -67,8 +64,20 @@ impl Reader {
         } else {
             Methods::Listed(self.make_list(&path, names))
         };
-        if self.read_bool(object, "autoOptions") {
-            let mut allow = match &policy.methods {
+    }
+
+    /// The value of `Allow` in the answer to a plain `OPTIONS`.
+    pub(crate) fn read_auto_options(
+        &mut self,
+        object: &Object,
+        grants: &[Grant],
+    ) -> Option<String> {
+        if !self.read_bool(object, "autoOptions") {
+            return None;
+        }
+        let mut allow: Vec<&str> = Vec::new();
+        for grant in grants {
+            match &grant.methods {
                 Methods::Any => {
                     self.diagnostics.warn(
                         Code::AutoOptionsAnyMethod,
@@ -76,22 +85,20 @@ impl Reader {
                         "",
                         "cannot say \"*\" in Allow and names the common methods; list allowMethods",
                     );
-                    KNOWN_METHODS.map(str::to_owned).to_vec()
+                    allow.extend(KNOWN_METHODS);
                 }
-                Methods::Listed(list) => list.names.clone(),
-            };
-            if !allow.iter().any(|name| name == "OPTIONS") {
-                allow.push("OPTIONS".to_owned());
+                Methods::Listed(list) => allow.extend(list.names.iter().map(String::as_str)),
             }
-            policy.allow = Some(allow.join(", "));
         }
+        allow.push("OPTIONS");
+        Some(unique(allow, |one, other| one == other).join(", "))
     }
 
     pub(crate) fn read_request_headers(
         &mut self,
         object: &Object,
         presets: &[Preset],
-        policy: &mut PolicyFields,
+        grant: &mut Grant,
     ) {
         let path = object.at("allowHeaders");
         let listed = self.read_header_names(object, "allowHeaders", |name| {
@@ -105,20 +112,16 @@ impl Reader {
         let added = presets
             .iter()
             .map(|preset| preset.additions().request_headers);
-        let names = header_names(listed, added);
-        policy.headers = if names.iter().any(|name| name == "*") {
+        let mut names = header_names(listed, added);
+        grant.headers = if names.iter().any(|name| name == "*") {
             RequestHeaders::Any
         } else {
-            RequestHeaders::Listed(self.make_list(&path, names))
+            let families = Families::split_off(&mut names);
+            RequestHeaders::Listed(self.make_list(&path, names), families)
         };
     }
 
-    pub(crate) fn read_expose(
-        &mut self,
-        object: &Object,
-        presets: &[Preset],
-        policy: &mut PolicyFields,
-    ) {
+    pub(crate) fn read_expose(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("exposeHeaders");
         let listed = self.read_header_names(object, "exposeHeaders", |name| {
             if ["set-cookie", "set-cookie2"].contains(&name.to_ascii_lowercase().as_str()) {
@@ -132,11 +135,19 @@ impl Reader {
         let added = presets
             .iter()
             .map(|preset| preset.additions().exposed_headers);
-        let names = header_names(listed, added);
-        policy.expose = match names.iter().any(|name| name == "*") {
-            true if policy.credentials => Expose::All,
+        let mut names = header_names(listed, added);
+        grant.expose = match names.iter().any(|name| name == "*") {
+            true if grant.credentials => Expose::All,
             true => Expose::Value("*".to_owned()),
-            false => Expose::Value(self.make_list(&path, names).value),
+            false => {
+                let families = Families::split_off(&mut names);
+                let list = self.make_list(&path, names);
+                if families.is_empty() {
+                    Expose::Value(list.value)
+                } else {
+                    Expose::Families(list, families)
+                }
+            }
         };
     }
 
@@ -150,7 +161,11 @@ impl Reader {
         let path = object.at(field);
         let listed = self.read_texts(object, field);
         for (index, name) in &listed {
-            let diagnostic = if !is_header_name(name) {
+            let diagnostic = if let Some((code, text)) = families::fault(name) {
+                let at = format!("{path}[{index}]");
+                self.diagnostics.error(code, at, &quote(name), text);
+                None
+            } else if !is_token(name.as_bytes()) {
                 let text = "is not a header name; write one name an entry, or \"*\"";
                 Some((Severity::Error, Code::HeaderNameInvalid, text))
             } else if remedy::is_any(name) {
@@ -188,10 +203,6 @@ fn header_names<'n>(
 ) -> Vec<String> {
     added.for_each(|added| names.extend_from_slice(added));
     unique(names, str::eq_ignore_ascii_case)
-}
-
-fn is_header_name(name: &str) -> bool {
-    name == "*" || (is_token(name.as_bytes()) && !holds(name, b"*"))
 }
 
 /// The names in order, each once.

@@ -9,6 +9,7 @@ use crate::policy::counter::Counter;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
 use crate::policy::{Mode, Policy};
 use crate::select::policy_set::PolicySet;
+use crate::select::route_policy::RoutePolicy;
 use crate::select::selection::{Governing, Notice, Selection, Source};
 
 /// The decision about one request, made once, in the request phase, and carried out in both: a later
@@ -28,8 +29,19 @@ pub struct Judgement {
 impl PolicySet {
     /// Judges a request. The host is asked only for what the configuration needs.
     pub fn judge(&self, request: &impl RequestContext) -> Judgement {
+        self.judge_under(None, request)
+    }
+
+    /// The same where the host gives the route a configuration of its own.
+    #[inline]
+    pub fn judge_under(
+        &self,
+        route: Option<&RoutePolicy>,
+        request: &impl RequestContext,
+    ) -> Judgement {
         let debug = self.settings.debug;
-        let selection = self.select(request);
+        let mut tenant = None;
+        let selection = self.select(request, route, &mut tenant);
         let mode = match &selection.governing {
             Governing::Conflict(conflict) => conflict.mode,
             Governing::Nothing => Mode::Off,
@@ -42,7 +54,7 @@ impl PolicySet {
                 Governing::Conflict(conflict) => Some(conflict.judge(request)),
                 governing => governing
                     .policy()
-                    .map(|policy| policy.judge(request, debug)),
+                    .map(|policy| policy.judge(request, tenant.as_ref(), debug)),
             },
             selection,
             mode,
@@ -185,6 +197,25 @@ impl Judgement {
         self.policy()?.matched_pattern(self.verdict.as_ref()?)
     }
 
+    /// The grant that allowed the request, where its policy has several.
+    pub fn matched_grant(&self) -> Option<String> {
+        self.policy()?.matched_grant(self.verdict.as_ref()?)
+    }
+
+    /// The later grants that allow the origin too, each with its pattern.
+    pub fn further_grants(&self) -> Vec<(String, String)> {
+        match (self.policy(), &self.verdict) {
+            (Some(policy), Some(verdict)) => policy.further_grants(verdict),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The family of `allowHeaders` that covers a lower-case name for the allowed origin.
+    pub fn family_of(&self, name: &str) -> Option<String> {
+        let verdict = self.verdict.as_ref()?;
+        self.policy()?.family_of(verdict, name)
+    }
+
     /// What was decided; `None` where nothing is judged.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
@@ -223,7 +254,11 @@ impl fmt::Display for Judgement {
         match (&self.verdict, self.matched_pattern()) {
             // A regular expression in verbose mode may hold line ends.
             (Some(verdict), Some(pattern)) => {
-                write!(f, "{verdict} ({}; {source})", Shown(&pattern))
+                write!(f, "{verdict} ({}; ", Shown(&pattern))?;
+                if let Some(grant) = self.matched_grant() {
+                    write!(f, "{grant}; ")?;
+                }
+                write!(f, "{source})")
             }
             (Some(verdict), None) => write!(f, "{verdict} ({source})"),
             (None, _) if self.is_governed() => write!(f, "mode off ({source})"),

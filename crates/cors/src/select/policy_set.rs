@@ -7,12 +7,14 @@ use crate::byte_map::Indexed;
 use crate::escape::Quoted;
 use crate::http::header::{AUTHORITY, PATH};
 use crate::http::request::{Headers, RequestContext};
+use crate::origin::tenant::Tenant;
 use crate::policy::conflict::Conflict;
 use crate::policy::verdict::Refusal;
 use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
 use crate::routes::rules::{Ambiguous, Reads, Target};
 use crate::select::judgement::Judgement;
 use crate::select::route_metadata::RouteMetadata;
+use crate::select::route_policy::RoutePolicy;
 use crate::select::rule_set::RuleSet;
 use crate::select::selection::{Carrier, Governing, Selection};
 use crate::settings::Settings;
@@ -76,12 +78,20 @@ impl PolicySet {
         self.hides() || self.route_metadata.is_some()
     }
 
-    /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
-    /// the top-level one. The host is asked only for what the configuration looks at.
-    pub(crate) fn select(&self, stream: &impl RequestContext) -> Selection {
-        if let Some(metadata) = &self.route_metadata
-            && let Some(selection) = metadata.select(stream, &self.named, &self.settings)
-        {
+    /// Finds the policy that governs a request: that of the route's configuration, else of its metadata,
+    /// else of a rule, else the top-level one. The host is asked only for what the configuration looks at.
+    pub(crate) fn select(
+        &self,
+        stream: &impl RequestContext,
+        route: Option<&RoutePolicy>,
+        tenant: &mut Option<Tenant>,
+    ) -> Selection {
+        let of_metadata = || {
+            let metadata = self.route_metadata.as_ref()?;
+            metadata.select(stream, &self.named, &self.settings)
+        };
+        let of_route = route.map(|route| route.select(&self.named));
+        if let Some(selection) = of_route.or_else(of_metadata) {
             if let Some(policy) = selection.governing.policy()
                 && policy.fields.hide_cors_from_upstream
             {
@@ -102,10 +112,17 @@ impl PolicySet {
             authority: read(reads.host, AUTHORITY),
             path: read(reads.path, PATH),
         };
-        match self.rules.index.find(&target) {
+        match self.rules.index.find(&target, tenant) {
             Ok(rule) => self.by_rule(rule),
             Err(ambiguous) => self.by_conflict(&ambiguous, stream),
         }
+    }
+
+    /// What the rule for a request has bound the name to that its policy looks at.
+    pub fn tenant_of(&self, stream: &impl RequestContext) -> Option<Vec<u8>> {
+        let mut tenant = None;
+        self.select(stream, None, &mut tenant);
+        tenant.map(|tenant| tenant.text().to_vec())
     }
 
     /// A line that says how much there is of what, and no content.
@@ -159,6 +176,7 @@ impl PolicySet {
                 mode: Mode::Shadow,
                 rejects_requests: false,
                 distrusts_authority: false,
+                timing: false,
             });
             let fields = &policy.fields;
             if fields.mode == Mode::Enforce {
@@ -166,6 +184,7 @@ impl PolicySet {
             }
             conflict.rejects_requests |= fields.unmatched_requests == UnmatchedRequests::Reject;
             conflict.distrusts_authority |= fields.distrusts_authority;
+            conflict.timing |= fields.timing;
             if conflict.refusal == Refusal::Path && !policy.knows_host(headers) {
                 conflict.refusal = Refusal::Host;
             }

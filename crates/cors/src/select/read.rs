@@ -174,7 +174,9 @@ impl Reader {
                     format!("is no name; write 1 to {MAX_NAME} bytes"),
                 );
             }
+            self.may_bind = true;
             let policy = Arc::new(self.read_policy(&path, node));
+            self.may_bind = false;
             if policies.get(name.as_bytes()).is_some() {
                 self.diagnostics.error(
                     Code::DuplicatePolicy,

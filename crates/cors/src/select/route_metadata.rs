@@ -157,7 +157,7 @@ impl Cache {
             );
             return (Err(Fault::Invalid), Some(Notice::Invalid(Some(log))));
         };
-        let regex_size = policy.fields.origins.regex_size();
+        let regex_size = policy.regex_size();
         while self.regex_size + regex_size > MAX_REGEX_SIZE {
             if !self.forget(|kept| kept.regex_size() > 0, seconds) {
                 let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
@@ -211,9 +211,7 @@ impl Cache {
 
 impl Kept {
     fn regex_size(&self) -> usize {
-        self.policy
-            .as_ref()
-            .map_or(0, |policy| policy.fields.origins.regex_size())
+        self.policy.as_ref().map_or(0, |policy| policy.regex_size())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::escape::Escaped;
 use crate::policy::Policy;
 use crate::routes::key::Key;
-use crate::routes::rules::Rules;
+use crate::routes::rules::{Binds, Rules};
 
 /// Policies for some hosts, paths or routes.
 #[derive(Debug, Default)]
@@ -31,6 +31,15 @@ pub(crate) struct Match {
     pub paths: Vec<Key>,
 }
 
+impl Match {
+    /// Whether every host and every path binds the name.
+    pub fn binds(&self, name: &str) -> [bool; 2] {
+        let bind =
+            |keys: &[Key]| !keys.is_empty() && keys.iter().all(|key| key.name() == Some(name));
+        [bind(&self.hosts), bind(&self.paths)]
+    }
+}
+
 impl RuleSet {
     /// Adds a rule. Returns the place of another that matches some of the same.
     pub(crate) fn add(
@@ -44,6 +53,11 @@ impl RuleSet {
             None => format!("rules[{place}]"),
             Some(name) => format!("rules[{place}] {}", Escaped(name.as_bytes())),
         };
+        match matched.binds(&policy.fields.tenant) {
+            [true, _] => self.index.bind(place, Binds::Host),
+            [_, true] => self.index.bind(place, Binds::Path),
+            _ => {}
+        }
         self.rules.push(Arc::new(Rule {
             place,
             label,

@@ -32,6 +32,8 @@ pub(crate) enum Carrier {
     Plugin,
     /// Its metadata.
     Route,
+    /// A configuration of its own, in a host that gives routes such.
+    RouteConfiguration,
     /// Its metadata.
     VirtualHost,
 }
@@ -52,6 +54,7 @@ impl Governing {
             Self::Conflict(_) => Source::Ambiguous,
             Self::Nothing | Self::Policy(_, Carrier::Plugin) => Source::TopLevel,
             Self::Policy(_, Carrier::Route) => Source::RouteMetadata,
+            Self::Policy(_, Carrier::RouteConfiguration) => Source::RouteConfiguration,
             Self::Policy(_, Carrier::VirtualHost) => Source::VirtualHostMetadata,
             Self::Rule(rule) => Source::Rule(rule.place),
         }
@@ -63,6 +66,7 @@ impl Governing {
             Self::Conflict(_) => "conflicting rules",
             Self::Nothing | Self::Policy(_, Carrier::Plugin) => "top-level policy",
             Self::Policy(_, Carrier::Route) => "route metadata",
+            Self::Policy(_, Carrier::RouteConfiguration) => "route configuration",
             Self::Policy(_, Carrier::VirtualHost) => "virtual host metadata",
             Self::Rule(rule) => &rule.label,
         }
@@ -74,6 +78,7 @@ impl Governing {
 pub enum Source {
     /// Several rules, by different readings of the path.
     Ambiguous,
+    RouteConfiguration,
     RouteMetadata,
     /// The rule at this place of the list.
     Rule(usize),

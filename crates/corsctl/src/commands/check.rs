@@ -16,6 +16,7 @@ use crate::discover::public_suffix::public_suffix_under_wildcard;
 use crate::discover::regexes;
 use crate::discover::slashes;
 use crate::input::cursor::Value;
+use crate::input::files::{self, Input};
 use crate::input::source::{InputError, Malformed, Source};
 use crate::output::code::{Code, Level};
 use crate::output::formats::print_problems;
@@ -27,8 +28,8 @@ use crate::output::{BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Plugin JSON or YAML, or what contains it: an Envoy bootstrap, listeners or routes, a
-    /// WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap; - is the
-    /// standard input
+    /// WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap; or a folder,
+    /// of which every such file is checked; - is the standard input
     #[arg(required = true)]
     files: Vec<String>,
 
@@ -73,11 +74,22 @@ struct Finding {
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
-    let sources: Vec<_> = arguments
+    let inputs: Result<Vec<_>, _> = arguments
         .files
         .iter()
-        .map(|file| Source::read(file))
+        .map(|file| files::read(file))
         .collect();
+    let inputs: Vec<Input> = match inputs {
+        Ok(inputs) => inputs.into_iter().flatten().collect(),
+        Err(failure) => {
+            print_error(&failure.to_string());
+            return ExitCode::from(BAD_INPUT);
+        }
+    };
+    let (named, sources): (Vec<bool>, Vec<_>) = inputs
+        .into_iter()
+        .map(|input| (input.below.is_empty(), input.source))
+        .unzip();
     let found: Vec<_> = sources
         .iter()
         .map(|source| source.as_ref().map(Found::within))
@@ -93,6 +105,20 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
             (Ok(source), Ok(found)) => check(source, found, &metadata, &facts, &mut work),
             (Err(error), _) => File::unreadable(error),
             (_, Err(error)) => File::unreadable(error),
+        });
+    }
+    // Of a folder only what concerns the plugin.
+    let mut named = named.into_iter();
+    result
+        .files
+        .retain(|file| named.next() == Some(true) || !file.is_empty());
+    if result.files.is_empty() {
+        let remark = Remark::of(Code::NoConfiguration, None, NOTHING_FOUND);
+        result.files.push(File {
+            file: arguments.files.join(", "),
+            configurations: Vec::new(),
+            findings: Vec::new(),
+            unreadable: Some(remark),
         });
     }
     if result.files.iter().all(File::is_empty) {

@@ -1,58 +1,37 @@
 //! `corsctl diff`: what a change of configuration allows that was not allowed before.
 
+mod inputs;
+mod text;
+
 use std::process::ExitCode;
 
-use cors::config::json::Node;
 use cors::escape::Shown;
-use serde::Serialize;
 
-use crate::compare::ask::{Direction, Example};
+use crate::commands::diff::inputs::{File, One, RoutePolicy, pairs, with_moved};
 use crate::compare::finder::Finder;
-use crate::compare::policies::{Change, some_of};
-use crate::compare::rows::{Row, Verdict, rows};
+use crate::compare::report::{Outcome, Plugin};
+use crate::compare::rows::{Verdict, rows, undecided};
 use crate::compare::side::Side;
-use crate::discover::locate::{Configuration, Found};
-use crate::discover::select::read_plugin;
-use crate::input::source::Source;
+use crate::input::files;
 use crate::output::code::Code;
 use crate::output::{
-    BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, at, color, print, print_error, print_json,
+    BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, print, print_error, print_json,
 };
 
 /// Two configurations, and which changes are meant.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
-    /// The configuration before: whatever corsctl check takes; - is the standard input
+    /// The configuration before: whatever corsctl check takes, or a folder; - is the standard input
     old: String,
 
-    /// The configuration after
+    /// The configuration now; files of two folders are compared by their names
     new: String,
 
     /// Do not fail because this rule became wider: its name, rules[INDEX], top-level, or none for what
     /// no policy governs; may be repeated
     #[arg(long, value_name = "NAME")]
     allow_wider: Vec<String>,
-}
-
-/// What `--output json` prints.
-#[derive(Serialize)]
-struct Outcome {
-    verdict: Verdict,
-    /// Whether everything that became wider is acknowledged, and everything is decided.
-    good: bool,
-    plugins: Vec<Plugin>,
-    /// Names under --allow-wider that acknowledge nothing.
-    unused: Vec<String>,
-}
-
-/// The comparison of one configuration with its successor.
-#[derive(Serialize)]
-struct Plugin {
-    /// Where the configuration is in its file; none if it is not there on this side.
-    old: Option<String>,
-    new: Option<String>,
-    rows: Vec<Row>,
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
@@ -75,32 +54,39 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
 }
 
 fn compare(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let (old, new) = (Source::read(&arguments.old)?, Source::read(&arguments.new)?);
-    if let Some(error) = old.malformed.iter().chain(&new.malformed).next() {
-        return Err(error.clone().into());
-    }
-    let found = [&old, &new].map(Found::within);
-    let [olds, news] = found
-        .each_ref()
-        .map(|found| found.configurations.as_slice());
-    if olds.is_empty() && news.is_empty() {
-        let file = at(&new.name, None);
+    let inputs = [files::read(&arguments.old)?, files::read(&arguments.new)?];
+    let [old_files, new_files] = inputs.each_ref().map(|inputs| File::all(inputs));
+    let files = [old_files?, new_files?];
+    let all = files.each_ref().map(|files| {
+        files
+            .iter()
+            .flat_map(File::configurations)
+            .collect::<Vec<One>>()
+    });
+    let [olds, news] = &all;
+    let routes = route_policies(&files, &all)?;
+    if all.iter().all(Vec::is_empty) && routes.iter().all(Vec::is_empty) {
         let text = format!(
-            "{file}holds no configuration of the plugin, nor does {}",
-            Shown(&old.name)
+            "{}: holds no configuration of the plugin, nor does {}",
+            Shown(&arguments.new),
+            Shown(&arguments.old)
         );
         return Err(Failure::new(Code::NoConfiguration, text));
     }
     let mut finder = Finder::default();
     let mut plugins = Vec::new();
-    for (one, other) in pairs(olds, news) {
-        let old_side = one.map_or_else(|| Ok(Side::nothing()), |one| side(&old.name, one))?;
-        let new_side = other.map_or_else(|| Ok(Side::nothing()), |other| side(&new.name, other))?;
+    for (old, new) in with_moved(pairs(olds, news)) {
+        let sides = [old, new].map(|one| one.map_or_else(|| Ok(Side::nothing()), One::side));
+        let [old_side, new_side] = sides;
         plugins.push(Plugin {
-            old: one.map(|one| one.place.clone()),
-            new: other.map(|other| other.place.clone()),
-            rows: rows(&old_side, &new_side, &mut finder),
+            old: old.map(One::at),
+            new: new.map(One::at),
+            rows: rows(&old_side?, &new_side?, &mut finder),
         });
+    }
+    let [old_routes, new_routes] = &routes;
+    for (old, new) in pairs(old_routes, new_routes) {
+        plugins.extend(compare_routes(old, new, &mut finder)?);
     }
     let mut unused = arguments.allow_wider.clone();
     for row in plugins.iter_mut().flat_map(|plugin| &mut plugin.rows) {
@@ -126,199 +112,60 @@ fn compare(arguments: &Arguments) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// A configuration that the module takes.
-fn side<'d>(file: &str, configuration: &'d Configuration) -> Result<Side<'d>, Failure> {
-    let plugin = read_plugin(file, configuration)?;
-    Ok(Side::new(plugin, configuration.node().unwrap_or(&EMPTY)))
+/// The policies in the metadata of routes, on both sides.
+fn route_policies<'f>(
+    files: &'f [Vec<File>; 2],
+    configurations: &[Vec<One>; 2],
+) -> Result<[Vec<RoutePolicy<'f>>; 2], Failure> {
+    let mut namespaces = vec!["cors".to_owned()];
+    for one in configurations.iter().flatten() {
+        namespaces.extend(one.side()?.namespace().map(str::to_owned));
+    }
+    namespaces.sort();
+    namespaces.dedup();
+    let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+    let of_side = |files: &'f Vec<File>| {
+        let policies = files
+            .iter()
+            .flat_map(|file| file.route_policies(&namespaces));
+        policies.collect()
+    };
+    Ok(files.each_ref().map(of_side))
 }
 
-/// Each configuration with its successor: at the same place, else one that has none with one that has none,
-/// in order.
-fn pairs<'c, 'd>(
-    olds: &'c [Configuration<'d>],
-    news: &'c [Configuration<'d>],
-) -> Vec<(Option<&'c Configuration<'d>>, Option<&'c Configuration<'d>>)> {
-    let mut left: Vec<&Configuration> = olds.iter().collect();
-    let mut pairs: Vec<_> = news
-        .iter()
-        .map(|new| {
-            let place = left.iter().position(|old| old.place == new.place);
-            (place.map(|place| left.remove(place)), Some(new))
-        })
-        .collect();
-    let mut left = left.into_iter();
-    for (old, _) in pairs.iter_mut().filter(|(old, _)| old.is_none()) {
-        *old = left.next();
+/// Compares the policies in the metadata of one route, unless they are the same text.
+fn compare_routes(
+    old: Option<RoutePolicy>,
+    new: Option<RoutePolicy>,
+    finder: &mut Finder,
+) -> Result<Option<Plugin>, Failure> {
+    if old.map(|old| old.text) == new.map(|new| new.text) {
+        return Ok(None);
     }
-    pairs.extend(left.map(|old| (Some(old), None)));
-    pairs
+    let read = |policy: Option<RoutePolicy>| policy.map_or(Ok(None), |policy| policy.read());
+    let rows = match (read(old)?, read(new)?) {
+        (Some((old, old_node)), Some((new, new_node))) => rows(
+            &Side::new(old, &old_node),
+            &Side::new(new, &new_node),
+            finder,
+        ),
+        _ => vec![undecided("route metadata", OTHER_POLICY)],
+    };
+    Ok(Some(Plugin {
+        old: old.map(|old| old.at()),
+        new: new.map(|new| new.at()),
+        rows,
+    }))
 }
 
-impl Outcome {
-    /// The verdicts that nobody has acknowledged.
-    fn open(&self) -> impl Iterator<Item = Verdict> {
-        let rows = self.plugins.iter().flat_map(|plugin| &plugin.rows);
-        rows.filter(|row| row.acknowledged.is_none())
-            .map(|row| row.verdict)
-    }
-
-    fn text(&self) -> String {
-        let mut lines = Vec::new();
-        for plugin in &self.plugins {
-            let place = match (&plugin.old, &plugin.new) {
-                (_, Some(place)) | (Some(place), None) if !place.is_empty() => {
-                    format!("{}: ", Shown(place))
-                }
-                _ => String::new(),
-            };
-            match (&plugin.old, &plugin.new) {
-                (None, _) => lines.push(format!("{place}the plugin is new")),
-                (_, None) => lines.push(format!("{place}the plugin is gone")),
-                _ => {}
-            }
-            for row in &plugin.rows {
-                row.write(&place, &mut lines);
-            }
-        }
-        for name in &self.unused {
-            lines.push(format!(
-                "--allow-wider {}: acknowledges nothing here",
-                Shown(name)
-            ));
-        }
-        lines.into_iter().map(|line| line + "\n").collect()
-    }
-}
-
-impl Row {
-    fn write(&self, place: &str, lines: &mut Vec<String>) {
-        let what = if self.moved {
-            format!("{} (before: {})", Shown(&self.new), Shown(&self.old))
-        } else {
-            Shown(&self.new).to_string()
-        };
-        let acknowledged = match &self.acknowledged {
-            Some(name) => format!(", acknowledged by --allow-wider {}", Shown(name)),
-            None => String::new(),
-        };
-        lines.push(format!(
-            "{place}{what}: {}{acknowledged}",
-            word(self.verdict)
-        ));
-        if self.moved {
-            lines.push(format!("  for {}", Shown(&some_of(&self.targets))));
-        }
-        let mut changes: Vec<&Change> = self.changes.iter().collect();
-        let more = changes.len().saturating_sub(MAX_CHANGES);
-        changes.truncate(MAX_CHANGES);
-        for change in changes {
-            change.write(lines);
-        }
-        if more > 0 {
-            lines.push(format!("  and {more} more, which --output json has"));
-        }
-        if self.verdict == Verdict::Wider && self.acknowledged.is_none() {
-            if let Some(name) = self.names.first() {
-                lines.push(format!(
-                    "  if that is meant: --allow-wider {}",
-                    Shown(&quoted(name))
-                ));
-            }
-        }
-    }
-}
-
-impl Change {
-    fn write(&self, lines: &mut Vec<String>) {
-        let direction = match self.direction {
-            Direction::Wider => "wider",
-            Direction::Undecided => "undecided",
-            Direction::Narrower => "narrower",
-            Direction::Neutral => "different",
-        };
-        let is_of_origins = self.field.starts_with("allowOrigin") || self.field == "presets";
-        let values = match self.values.as_slice() {
-            [value] if is_of_origins => format!(" {}", Node::String(value.clone())),
-            _ => String::new(),
-        };
-        let no_longer = if self.direction == Direction::Narrower {
-            "no longer: "
-        } else {
-            ""
-        };
-        lines.push(format!(
-            "  {direction}: {}{values}: {no_longer}{}",
-            self.field,
-            Shown(&self.text)
-        ));
-        if let Some(example) = self
-            .example
-            .as_ref()
-            .filter(|_| self.direction != Direction::Neutral)
-        {
-            lines.push(format!("    {}", Shown(&example.request())));
-            lines.push(format!("      before: {}", Shown(&example.old)));
-            lines.push(format!("      now:    {}", Shown(&example.new)));
-        }
-    }
-}
-
-impl Example {
-    fn request(&self) -> String {
-        let mut words = format!("{} {}", self.method, self.url);
-        match &self.origin {
-            Some(origin) => words.push_str(&format!(" from {origin}")),
-            None => words.push_str(" without Origin"),
-        }
-        if self.credentials {
-            words.push_str(" with credentials");
-        }
-        if !self.request_headers.is_empty() {
-            words.push_str(&format!(
-                " with the header {}",
-                self.request_headers.join(", ")
-            ));
-        }
-        if let Some(name) = &self.route_name {
-            words.push_str(&format!(" on the route {name}"));
-        }
-        if let Some(policy) = &self.route_policy {
-            words.push_str(&format!(" on a route with the policy {policy}"));
-        }
-        if self.upstream_grants {
-            words.push_str(", the upstream grants it");
-        }
-        words
-    }
-}
-
-/// A name as one word of a shell.
-fn quoted(name: &str) -> String {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./".contains(char);
-    if name.chars().all(is_plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
-}
-
-fn word(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Wider => color("wider", 31),
-        Verdict::Undecided => color("undecided", 33),
-        Verdict::Narrower => color("narrower", 36),
-        Verdict::Equal => color("equal", 32),
-    }
-}
-
-static EMPTY: Node = Node::Object(Vec::new());
-const MAX_CHANGES: usize = 20;
+const OTHER_POLICY: &str = "the route has another policy: by another name, or on one side only";
 
 const EXAMPLES: &str = "\
 Examples:
   corsctl diff old.json new.json
   corsctl diff <(git show origin/main:envoy.yaml) envoy.yaml
   corsctl diff --allow-wider api old.yaml new.yaml
+  corsctl diff released/ gateway/
 
 Exit codes: 0 nothing is wider, or all that is is acknowledged; 1 something is wider; 3 nothing is
 wider as far as is decided, and something is not; 2 bad usage or input";

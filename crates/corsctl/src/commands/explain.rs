@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cors::config::json::Node;
 use cors::escape::Shown;
-use cors::http::header::{METHOD, ORIGIN};
+use cors::http::header::{ACCESS_CONTROL_REQUEST_HEADERS, METHOD, ORIGIN};
 use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
@@ -86,6 +86,12 @@ struct Told {
     pattern: Option<String>,
     /// The policy that decided; none if none governs.
     policy: Option<String>,
+    /// The grant that allowed the origin, where the policy has several.
+    grant: Option<String>,
+    /// What the match of the rule has bound the name in its origins to.
+    tenant: Option<String>,
+    /// What else there is to say about grants and families of header names.
+    remarks: Vec<String>,
     /// The same, where the fields of the top-level policy would not be meant.
     #[serde(skip)]
     named_policy: Option<String>,
@@ -165,8 +171,10 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
             headers: Lines::default(),
         };
         let is_preflight = fetch.needs_preflight() && exchanges.is_empty();
+        let tenant = plugin.tenant_of(&request);
+        let tenant = tenant.map(|text| String::from_utf8_lossy(&text).into_owned());
         let exchange = exchange(plugin, request, upstream);
-        exchanges.push(Told::new(is_preflight, &headers, &exchange));
+        exchanges.push(Told::new(is_preflight, &headers, tenant, &exchange));
         exchange.response
     });
     let (blocked_at, because, exposed) = match outcome {
@@ -215,7 +223,9 @@ fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<Strin
         return Some("fix the policy in the metadata of the route".to_owned());
     }
     let policy = told.and_then(|told| told.named_policy.as_deref());
-    let remedy = remedy_of_policy(because, told, fetch, policy);
+    let grant = told.and_then(|told| told.grant.as_deref());
+    let of_grant = grant.map(|grant| format!("{grant}{}", within("of", policy)));
+    let remedy = remedy_of_policy(because, told, fetch, of_grant.as_deref().or(policy));
     if !told.is_some_and(|told| told.is_shadow) {
         return remedy;
     }
@@ -239,6 +249,9 @@ fn remedy_of_policy(
 ) -> Option<String> {
     let of_policy = within("of", policy);
     Some(match (because, told.and_then(|told| told.refusal)) {
+        (_, Some(Refusal::Origin)) if told.is_some_and(|told| told.tenant.is_some()) => {
+            "call the API of the page's own tenant".to_owned()
+        }
         (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
             return remedy_for_origin(&fetch.origin, &of_policy);
         }
@@ -314,7 +327,12 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
 }
 
 impl Told {
-    fn new(is_preflight: bool, request: &Lines, exchange: &Exchange) -> Self {
+    fn new(
+        is_preflight: bool,
+        request: &Lines,
+        tenant: Option<String>,
+        exchange: &Exchange,
+    ) -> Self {
         let texts = |lines: &Lines| -> Vec<(String, String)> {
             lines
                 .iter()
@@ -327,6 +345,24 @@ impl Told {
         let mut verdict = judgement.to_string();
         if let Some(Notice::Invalid(Some(log)) | Notice::Warned(log)) = judgement.notice() {
             let _ = write!(verdict, "; {log}");
+        }
+        let grant = judgement.matched_grant();
+        let mut remarks: Vec<String> = Vec::new();
+        for (further, pattern) in judgement.further_grants() {
+            let first = grant.as_deref().unwrap_or_default();
+            remarks.push(format!(
+                "{further} allows the origin too, by {pattern}; {first} comes first and holds"
+            ));
+        }
+        if let Some(tenant) = &tenant {
+            remarks.push(format!("the match of the rule binds {tenant:?}"));
+        }
+        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        let asked = String::from_utf8_lossy(asked.unwrap_or_default()).into_owned();
+        for name in asked.split(',') {
+            if let Some(family) = judgement.family_of(name) {
+                remarks.push(format!("\"{family}\" in allowHeaders covers {name}"));
+            }
         }
         let source = judgement.source();
         let policy = judgement
@@ -344,6 +380,9 @@ impl Told {
             pattern: judgement.matched_pattern(),
             named_policy: policy.clone().filter(|_| source != Source::TopLevel),
             policy,
+            grant,
+            tenant,
+            remarks,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"
             } else {
@@ -367,6 +406,9 @@ impl Explanation {
                 let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
             let _ = writeln!(text, "{}", Shown(&told.verdict));
+            for remark in &told.remarks {
+                let _ = writeln!(text, "  {}", Shown(remark));
+            }
             let by = match told.answered_by {
                 "upstream" => " from the upstream, with",
                 _ => " from the filter, with",

@@ -4,7 +4,8 @@
 use std::process::ExitCode;
 
 use cors::config::fields::{
-    FOREIGN_FIELDS, Field, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS,
+    FOREIGN_FIELDS, Field, GRANT_FIELDS, Kind, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS,
+    RULE_FIELDS,
 };
 use cors::config::reference::entry;
 use serde_json::{Map, Value, json};
@@ -24,6 +25,7 @@ fn schema() -> Value {
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "The configuration of proxy-wasm-cors".into();
     schema["$defs"] = json!({
+        "grant": object(&[GRANT_FIELDS]),
         "policy": object(&[POLICY_FIELDS, FOREIGN_FIELDS]),
         "rule": object(&[RULE_FIELDS]),
         "match": object(&[MATCH_FIELDS]),
@@ -92,6 +94,7 @@ fn value(kind: &Kind, pattern: &str) -> Value {
         ]}),
         Kind::EachOneOf(words) => texts(json!({"enum": words})),
         Kind::Foreign => json!({"const": false}),
+        Kind::Grants => texts(json!({"$ref": "#/$defs/grant"})),
         Kind::Match => json!({"$ref": "#/$defs/match"}),
         // Upper case is taken too, and no editor should propose it.
         Kind::OneOf(words) => json!({"anyOf": [

@@ -10,7 +10,7 @@ use cors::origin::set::OriginSet;
 use regex_syntax::escape;
 
 use crate::compare::shape::{Shape, all_origins};
-use crate::compare::side::{field, texts};
+use crate::compare::side::{field, texts, with_sample};
 
 /// The origins of a policy, by grant: the first grant that allows an origin holds for it.
 #[derive(Default)]
@@ -96,14 +96,14 @@ impl Origins {
             origins.add("presets", "*");
         }
         for text in texts(grant, "allowOrigins") {
-            origins.add("allowOrigins", text);
+            origins.add("allowOrigins", &with_sample(text));
         }
         for source in texts(grant, "allowOriginRegexes") {
             let mut set = OriginSet::default();
             if let (Ok(one), Ok(other)) = (OriginRegex::parse(source), OriginRegex::parse(source)) {
                 // The module has taken it: its bound holds here too.
-                let _ = origins.set.insert_regex(one);
-                let _ = set.insert_regex(other);
+                let _ = origins.set.insert_regex(one, 0);
+                let _ = set.insert_regex(other, 0);
             }
             origins.push(Pattern {
                 field: "allowOriginRegexes",

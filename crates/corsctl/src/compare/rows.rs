@@ -172,7 +172,8 @@ fn delegation(old: &Side, new: &Side) -> Row {
     }
 }
 
-fn undecided(what: &str, text: &str) -> Row {
+/// A row about which nothing is known.
+pub fn undecided(what: &str, text: &str) -> Row {
     Row {
         old: what.to_owned(),
         new: what.to_owned(),

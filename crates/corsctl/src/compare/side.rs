@@ -123,7 +123,7 @@ impl<'n> Side<'n> {
                 label,
                 policy: self.root,
             },
-            Source::RouteMetadata | Source::VirtualHostMetadata => {
+            Source::RouteConfiguration | Source::RouteMetadata | Source::VirtualHostMetadata => {
                 let name = target.route_policy.as_deref().unwrap_or_default();
                 let policies = self.root.and_then(|root| field(root, "policies"));
                 let policy = entries(policies).find(|(known, _)| *known == name);
@@ -181,10 +181,10 @@ impl<'n> Rule<'n> {
             texts.filter_map(key).collect()
         };
         let exact = keys("exactPaths", &|text| {
-            Some(Key::Exact(parse_path(text).ok()?.to_owned()))
+            Some(Key::Exact(parse_path(&with_sample(text)).ok()?.to_owned()))
         });
         let prefixes = keys("pathPrefixes", &|text| {
-            Some(prefix_key(parse_path(text).ok()?))
+            Some(prefix_key(parse_path(&with_sample(text)).ok()?))
         });
         let or_any = |keys: Vec<Key>| {
             if keys.is_empty() {
@@ -203,11 +203,22 @@ impl<'n> Rule<'n> {
             matched,
             policy: field(rule, "policy").or_else(named),
             route_names: or_any(keys("routeNames", &|text| parse_route_name(text).ok())),
-            hosts: or_any(keys("hostnames", &|text| parse_hostname(text).ok())),
+            hosts: or_any(keys("hostnames", &|text| {
+                parse_hostname(&with_sample(text)).ok()
+            })),
             // A rule with both means the exact ones.
             paths: or_any(if exact.is_empty() { prefixes } else { exact }),
         }
     }
+}
+
+/// The text with one tenant in place of a name in braces: all tenants are treated alike.
+pub fn with_sample(text: &str) -> String {
+    let named = text.split_once('{').and_then(|(before, rest)| {
+        let (_, after) = rest.split_once('}')?;
+        Some(format!("{before}any-tenant{after}"))
+    });
+    named.unwrap_or_else(|| text.to_owned())
 }
 
 /// The value of a field, in whatever spelling.

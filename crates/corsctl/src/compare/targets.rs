@@ -125,7 +125,8 @@ impl Keys {
     fn add(&mut self, keys: impl IntoIterator<Item = Key>) {
         for key in keys {
             let is_new = match &key {
-                Key::Any => false,
+                // Sides have a sample in place of a name.
+                Key::Any | Key::Bound { .. } => false,
                 Key::Exact(text) => self.exact.insert(text.clone()),
                 Key::Below(text) => self.below.insert(text.clone()),
             };
@@ -144,7 +145,7 @@ impl Keys {
     fn chain(&self, class: &Key) -> Vec<Key> {
         let mut chain = Vec::new();
         let text = match class {
-            Key::Any => return vec![Key::Any],
+            Key::Any | Key::Bound { .. } => return vec![Key::Any],
             Key::Exact(text) => {
                 chain.push(class.clone());
                 self.belows(text)

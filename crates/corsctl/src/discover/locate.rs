@@ -6,9 +6,9 @@ use cors::diagnostic::{Diagnostics, join};
 use cors::select::policy_set::PolicySet;
 
 use crate::discover::recognise::{
-    MAX_KEYS, has_policy_fields, is_clearly_a_configuration, is_misspelt, is_of_higress, is_plugin,
-    is_plugin_filter, is_wasm_filter, looks_like_a_configuration, mentions_cors, type_of,
-    wasm_configuration, wrapped,
+    MAX_KEYS, has_policy_fields, is_clearly_a_configuration, is_misspelt, is_module_filter,
+    is_of_higress, is_of_route, is_plugin, is_plugin_filter, looks_like_a_configuration,
+    mentions_cors, module_configuration, type_of, wrapped,
 };
 use crate::input::cursor::Value;
 use crate::input::document::Document;
@@ -164,16 +164,19 @@ impl<'d> Found<'d> {
                     self.add_resource(value, value.at(&["spec", "wasm"]), &place, "pluginConfig");
                 }
                 "EnvoyExtensionPolicy" => {
-                    for (index, wasm) in value.list_at(&["spec", "wasm"]).into_iter().enumerate() {
-                        place.push(step("wasm", &wasm, index));
-                        self.add_resource(value, Some(wasm), &place, "config");
-                        place.pop();
+                    for list in ["wasm", "dynamicModule"] {
+                        let modules = value.list_at(&["spec", list]);
+                        for (index, module) in modules.into_iter().enumerate() {
+                            place.push(step(list, &module, index));
+                            self.add_resource(value, Some(module), &place, "config");
+                            place.pop();
+                        }
                     }
                 }
                 _ => {}
             }
         }
-        if is_wasm_filter(value) {
+        if is_module_filter(value) {
             self.add_filter(value, &place);
         }
         let filters = value.list("http_filters");
@@ -256,13 +259,19 @@ impl<'d> Found<'d> {
 
     fn add_filter(&mut self, filter: &Value<'d>, place: &[String]) {
         let place = place.join(", ");
-        let configuration = wasm_configuration(filter);
+        let configuration = module_configuration(filter);
         if is_of_higress(filter) {
             self.others.push((place, filter.clone(), HIGRESS));
             return;
         }
         if !is_plugin(filter) && !place.to_ascii_lowercase().contains("filter \"cors") {
             self.others.push((place, filter.clone(), NOT_CHECKED));
+            return;
+        }
+        let text = configuration.as_ref().and_then(|any| any.get("value"));
+        let text = text.as_ref().and_then(Value::text);
+        if is_of_route(filter) && text.is_some_and(|text| !text.trim_start().starts_with('{')) {
+            // The name of a policy.
             return;
         }
         let content = match configuration {

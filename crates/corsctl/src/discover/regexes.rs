@@ -109,7 +109,7 @@ pub struct Matcher(OriginSet);
 impl Matcher {
     pub fn new(source: &str) -> Option<Self> {
         let mut origins = OriginSet::default();
-        let is_taken = origins.insert_regex(OriginRegex::parse(source).ok()?);
+        let is_taken = origins.insert_regex(OriginRegex::parse(source).ok()?, 0);
         is_taken.then_some(Self(origins))
     }
 

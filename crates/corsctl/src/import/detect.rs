@@ -53,9 +53,8 @@ fn tell_unknown(objects: &[Object], notes: &mut Notes) {
             .map(|(kind, number)| format!("{kind} {number}"))
             .collect();
         let text = format!(
-            "is not of a system that import recognises ({}); if it is of one, say which with --from: {}",
-            kinds.join(", "),
-            arguments(SYSTEMS)
+            "is not of a system that import recognises ({}); if it is of one, say which with --from, as corsctl import --help lists them",
+            kinds.join(", ")
         );
         notes.push(Code::UnknownSystem, &Place::default(), text);
     }

@@ -268,6 +268,9 @@ impl<'n> Origins<'n> {
         if let Some(end) = text.strip_prefix('*').filter(|end| !end.contains('*')) {
             return self.suffix(at, end);
         }
+        if self.label_glob(at, text) {
+            return;
+        }
         let mut parts = text.split('*').map(escape);
         let first = parts.next().unwrap_or_default();
         let ends_open = text.ends_with('*');
@@ -276,6 +279,29 @@ impl<'n> Origins<'n> {
         }
         let rest: Vec<_> = parts.collect();
         self.push_regex(&format!("{first}{ANY}{}", rest.join(ANY)));
+    }
+
+    /// One `*` within the first label, which here is one or more characters and no dot.
+    fn label_glob(&mut self, at: &Value, text: &str) -> bool {
+        let Ok((OriginPattern::Tuple(pattern), _)) = OriginPattern::parse(text) else {
+            return false;
+        };
+        let Some(glob) = pattern.glob().filter(|_| text.matches('*').count() == 1) else {
+            return false;
+        };
+        // `app*` was meant to be `app` too, but `pr-*` hardly `pr-`.
+        let is_hyphen = |text: &str| text.starts_with('-') || text.ends_with('-');
+        let may_be_none = !is_hyphen(glob.before) && !is_hyphen(glob.after);
+        let none = if may_be_none { "" } else { "nothing, or for " };
+        let told = format!(
+            "in \"{text}\" * stood for {none}anything with a dot too: here it is letters, digits, - and _"
+        );
+        self.notes.push(Code::OriginNarrowed, &at.place(), told);
+        if may_be_none {
+            self.push_read(at, text, &text.replacen('*', "", 1));
+        }
+        self.push_read(at, text, text);
+        true
     }
 
     /// The same with ports in brackets, as in `https://*.example:[80,81]`.
@@ -477,10 +503,12 @@ mod tests {
             ),
             ("https://a.example:*", r"/https://a\.example:[0-9]+/"),
             ("https://*", "https://*:*"),
+            ("https://a-*.b.example", "https://a-*.b.example"),
             (
-                "https://a-*.b.example",
-                r"/https://a-[a-z0-9._-]*\.b\.example/",
+                "https://app*.b.example",
+                "https://app.b.example https://app*.b.example",
             ),
+            ("https://a-*.b.example:*", "!"),
             (
                 "https://a.*.b.*.example",
                 r"/https://a\.[a-z0-9._-]*\.b\.[a-z0-9._-]*\.example/",

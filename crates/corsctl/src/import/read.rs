@@ -81,7 +81,7 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
         check_keys(value, false, notes);
         if let Some(patch) = recognise::patch_in(value) {
             let text = "is a part of a patch: import what kustomize build prints";
-            notes.push(Code::UnsupportedForm, &patch.place(), text);
+            notes.push(Code::SourceTemplate, &patch.place(), text);
         }
     }
     let mut routes = Vec::new();
@@ -170,6 +170,7 @@ fn tell_read(systems: &[&System], read: &[Value], routes: &[Route], passed: &[&O
         (0, _) => format!("no {one}"),
         (1, _) => format!("1 {one}"),
         (_, Some(start)) => format!("{number} {start}ies"),
+        (_, None) if one.ends_with('s') => format!("{number} {one}es"),
         (_, None) => format!("{number} {one}s"),
     };
     let mut text = format!(
@@ -220,7 +221,7 @@ fn tell_passed(passed: &[&Object], notes: &mut Notes) {
 fn tell_template(read: &[Value], notes: &mut Notes) {
     if let Some(text) = read.iter().find_map(recognise::template_in) {
         let words = "has a marker of a template ({{): render it first, as with helm template";
-        notes.push(Code::UnsupportedForm, &text.place(), words);
+        notes.push(Code::SourceTemplate, &text.place(), words);
     }
 }
 

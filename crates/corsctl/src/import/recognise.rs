@@ -74,16 +74,10 @@ pub fn name_of(value: &Value) -> Option<String> {
         return Some(format!("{article} {kind}{of}"));
     }
     let has = |name: &str| value.pairs().iter().any(|(key, _)| key == name);
-    let text = if has("_format_version") {
-        "a declarative configuration of Kong"
-    } else if has("Resources") || has("AWSTemplateFormatVersion") {
-        "a CloudFormation or SAM template"
+    let text = if has("Resources") || has("AWSTemplateFormatVersion") {
+        "a CloudFormation or SAM template without resources of AWS"
     } else if has("functions") && has("provider") {
         "a configuration of the Serverless Framework"
-    } else if has("CORSRules") || has("CORSConfiguration") || has("AllowedOrigins") && has("ID") {
-        "a CORS configuration of S3"
-    } else if has_traefik_labels(value) {
-        "a compose file"
     } else if value.at(&["apps", "http"]).is_some() {
         "a configuration of Caddy"
     } else if value
@@ -149,20 +143,6 @@ fn is_values(value: &Value) -> bool {
 fn is_istio_policy(value: &Value) -> bool {
     let origins = value.list("allowOrigins");
     origins.iter().any(|origin| !origin.entries().is_empty())
-}
-
-/// Whether the containers of a compose file configure Traefik, by a map or by texts such as `a=b`.
-fn has_traefik_labels(value: &Value) -> bool {
-    let services = value.field("services").entries();
-    let labels = services.iter().filter_map(|(_, service)| {
-        let labels = service.get("labels");
-        labels.or_else(|| service.at(&["deploy", "labels"]))
-    });
-    let is_ours = |text: &str| text.starts_with("traefik.");
-    labels.into_iter().any(|labels| {
-        labels.entries().iter().any(|(key, _)| is_ours(key))
-            || labels.items().iter().filter_map(Value::text).any(is_ours)
-    })
 }
 
 const KUSTOMIZATION: &str = "a kustomization: import what kustomize build prints";
@@ -234,10 +214,6 @@ mod tests {
                 Some("an Ingress of networking.k8s.io"),
             ),
             (r#"{"kind": "HostPolicy"}"#, Some("a HostPolicy")),
-            (
-                r#"{"_format_version": "3.0"}"#,
-                Some("a declarative configuration of Kong"),
-            ),
             (r#"{"listen_path": "/a"}"#, Some("an API definition of Tyk")),
             (r#"{"a": 1}"#, None),
         ] {

@@ -2,16 +2,28 @@
 
 pub mod agentgateway;
 pub mod apisix;
+pub mod aws;
+pub mod azure;
+pub mod contour;
 pub mod emissary;
 pub mod envoy;
+pub mod envoy_filter;
 pub mod gateway_api;
+pub mod gateway_policies;
 pub mod gloo;
+pub mod google;
 pub mod higress;
+pub mod ingress_nginx;
 pub mod istio;
+pub mod kong;
+pub mod kong_ingress;
+pub mod kong_origins;
 pub mod krakend;
 pub mod rs_cors;
+pub mod s3;
 pub mod spring;
 pub mod traefik;
+pub mod traefik_labels;
 pub mod traefik_rule;
 pub mod tyk;
 
@@ -20,14 +32,23 @@ use crate::input::cursor::Value;
 
 /// Every system, in the order of `--help`.
 pub static SYSTEMS: &[&System] = &[
+    &contour::SYSTEM,
     &agentgateway::SYSTEM,
     &apisix::SYSTEM,
+    &aws::SYSTEM,
+    &azure::SYSTEM,
     &emissary::SYSTEM,
     &envoy::SYSTEM,
+    &envoy_filter::SYSTEM,
     &gateway_api::SYSTEM,
     &gloo::SYSTEM,
+    &google::SYSTEM,
     &higress::SYSTEM,
+    &ingress_nginx::SYSTEM,
+    &ingress_nginx::HIGRESS,
+    &ingress_nginx::TRAEFIK,
     &istio::SYSTEM,
+    &kong::SYSTEM,
     &krakend::SYSTEM,
     &rs_cors::SYSTEM,
     &spring::SYSTEM,
@@ -53,7 +74,11 @@ pub fn find(argument: &str) -> Option<&'static System> {
 /// The systems in words.
 pub fn names_of(systems: &[&System]) -> String {
     let names: Vec<_> = systems.iter().map(|system| system.name).collect();
-    names.join(" and ")
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, before)) => format!("{} and {last}", before.join(", ")),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -86,8 +111,42 @@ mod tests {
                 r#"{"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware"}"#,
                 &["traefik"],
             ),
+            (
+                r#"{"spring": {"cloud": {"gateway": {"routes": []}}}}"#,
+                &["spring"],
+            ),
+            (
+                r#"{"apiVersion": "gateway.solo.io/v1", "kind": "VirtualService"}"#,
+                &["gloo"],
+            ),
+            (
+                r#"{"apiVersion": "getambassador.io/v2", "kind": "Mapping"}"#,
+                &["emissary"],
+            ),
+            (r#"{"binds": [{"listeners": []}]}"#, &["agentgateway"]),
+            (r#"{"uri": "/", "plugins": {"cors": {}}}"#, &["apisix"]),
+            (
+                r#"{"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute"}"#,
+                &["apisix"],
+            ),
+            (r#"{"proxy": {"listen_path": "/"}}"#, &["tyk"]),
+            (
+                r#"{"Resources": {"A": {"Type": "AWS::S3::Bucket"}}}"#,
+                &["aws"],
+            ),
+            (r#"{"AllowedOrigins": [], "AllowedMethods": []}"#, &["aws"]),
+            (r#"{"hostRules": [], "pathMatchers": []}"#, &["google"]),
+            (
+                r#"{"properties": {"configuration": {"ingress": {"corsPolicy": {}}}}}"#,
+                &["azure"],
+            ),
             (r#"{"allowOrigins": []}"#, &[]),
             (r#"{"kind": "Service"}"#, &[]),
+            (r#"{"kind": "Ingress"}"#, &["ingress-nginx"]),
+            (
+                r#"{"kind": "Ingress", "spec": {"ingressClassName": "higress"}}"#,
+                &["ingress-higress"],
+            ),
         ] {
             let node = serde_json::from_str(json).unwrap();
             let value = Value::bare(&node);

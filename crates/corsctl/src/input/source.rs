@@ -41,6 +41,9 @@ pub struct InputError {
 }
 
 impl Source {
+    /// The most bytes that a file may have.
+    pub const MAX_LENGTH: u64 = 10_000_000;
+
     /// Reads a file; `-` is the standard input.
     pub fn read(file: &str) -> Result<Self, InputError> {
         let name = if file == "-" { "<stdin>" } else { file };
@@ -50,21 +53,26 @@ impl Source {
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
             InputError::of(name, Some(line), "is not text in UTF-8")
         })?;
-        Self::parse(name, text)
+        Self::of_text(name, text)
     }
 
-    fn parse(name: &str, text: &str) -> Result<Self, InputError> {
+    /// Reads a text as the file of this name.
+    pub fn of_text(name: &str, text: &str) -> Result<Self, InputError> {
         let mut copies = Copies::default();
+        let read_toml = || {
+            parse_toml(text)
+                .map(|document| vec![document])
+                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}")))
+        };
         let documents = match parse(name, text, &mut copies) {
+            _ if name.ends_with(".toml") && template_line(text).is_none() => read_toml(),
             // Some programs are one long text to YAML.
             Ok(documents) if documents.iter().all(is_text) => match programs::recognise(text) {
                 Some((line, words)) => Err(Malformed::new(line, words)),
                 None => Ok(documents),
             },
             Ok(documents) => Ok(documents),
-            Err(_) if is_toml(name, text) && template_line(text).is_none() => parse_toml(text)
-                .map(|document| vec![document])
-                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}"))),
+            Err(_) if is_toml(text) && template_line(text).is_none() => read_toml(),
             Err(wrong) => Err(other_format(text).unwrap_or(wrong)),
         };
         let documents = documents.map_err(|wrong| wrong.at(name, Some(wrong.line)))?;
@@ -219,12 +227,10 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
     let mut documents = Vec::new();
     // As jq prints them, values may follow each other.
     let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
-    let mut start = 0;
+    let (mut start, mut before) = (0, 0);
     while let Some(node) = nodes.next() {
         let node = node.map_err(|error| Malformed::json(&error, text))?;
         let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
-        let before = text.get(..start).unwrap_or_default();
-        let before = before.bytes().filter(|byte| *byte == b'\n').count();
         start = nodes.byte_offset();
         // Almost all JSON is YAML; where it is not, its lines stay unknown.
         let lines = parse_yaml(own, &mut Copies::none())
@@ -234,6 +240,7 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
                 lines.map(&|line| line + before);
                 Some(lines)
             });
+        before += own.bytes().filter(|byte| *byte == b'\n').count();
         let lines = lines.unwrap_or_default();
         documents.push(Document { node, lines });
     }
@@ -274,7 +281,7 @@ fn is_text(document: &Document) -> bool {
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let limit = MAX_LENGTH + 1;
+    let limit = Source::MAX_LENGTH + 1;
     let read = if file == "-" {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
     } else {
@@ -282,7 +289,10 @@ fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
     };
     read.map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 == limit {
-        return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
+        return Err(format!(
+            "is larger than {} MB",
+            Source::MAX_LENGTH / 1_000_000
+        ));
     }
     Ok(bytes)
 }
@@ -293,5 +303,3 @@ pub fn mentions_policy_field(text: &str) -> bool {
     let mut names = POLICY_FIELDS.iter().map(|field| field.name);
     names.any(|name| name.len() > 8 && plain.contains(&name.to_ascii_lowercase()))
 }
-
-const MAX_LENGTH: u64 = 10_000_000;

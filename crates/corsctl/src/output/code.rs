@@ -1,13 +1,13 @@
 //! The codes of the diagnostics that corsctl finds itself, beside those of the module.
 //!
-//! A diagnostic is one line here, its entry in docs/diagnostics.md, and a case in `tests/`.
+//! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
 use cors::diagnostic::Severity;
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($code:ident = $level:ident $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The names do not change, and none is used again: scripts know them.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -44,6 +44,10 @@ codes! {
     ConfigurationRejected = Error "configuration-rejected",
     WrappedConfiguration = Error "wrapped-configuration",
     InvalidArgument = Error "invalid-argument",
+    FileUnwritable = Error "file-unwritable",
+
+    // Of corsctl render.
+    TemplateInvalid = Error "template-invalid",
 
     // Of corsctl check: what the plugin cannot know.
     MoreDiagnostics = Note "more-diagnostics",
@@ -103,6 +107,7 @@ codes! {
     UnknownSystem = Error "unknown-system",
     NoCorsPolicy = Error "no-cors-policy",
     NoReachablePolicy = Error "no-reachable-policy",
+    SourceTemplate = Error "source-template",
     NotImported = Error "not-imported",
     OtherPlugin = Changed "other-plugin",
     SourceMergeKey = Error "source-merge-key",
@@ -113,6 +118,7 @@ codes! {
     UnsupportedForm = Error "unsupported-form",
     MissingReference = Error "missing-reference",
     IgnoredCorsBlock = Error "ignored-cors-block",
+    IgnoredResource = Changed "ignored-resource",
     IgnoredField = Changed "ignored-field",
     ObsoleteField = Changed "obsolete-field",
     HeaderSetByHand = Changed "header-set-by-hand",
@@ -132,10 +138,12 @@ codes! {
     UnusedPolicy = Changed "unused-policy",
     UnreachedRoute = Changed "unreached-route",
     RouteNamesOfSystem = Changed "route-names-of-system",
+    WorkloadsSelected = Changed "workloads-selected",
     ShortHostName = Changed "short-host-name",
     PrefixBySegment = Changed "prefix-by-segment",
     FilterMissing = Wider "filter-missing",
     SkippedRoutes = Wider "skipped-routes",
+    HostWildcard = Wider "host-wildcard",
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
@@ -143,6 +151,8 @@ codes! {
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
+    IgnoredOrigin = Changed "ignored-origin",
+    OriginNormalizedBySource = Changed "origin-normalized-by-source",
     RedundantOrigins = Changed "redundant-origins",
     PortalOrigin = Changed "portal-origin",
     DefaultOrigins = Default "default-origins",
@@ -157,6 +167,7 @@ codes! {
     DefaultMethods = Default "default-methods",
     DefaultHeaders = Default "default-headers",
     DefaultMaxAge = Default "default-max-age",
+    DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
     SafelistedMethods = Wider "safelisted-methods",
@@ -173,6 +184,7 @@ codes! {
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
+    PreflightOnly = Changed "preflight-only",
     PreflightListsAll = Changed "preflight-lists-all",
     UpstreamCorsRemoved = Changed "upstream-cors-removed",
     VaryAdded = Changed "vary-added",
@@ -243,7 +255,8 @@ mod tests {
     #[test]
     fn every_code_is_documented_and_made() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(folder.join("../../docs/diagnostics.md")).unwrap();
+        let page =
+            fs::read_to_string(folder.join("../../docs/src/reference/diagnostics.md")).unwrap();
         let mut documented = BTreeMap::new();
         for entry in page.split("\n### `").skip(1) {
             let (name, text) = entry.split_once("`\n\n").unwrap();
@@ -299,9 +312,10 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 codes.extend(codes_in(&path));
-            } else if name == "golden.txt" || name.ends_with(".said") {
+            } else if ["golden.txt", "outcomes.yaml"].contains(&name) || name.ends_with(".said") {
                 let text = fs::read_to_string(&path).unwrap();
-                codes.extend(text.lines().filter_map(code_of).map(str::to_owned));
+                let lines = text.lines().map(|line| line.trim_end_matches('"'));
+                codes.extend(lines.filter_map(code_of).map(str::to_owned));
             }
         }
         codes

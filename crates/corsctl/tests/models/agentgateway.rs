@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NARROWED, NULL, UPSTREAM_NARROWED};
-use crate::compare::{Request, System, compare};
-use crate::parts::{Parts, reply, some, with};
+use crate::compare::{System, compare};
+use crate::parts::{Parts, Request, reply, some, with};
 
 #[test]
 fn agentgateways_meaning_is_kept_or_reported() {

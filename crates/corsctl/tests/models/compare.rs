@@ -5,16 +5,14 @@ use std::fmt::Debug;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use cors::http::header::{
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH,
-};
 use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::{Fetch, Outcome, Stage};
-use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
+use cors::simulate::exchange::{Incoming, Response, exchange};
 use support::random::Random;
 
 use crate::classes::Class;
 use crate::parts;
+use crate::parts::Request;
 
 /// A random configuration of a system, and what the system does with it.
 pub trait System: Debug {
@@ -53,49 +51,6 @@ pub enum What {
     Read,
     /// The request reaches the upstream.
     Sent,
-}
-
-/// A request as a server sees it.
-pub struct Request<'r>(pub &'r Lines);
-
-impl Request<'_> {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let value = self.0.get(name)?;
-        Some(std::str::from_utf8(value).expect("text"))
-    }
-
-    pub fn method(&self) -> &str {
-        self.header(METHOD).expect("a method")
-    }
-
-    pub fn host(&self) -> &str {
-        self.header(AUTHORITY).expect("a host")
-    }
-
-    pub fn path(&self) -> &str {
-        let path = self.header(PATH).expect("a path");
-        path.split('?').next().unwrap_or_default()
-    }
-
-    /// Empty if there is none.
-    pub fn origin(&self) -> &str {
-        self.header(ORIGIN).unwrap_or_default()
-    }
-
-    /// Empty if there is none.
-    pub fn asked_method(&self) -> &str {
-        self.header(ACCESS_CONTROL_REQUEST_METHOD)
-            .unwrap_or_default()
-    }
-
-    pub fn asked_headers(&self) -> &str {
-        self.header(ACCESS_CONTROL_REQUEST_HEADERS)
-            .unwrap_or_default()
-    }
-
-    pub fn is_preflight(&self) -> bool {
-        self.method() == "OPTIONS" && !self.origin().is_empty() && !self.asked_method().is_empty()
-    }
 }
 
 /// Runs random configurations and calls through both.
@@ -224,5 +179,5 @@ pub fn import(arguments: &[&str], file: &str) -> Imported {
     }
 }
 
-const CONFIGURATIONS: usize = 90;
-const FETCHES: usize = 200;
+const CONFIGURATIONS: usize = 60;
+const FETCHES: usize = 160;

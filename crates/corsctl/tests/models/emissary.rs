@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, DEFAULT_PREFLIGHTS, EXPOSED, NULL, PREFIX, UPSTREAM_NARROWED};
-use crate::compare::{Request, System, compare};
-use crate::envoy::{self, Matcher, Policy};
+use crate::compare::{System, compare};
+use crate::envoy_filter::{self, Matcher, Policy};
+use crate::parts::Request;
 
 #[test]
 fn emissarys_meaning_is_kept_or_reported() {
@@ -94,7 +95,7 @@ impl System for Emissary {
         let own = self.api.as_ref();
         let own = own.filter(|_| request.path().starts_with("/api"));
         let policies: Vec<_> = own.or(self.module.as_ref()).into_iter().collect();
-        envoy::answer(&policies, request, upstream)
+        envoy_filter::answer(&policies, request, upstream)
     }
 }
 

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NULL, UPSTREAM_NARROWED};
-use crate::compare::{Request, System, compare};
-use crate::envoy::{self, Matcher, Policy};
+use crate::compare::{System, compare};
+use crate::envoy_filter::{self, Matcher, Policy};
+use crate::parts::Request;
 
 #[test]
 fn the_meaning_of_httproutes_is_kept_or_reported() {
@@ -63,7 +64,7 @@ impl System for GatewayApi {
             _ => &None,
         };
         let policies: Vec<_> = policy.iter().collect();
-        envoy::answer(&policies, request, upstream)
+        envoy_filter::answer(&policies, request, upstream)
     }
 }
 

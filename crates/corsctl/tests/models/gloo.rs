@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, DEFAULT_PREFLIGHTS, EXPOSED, NULL, UPSTREAM_NARROWED};
-use crate::compare::{Request, System, compare};
-use crate::envoy::{self, Matcher, Policy};
+use crate::compare::{System, compare};
+use crate::envoy_filter::{self, Matcher, Policy};
+use crate::parts::Request;
 
 #[test]
 fn gloos_meaning_is_kept_or_reported() {
@@ -86,7 +87,7 @@ impl System for Gloo {
             return upstream.clone();
         }
         let policies: Vec<_> = route.into_iter().chain(&self.host).collect();
-        envoy::answer(&policies, request, upstream)
+        envoy_filter::answer(&policies, request, upstream)
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 use support::random::Random;
 
 use crate::classes::{Class, LITERAL, NARROWED, NULL, SAFELISTED};
-use crate::compare::{Request, System, compare};
-use crate::parts::{Parts, reply, some, with};
+use crate::compare::{System, compare};
+use crate::parts::{Parts, Request, reply, some, with};
 
 #[test]
 fn higress_meaning_is_kept_or_reported() {

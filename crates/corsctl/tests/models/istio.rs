@@ -9,8 +9,9 @@ use support::random::Random;
 use crate::classes::{
     Class, DEFAULT_PREFLIGHTS, EXPOSED, FORWARDED, NARROWED, NULL, UPSTREAM_NARROWED,
 };
-use crate::compare::{Request, System, compare};
-use crate::envoy::{self, Matcher, Policy};
+use crate::compare::{System, compare};
+use crate::envoy_filter::{self, Matcher, Policy};
+use crate::parts::Request;
 
 #[test]
 fn istios_meaning_is_kept_or_reported() {
@@ -64,7 +65,7 @@ impl System for Istio {
             _ => &None,
         };
         let policies: Vec<_> = policy.iter().collect();
-        envoy::answer(&policies, request, upstream)
+        envoy_filter::answer(&policies, request, upstream)
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod classes;
 mod compare;
-mod outcomes;
+mod envoy_filter;
 mod parts;
 
 mod agentgateway;

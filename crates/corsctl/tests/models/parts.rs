@@ -1,7 +1,10 @@
 //! What random configurations and calls are made of.
 
+use cors::http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH,
+};
 use cors::simulate::browser::{Fetch, Url};
-use cors::simulate::exchange::Response;
+use cors::simulate::exchange::{Lines, Response};
 use support::random::Random;
 
 /// The lists and flags that every system has in some form.
@@ -21,6 +24,49 @@ impl Parts {
             expose: random.pick(EXPOSE).to_vec(),
             credentials: random.once_in(2),
         }
+    }
+}
+
+/// A request as a server sees it.
+pub struct Request<'r>(pub &'r Lines);
+
+impl Request<'_> {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let value = self.0.get(name)?;
+        Some(std::str::from_utf8(value).expect("text"))
+    }
+
+    pub fn method(&self) -> &str {
+        self.header(METHOD).expect("a method")
+    }
+
+    pub fn host(&self) -> &str {
+        self.header(AUTHORITY).expect("a host")
+    }
+
+    pub fn path(&self) -> &str {
+        let path = self.header(PATH).expect("a path");
+        path.split('?').next().unwrap_or_default()
+    }
+
+    /// Empty if there is none.
+    pub fn origin(&self) -> &str {
+        self.header(ORIGIN).unwrap_or_default()
+    }
+
+    /// Empty if there is none.
+    pub fn asked_method(&self) -> &str {
+        self.header(ACCESS_CONTROL_REQUEST_METHOD)
+            .unwrap_or_default()
+    }
+
+    pub fn asked_headers(&self) -> &str {
+        self.header(ACCESS_CONTROL_REQUEST_HEADERS)
+            .unwrap_or_default()
+    }
+
+    pub fn is_preflight(&self) -> bool {
+        self.method() == "OPTIONS" && !self.origin().is_empty() && !self.asked_method().is_empty()
     }
 }
 
@@ -64,7 +110,7 @@ pub fn with(upstream: &Response, headers: &[(&str, String)]) -> Response {
 }
 
 /// The response with these headers added to its own.
-pub fn beside(upstream: &Response, headers: &[(&str, String)]) -> Response {
+pub fn next_to(upstream: &Response, headers: &[(&str, String)]) -> Response {
     let kept = upstream.headers.iter();
     let kept = kept.map(|(name, value)| (name, value.to_vec()));
     let new = headers.iter().filter(|(_, value)| !value.is_empty());

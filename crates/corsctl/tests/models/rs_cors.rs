@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NARROWED, SAFELISTED, UPSTREAM};
-use crate::compare::{Request, System, compare};
-use crate::parts::{Parts, beside, reply, some};
+use crate::compare::{System, compare};
+use crate::parts::{Parts, Request, next_to, reply, some};
 
 #[test]
 fn the_meaning_of_rs_cors_is_kept_or_reported() {
@@ -114,7 +114,7 @@ impl Options {
         }
         let expose = self.parts.expose.join(", ");
         let own = [&own[..], &[("access-control-expose-headers", expose)]].concat();
-        beside(upstream, &own)
+        next_to(upstream, &own)
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NARROWED, NULL, SAFELISTED, UPSTREAM};
-use crate::compare::{Request, System, compare};
-use crate::parts::{Parts, beside, reply, some};
+use crate::compare::{System, compare};
+use crate::parts::{Parts, Request, next_to, reply, some};
 
 #[test]
 fn springs_meaning_is_kept_or_reported() {
@@ -104,7 +104,7 @@ impl Configuration {
             ("access-control-expose-headers", self.parts.expose.join(",")),
         ];
         if !is_preflight {
-            return beside(upstream, &own);
+            return next_to(upstream, &own);
         }
         let lists = [
             ("access-control-allow-methods", methods.join(",")),

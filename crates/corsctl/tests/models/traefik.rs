@@ -8,8 +8,8 @@ use serde_json::json;
 use support::random::Random;
 
 use crate::classes::{ANCHORED, Class, LITERAL, NULL, UPSTREAM};
-use crate::compare::{Request, System, compare};
-use crate::parts::{Parts, reply, some, with};
+use crate::compare::{System, compare};
+use crate::parts::{Parts, Request, reply, some, with};
 
 #[test]
 fn traefiks_meaning_is_kept_or_reported() {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use support::random::Random;
 
 use crate::classes::Class;
-use crate::compare::{Request, System, compare};
+use crate::compare::{System, compare};
+use crate::parts::Request;
 use crate::rs_cors::{self, NAMES, Options};
 
 #[test]

@@ -129,7 +129,7 @@ pub fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
         let is_origin = text.contains("://");
         match text {
             "*" => origins.exact(&at, text),
-            // Beside it nothing else is read.
+            // Next to it nothing else is read.
             _ if is_any => {}
             _ if is_origin => origins.host_glob(&at, &text.to_ascii_lowercase()),
             _ => origins.notes.push(Code::OriginNotExpressible, &at.place(), format!("\"{text}\" is not an http or https origin, so that agentgateway matches nothing with it; leave it out")),

@@ -320,8 +320,8 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     if is_double(&policy.headers) {
         policy.headers = vec!["*".to_owned()];
     } else if policy.headers.iter().any(|name| name == "*") {
-        let told = "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it";
-        notes.push(Code::LiteralWildcard, &place, told);
+        let text = "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it";
+        notes.push(Code::LiteralWildcard, &place, text);
     }
     if is_double(&policy.expose) {
         policy.expose.clear();

@@ -235,7 +235,7 @@ fn check_weighted(route: &Value, notes: &mut Notes) {
 }
 
 /// The policy that a level has for the filter of whatever name.
-fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
+pub fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
     let entries = level.get("typed_per_filter_config")?.entries();
     for (name, value) in entries {
         if is_policy(&value) {
@@ -280,7 +280,7 @@ fn is_policy(value: &Value) -> bool {
 }
 
 /// Reads policies, the most specific first, as Envoy does: each field from the first that has it.
-fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
+pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     let first = levels.first()?;
     let place = first.place();
     for level in levels {
@@ -450,7 +450,7 @@ fn read_max_age(age: Option<Value>, policy: &mut Policy, place: &Place, notes: &
     }
 }
 
-const CHANGES: &[Change] = &[
+pub const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::UpstreamCorsRemoved,

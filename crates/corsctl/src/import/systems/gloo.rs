@@ -132,7 +132,11 @@ fn read_service<'s>(
     }
     let of_host = options.policy_of(&host, "VirtualHostOption", namespace, notes);
     let mut routes = Vec::new();
-    for route in host.list("routes") {
+    let mut own = host.list("routes");
+    if own.is_empty() {
+        own.push(host.field("routes"));
+    }
+    for route in own {
         let of_route = options.policy_of(&route, "RouteOption", namespace, notes);
         if let Some(delegate) = route.get("delegateAction")
             && !options.has_tables

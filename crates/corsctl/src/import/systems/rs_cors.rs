@@ -75,10 +75,38 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
         } else {
             &NAMES
         };
-        let policy = read_policy(&value, names, notes);
+        tell_other_defaults(&value, notes);
+        let mut policy = read_policy(&value, names, notes);
+        // https://github.com/open-telemetry/opentelemetry-collector/blob/main/config/confighttp/server.go
+        if is_within(&value, "receivers") && !policy.is_any_origin() {
+            policy.credentials = true;
+            let text = "the OpenTelemetry Collector allows credentials to every origin that it allows: allowCredentials is true";
+            notes.push(Code::DefaultCredentials, &value.place(), text);
+        }
         routes.push(Route::everything("cors", value.place(), policy).of_document(index));
     }
     routes
+}
+
+/// The programs of Ory have defaults of their own, which differ between them.
+fn tell_other_defaults(value: &Value, notes: &mut Notes) {
+    if !is_within(value, "serve") {
+        return;
+    }
+    let fields = ["allowed_methods", "allowed_headers", "allow_credentials"];
+    for name in fields.into_iter().filter(|name| !value.has(name)) {
+        let text = format!(
+            "leaves {name} to the program that reads the file, and Ory's programs have different defaults: write it out"
+        );
+        notes.push(Code::UnsupportedForm, &value.place(), text);
+    }
+}
+
+/// Whether the value is somewhere below a top-level field.
+fn is_within(value: &Value, field: &str) -> bool {
+    let path = value.place().path;
+    let rest = path.strip_prefix(field);
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The policies under `cors` somewhere within a file, as programs that use the library have them.
