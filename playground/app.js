@@ -9,6 +9,7 @@ import { fromHash, readHeaders, toHash } from "./link.js";
 import { manifests } from "./manifests.js";
 import { readPaste } from "./paste.js";
 import { besideMessage, describe } from "./story.js";
+import { otherSystem } from "./systems.js";
 import { showLines, showMessage, showStory } from "./view.js";
 
 /** @type {(id: string) => any} */
@@ -65,7 +66,7 @@ function update() {
     editor.show(configured.problems);
     showHealth(configured);
     showManifest();
-    if (!configured.ok) return showStory(refused(configured.problems));
+    if (!configured.ok) return showStory(refused(configured.problems, state.policy));
     showStory(judged(state), applyFix);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError || /module exited/.test(error.message))) throw error;
@@ -91,10 +92,14 @@ function judged(state) {
   }
 }
 
-function refused(problems) {
+function refused(problems, policy) {
   const errors = problems.filter(({ level }) => level === "error").length;
   const what = errors === 1 ? "It has an error" : `It has ${errors} errors`;
-  const text = `${what}. Envoy would not start with it, or would keep its current configuration.`;
+  const other = otherSystem(policy);
+  const text = other
+    ? `${what}. This looks like a configuration of ${other.name}. To have it written as one of this plugin, save it ` +
+      `and run: ${other.command}`
+    : `${what}. Envoy would not start with it, or would keep its current configuration.`;
   return { verdict: { good: false, title: "The module rejects this policy", text }, steps: [], fixes: [] };
 }
 

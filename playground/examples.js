@@ -97,6 +97,46 @@ export const EXAMPLES = [
     { url: "https://api.example.com/admin/users", headers: [] },
   ),
   example(
+    "previews",
+    "One plugin, many routes",
+    "Preview deployments",
+    "One part of the host name varies: letters, digits, hyphens, never a dot.",
+    {
+      allowOrigins: ["https://pr-*.example.com", "https://app-*-team.vercel.app"],
+      allowMethods: ["GET", "PUT"],
+      allowCredentials: true,
+    },
+    { origin: "https://pr-17.example.com", method: "PUT", credentials: true, headers: [] },
+  ),
+  example(
+    "grants",
+    "One plugin, many routes",
+    "Partners and everybody else",
+    "Different rights for different origins on the same routes.",
+    {
+      allowOrigins: ["https://partner.example.com"],
+      allowMethods: ["GET", "PUT", "DELETE"],
+      allowCredentials: true,
+      grants: [{ allowOrigins: ["*"], allowMethods: ["GET"] }],
+    },
+    { origin: "https://anybody.example", method: "PUT", headers: [] },
+  ),
+  example(
+    "tenants",
+    "One plugin, many routes",
+    "Tenants",
+    "A tenant's page reads its own API, and no other tenant's.",
+    {
+      rules: [
+        {
+          match: { hostnames: ["{tenant}.api.example.com"] },
+          policy: { allowOrigins: ["https://{tenant}.example.com"], allowCredentials: true },
+        },
+      ],
+    },
+    { origin: "https://acme.example.com", url: "https://globex.api.example.com/items", credentials: true, headers: [] },
+  ),
+  example(
     "shadow",
     "One plugin, many routes",
     "Watch before you enforce",
@@ -106,6 +146,23 @@ export const EXAMPLES = [
       mode: "shadow",
     },
     { origin: "https://partner.example", headers: [] },
+  ),
+  example(
+    "families",
+    "Protocols",
+    "Headers that begin alike",
+    "An SDK sends a set of headers that grows.",
+    {
+      allowOrigins: ["https://app.example.com"],
+      allowHeaders: ["authorization", "content-type", "x-stainless-*"],
+    },
+    {
+      method: "POST",
+      headers: [
+        ["content-type", "application/json"],
+        ["x-stainless-os", "Linux"],
+      ],
+    },
   ),
   example(
     "mcp",

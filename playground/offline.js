@@ -47,6 +47,7 @@ const FILES = [
   "paste.js",
   "start.js",
   "story.js",
+  "systems.js",
   "view.js",
   "cors.wasm",
 ];

@@ -1,15 +1,12 @@
 //! The shell that a proxy loads: it carries out verdicts and holds no rule of CORS.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use cors::diagnostic::{Diagnostics, Severity};
 use cors::http::request::RequestContext;
-use cors::policy::counter::Counter;
 use cors::select::judgement::{HIDDEN, Judgement};
-use cors::select::policy_set::PolicySet;
-use cors::select::selection::Notice;
-use log::{Level, LevelFilter};
+use cors_shell::Stream;
+use log::LevelFilter;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
@@ -37,17 +34,16 @@ impl RootContext for Root {
             log::error!("the host did not hand over the configuration");
             return false;
         };
-        let (plugin, diagnostics) = PolicySet::from_bytes(&bytes);
-        log_diagnostics(&diagnostics);
-        let Some(plugin) = plugin else {
+        let Some(core) = cors_shell::Shared::read(&bytes, false, Metric::define) else {
             return false;
         };
-        let version = env!("CARGO_PKG_VERSION");
-        log::info!("version {version}, {}", plugin.summary());
-        if plugin.may_hide() {
+        if core.policies.may_hide() {
             host::declare_request_property(HIDDEN);
         }
-        self.shared = Rc::new(Shared::new(plugin));
+        self.shared = Rc::new(Shared {
+            core,
+            text: RefCell::default(),
+        });
         true
     }
 
@@ -80,19 +76,26 @@ impl HttpContext for Http {
             cors::http::request::Headers::value(&headers, "x-panic-switch").is_none(),
             "the panic switch is set"
         );
-        self.shared.plugin.restore_hidden(&mut headers);
-        let judgement = self.judgement.insert(self.shared.plugin.judge(&headers));
-        self.shared.record(judgement);
+        self.shared.core.policies.restore_hidden(&mut headers);
+        let judgement = self
+            .judgement
+            .insert(self.shared.core.policies.judge(&headers));
+        if judgement.waits_for_response() {
+            return Action::Continue;
+        }
+        self.shared.record(judgement, &headers);
         if let Some(reply) = judgement.reply() {
             host::send(&reply);
             // A host may run the response callback on this reply, or not.
             self.judgement = None;
             return Action::Pause;
         }
-        if let Some(hidden) = judgement.hidden(&headers) {
-            host::set_property(HIDDEN, &hidden);
+        if self.shared.core.policies.hides() {
+            if let Some(hidden) = judgement.hidden(&headers) {
+                host::set_property(HIDDEN, &hidden);
+            }
+            judgement.amend_request(&mut headers);
         }
-        judgement.amend_request(&mut headers);
         judgement.trim();
         Action::Continue
     }
@@ -115,133 +118,40 @@ impl RequestContext for HeaderMap {
     }
 }
 
-/// What the streams of one configuration share.
+impl Stream for HeaderMap {
+    type Counter = Metric;
+
+    fn increment(&self, counter: &Metric) {
+        counter.increment();
+    }
+
+    fn set_verdict(&self, text: &[u8]) {
+        host::set_property("cors_verdict", text);
+    }
+}
+
+/// What the streams of one root context share.
 struct Shared {
-    plugin: PolicySet,
-    counters: Counters,
-    shadow_counters: Option<Counters>,
-    /// The second of the last log lines, and how many there were in it.
-    lines: Cell<(u64, u32)>,
+    core: cors_shell::Shared<Metric>,
     /// What was last written for access logs: room for the next.
-    text: Cell<String>,
+    text: RefCell<String>,
 }
 
 impl Shared {
-    fn new(plugin: PolicySet) -> Self {
-        let prefix = plugin.settings.stat_prefix.as_str();
-        let shadow_prefix = format!("{prefix}.shadow");
-        Self {
-            counters: Counters::define(prefix),
-            shadow_counters: plugin
-                .may_shadow()
-                .then(|| Counters::define(&shadow_prefix)),
-            lines: Cell::default(),
-            text: Cell::default(),
-            plugin,
-        }
-    }
-
-    fn record(&self, judgement: &Judgement) {
-        self.log_notice(judgement.notice());
-        let is_shadow = judgement.is_shadow();
-        let counters = if is_shadow {
-            self.shadow_counters.as_ref()
-        } else {
-            Some(&self.counters)
-        };
-        if let Some(counters) = counters {
-            let [outcome, detail] = judgement.counters();
-            if let Some(outcome) = outcome {
-                counters.increment(outcome);
-            }
-            if let Some(detail) = detail {
-                counters.increment(detail);
-            }
-        }
-        if let Some(refusal) = judgement.refusal() {
-            let mut text = self.text.take();
-            judgement.write_label(refusal, &mut text);
-            host::set_property("cors_verdict", text.as_bytes());
-            self.text.set(text);
-        }
-        if judgement.is_logged() {
-            let shadow = if is_shadow { "shadow: " } else { "" };
-            self.log_bounded(|| format!("{shadow}{judgement}"));
-        }
-    }
-
-    fn log_notice(&self, notice: Option<&Notice>) {
-        let (level, text) = match notice {
-            None => return,
-            Some(Notice::Invalid(text)) => {
-                self.counters.increment(Counter::MetadataInvalid);
-                (Level::Error, text.as_ref())
-            }
-            Some(Notice::Warned(text)) => (Level::Warn, Some(text)),
-        };
-        if let Some(text) = text {
-            log::log!(level, "{text}");
-        }
-    }
-
-    fn log_bounded(&self, text: impl FnOnce() -> String) {
-        let second = host::seconds().unwrap_or_default();
-        let (last, lines) = self.lines.get();
-        let lines = if second == last { lines } else { 0 };
-        if lines < MAX_LINES_A_SECOND {
-            log::info!("{}", text());
-            self.lines.set((second, lines + 1));
+    fn record(&self, judgement: &Judgement, headers: &HeaderMap) {
+        // Nothing within borrows it again.
+        if let Ok(mut text) = self.text.try_borrow_mut() {
+            self.core.record(judgement, headers, &mut text);
         }
     }
 }
 
 impl Default for Shared {
-    /// Governs nothing; before the configuration there is no stream.
+    /// Before the configuration there is no stream.
     fn default() -> Self {
         Self {
-            plugin: PolicySet::default(),
-            counters: Counters::default(),
-            shadow_counters: None,
-            lines: Cell::default(),
-            text: Cell::default(),
+            core: cors_shell::Shared::idle(),
+            text: RefCell::default(),
         }
     }
 }
-
-/// The host's counters, by the order of [`Counter::ALL`].
-#[derive(Default)]
-struct Counters(Vec<Metric>);
-
-impl Counters {
-    fn define(prefix: &str) -> Self {
-        let define = |counter: Counter| Metric::define(&format!("{prefix}.{}", counter.name()));
-        Self(Counter::ALL.into_iter().map(define).collect())
-    }
-
-    fn increment(&self, counter: Counter) {
-        if let Some(metric) = self.0.get(counter as usize) {
-            metric.increment();
-        }
-    }
-}
-
-fn log_diagnostics(diagnostics: &Diagnostics) {
-    for severity in Severity::ALL {
-        let level = match severity {
-            Severity::Error => Level::Error,
-            Severity::Warning => Level::Warn,
-            Severity::Note => Level::Info,
-        };
-        let word = severity.name();
-        for diagnostic in diagnostics.of(severity) {
-            let number = diagnostic.code.number();
-            log::log!(level, "{word}: {diagnostic} [cors-{number}]");
-        }
-        let more = diagnostics.more(severity);
-        if more > 0 {
-            log::log!(level, "{word}: and {more} more");
-        }
-    }
-}
-
-const MAX_LINES_A_SECOND: u32 = 10;

@@ -103,13 +103,23 @@ impl Log for Logger {
 #[cfg(target_os = "wasi")]
 #[unsafe(no_mangle)]
 fn cors_panicked(place: &std::panic::Location<'_>) {
-    let mut line = [0; 160];
-    let mut rest = &mut line[..];
-    let _ = std::io::Write::write_fmt(&mut rest, format_args!("cors: panicked at {place}"));
-    let left = rest.len();
-    let written = line.get(..line.len() - left).unwrap_or_default();
+    /// A line of which what is too long is left out.
+    struct Line([u8; 160], usize);
+    impl Write for Line {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            for byte in text.bytes() {
+                if let Some(free) = self.0.get_mut(self.1) {
+                    *free = byte;
+                    self.1 += 1;
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut line = Line([0; 160], 0);
+    let _ = write!(line, "cors: panicked at {place}");
     unsafe {
-        proxy_log(CRITICAL, written.as_ptr(), written.len());
+        proxy_log(CRITICAL, line.0.as_ptr(), line.1);
     }
 }
 

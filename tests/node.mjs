@@ -2,8 +2,8 @@
 //
 // Checks everything that a case can see of the host: who answered, the status, every CORS header and Vary, what the
 // upstream received, and the verdict according to the counters. The table runs on a host like Envoy, which joins
-// several lines of a header with commas, then on one that shows only the first line. Then many requests must not make
-// memory grow.
+// several lines of a header with commas, then on one that shows only the first line. Then every message about a
+// configuration must be logged word for word, and many requests must not make memory grow.
 
 import { readFileSync } from "node:fs";
 import { load } from "../playground/host.js";
@@ -27,6 +27,12 @@ for (const joined of [true, false]) {
       else passed++;
     }
   }
+}
+
+for (const entry of JSON.parse(readFileSync(new URL("messages.json", here), "utf8"))) {
+  const problems = await checkMessages(entry);
+  if (problems.length) failures.push([`messages: ${entry.name}`, problems]);
+  else passed++;
 }
 
 const growth = await soak(100_000);
@@ -54,6 +60,29 @@ async function soak(count) {
   const before = plugin.memory;
   for (let i = 0; i < count; i++) send(i);
   return plugin.memory - before;
+}
+
+/** What the module logs about a configuration other than the texts of messages.json. */
+async function checkMessages({ config, text, errors = [], warnings = [], notes = [], summary }) {
+  const plugin = await load(bytes);
+  let log;
+  try {
+    log = plugin.configure(text ?? JSON.stringify(config)).log.map((line) => line.text);
+  } catch (error) {
+    return [`trapped: ${error.message}`];
+  }
+  const wanted = [
+    ...errors.map((text) => `error: ${text}`),
+    ...warnings.map((text) => `warning: ${text}`),
+    ...notes.map((text) => `note: ${text}`),
+    ...(summary ? [summary] : []),
+  ];
+  const said = log.map((line) => line.replace(/^cors: (version \S+, )?/, "").replace(/ \[cors-\d+\]$/, ""));
+  const problems = [];
+  for (let i = 0; i < Math.max(said.length, wanted.length); i++) {
+    if (said[i] !== wanted[i]) problems.push(`${show(said[i])}, expected ${show(wanted[i])}`);
+  }
+  return problems;
 }
 
 /** The differences of the module's answer to one case, in lines. */
@@ -88,7 +117,7 @@ function check(plugin, { request, upstream, answer, verdict, receives = { presen
 /** The headers that a case lists completely: none of them may appear unless the case has it. */
 function isGoverned(name, from) {
   const ours = ["cache-control", "content-type", "x-content-type-options"];
-  return /^access-control-|^vary$|^allow$/.test(name) || (from === "filter" && ours.includes(name));
+  return /^access-control-|^vary$|^allow$|^timing-allow-origin$/.test(name) || (from === "filter" && ours.includes(name));
 }
 
 /** {name: [value of each line]} */

@@ -296,7 +296,7 @@ def is_governed(name, of_filter):
     """The headers that a case lists completely: none of them may appear unless the case has it."""
     if of_filter and name in ("cache-control", "content-type", "x-content-type-options"):
         return True
-    return name.startswith("access-control-") or name in ("vary", "allow")
+    return name.startswith("access-control-") or name in ("vary", "allow", "timing-allow-origin")
 
 
 def tokens(lines):

@@ -15,11 +15,14 @@ import { manifests } from "../playground/manifests.js";
 import { fill, findMessage, MESSAGES, pattern, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
 import { besideMessage, describe } from "../playground/story.js";
+import { otherSystem } from "../playground/systems.js";
 
 const here = new URL(".", import.meta.url);
 const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here));
 const judge = await Judge.start(bytes);
 let checked = 0;
+// Systems that are read from the files of another.
+const FROM = { "envoy-filter": "istio", "envoy-gateway": "gateway-api", "higress-ingress": "ingress-nginx" };
 
 // The presets according to their documentation.
 const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"] };
@@ -454,6 +457,19 @@ for (const [text, says] of /** @type {[string, RegExp][]} */ ([
   checked++;
 }
 
+// The configurations of other systems are recognised as theirs, and those of this plugin as no other's.
+const imports = new URL("../crates/corsctl/tests/import/", here);
+const folders = readdirSync(imports, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+for (const { name } of folders.filter(({ name }) => name !== "refused")) {
+  const files = readdirSync(new URL(`${name}/`, imports)).filter((file) => file !== "outcomes.yaml");
+  const found = files.map((file) => otherSystem(readFileSync(new URL(`${name}/${file}`, imports), "utf8"))?.argument);
+  const known = found.filter((argument) => argument === (FROM[name] ?? name)).length;
+  // Some files are parts, empty, or of several systems.
+  assert(known * 4 >= files.length * 3, `${name}: ${found}`);
+  checked++;
+}
+for (const { name, config } of groups) assert.equal(otherSystem(JSON.stringify(config)), undefined, name);
+
 // Each browser's copies of the same request are read as the call of the script, and contain no secret.
 const pastes = new URL("pastes/", here);
 for (const file of readdirSync(pastes).filter((name) => name.endsWith(".txt"))) {
@@ -643,12 +659,12 @@ for (const [policy, line, says] of /** @type {[object, string, string][]} */ ([
   assert.match(besideMessage(message, verdict).text, new RegExp(says), `${line}\n${JSON.stringify(policy)}`);
   checked++;
 }
-// The README's two tables are those of the data.
+// The two tables of the page are those of the data.
 const code = (text) => (text.includes("`") ? `\`\`${text}\`\`` : `\`${text}\``);
 const lines = (list, missing = "") => (list ?? []).map((wording) => code(fill(wording).trim())).join("<br>") || missing;
 const ofChromium = MESSAGES.filter(({ chromium, isVague }) => chromium && !isVague);
 const ofOthers = MESSAGES.filter(({ firefox, webkit }) => firefox || webkit);
-const readme = readFileSync(new URL("../README.md", here), "utf8");
+const page = readFileSync(new URL("../docs/src/reference/browser-messages.md", here), "utf8");
 for (const table of [
   [
     "| what the browser says | what to change |",
@@ -662,7 +678,7 @@ for (const table of [
   ],
 ]) {
   const text = `\n${table.join("\n")}\n\n`;
-  assert(readme.includes(text), `README.md does not have this table of playground/messages.js:\n${text}`);
+  assert(page.includes(text), `docs/src/reference/browser-messages.md does not have this table of playground/messages.js:\n${text}`);
   checked++;
 }
 

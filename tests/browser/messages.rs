@@ -23,7 +23,7 @@ struct Row {
     script: &'static str,
     /// The listener that refuses, a path, and `fetch`'s second parameter.
     refused: Asked,
-    /// The same after the README's change.
+    /// The same after the change that the page asks for.
     changed: Option<Asked>,
 }
 
@@ -192,7 +192,7 @@ fn says(origin: &str, methods: &str) -> Value {
     ]})
 }
 
-/// The rows, in the README's order.
+/// The rows, in the order of the page.
 fn rows(stage: &Stage) -> Vec<Row> {
     let page = format!("{}/", stage.app);
     let row = |name, script, refused: (&'static str, &str, Value), listener| Row {

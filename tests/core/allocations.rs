@@ -15,9 +15,13 @@ no Origin: 0
 actual, allowed: 0
 actual, refused: 0
 actual, any subdomain: 0
+actual, by a label glob: 0
+actual, by a later grant: 0
 preflight, allowed: 1
 preflight, refused: 0
 governed by a rule: 1
+of a tenant by host: 1
+of a tenant by path: 0
 ";
 
 #[test]
@@ -31,7 +35,17 @@ fn allocations_of_each_kind_of_request() {
     const EVIL: Header = ("origin", "https://evil.example");
     const PUT: Header = ("access-control-request-method", "PUT");
     const OPTIONS: Header = (":method", "OPTIONS");
-    let kinds: [(&str, &str, &[Header]); 7] = [
+    let glob = r#"{"allowOrigins": ["https://pr-*.example"]}"#;
+    let grants = r#"{"allowOrigins": ["https://app.example"], "allowCredentials": true, "grants": [{"allowOrigins": ["*"]}]}"#;
+    let tenant = |matched: &str| {
+        format!(
+            r#"{{"rules": [{{"match": {matched}, "policy": {{"allowOrigins": ["https://{{t}}.example"], "allowCredentials": true}}}}]}}"#
+        )
+    };
+    let by_host = tenant(r#"{"hostnames": ["{t}.api.example"]}"#);
+    let by_path = tenant(r#"{"exactPaths": ["/t/{t}"]}"#);
+    const OF_APP: Header = (":path", "/t/app");
+    let kinds: [(&str, &str, &[Header]); 11] = [
         ("no Origin", plain, &[]),
         ("actual, allowed", plain, &[APP]),
         ("actual, refused", plain, &[EVIL]),
@@ -40,6 +54,12 @@ fn allocations_of_each_kind_of_request() {
             plain,
             &[("origin", "https://a.b.dev.example")],
         ),
+        (
+            "actual, by a label glob",
+            glob,
+            &[("origin", "https://pr-17.example")],
+        ),
+        ("actual, by a later grant", grants, &[EVIL]),
         ("preflight, allowed", plain, &[APP, PUT, OPTIONS]),
         ("preflight, refused", plain, &[EVIL, PUT, OPTIONS]),
         (
@@ -47,6 +67,12 @@ fn allocations_of_each_kind_of_request() {
             &rule,
             &[APP, (":authority", "api.example")],
         ),
+        (
+            "of a tenant by host",
+            &by_host,
+            &[APP, (":authority", "app.api.example")],
+        ),
+        ("of a tenant by path", &by_path, &[APP, OF_APP]),
     ];
     let mut table = String::new();
     for (name, configuration, headers) in kinds {

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use cors::diagnostic::{Code, Diagnostic};
 use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
@@ -13,25 +14,55 @@ use serde_json::{Value, json};
 /// A simple reading of a policy.
 #[derive(Clone, Debug)]
 struct Plain {
+    /// The policy's own fields, then `grants`.
+    grants: Vec<Grant>,
+    keep: bool,
+    reject: bool,
+}
+
+/// A simple reading of a grant.
+#[derive(Clone, Debug)]
+struct Grant {
     origins: Vec<&'static str>,
     /// `None`: the default. `["*"]`: any.
     methods: Option<Vec<&'static str>>,
     headers: Vec<&'static str>,
     expose: Vec<&'static str>,
     credentials: bool,
-    keep: bool,
-    reject: bool,
 }
 
 impl Plain {
+    fn json(&self) -> Value {
+        let [own, others @ ..] = &self.grants[..] else {
+            panic!("no grant");
+        };
+        let mut json = own.json();
+        if !others.is_empty() {
+            json["grants"] = others.iter().map(Grant::json).collect();
+        }
+        json["upstreamCors"] = if self.keep { "keep" } else { "override" }.into();
+        json["unmatchedRequests"] = if self.reject { "reject" } else { "forward" }.into();
+        json
+    }
+
+    /// The first grant that allows the origin.
+    fn grant(&self, origin: &str) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.allows_origin(origin))
+    }
+
+    fn allows(&self, fetch: &Fetch) -> bool {
+        self.grant(&fetch.origin)
+            .is_some_and(|grant| grant.allows(fetch))
+    }
+}
+
+impl Grant {
     fn json(&self) -> Value {
         let mut json = json!({
             "allowOrigins": self.origins,
             "allowHeaders": self.headers,
             "exposeHeaders": self.expose,
             "allowCredentials": self.credentials,
-            "upstreamCors": if self.keep { "keep" } else { "override" },
-            "unmatchedRequests": if self.reject { "reject" } else { "forward" },
         });
         if let Some(methods) = &self.methods {
             json["allowMethods"] = json!(methods);
@@ -77,10 +108,19 @@ impl Plain {
         // Safelisted, or never sent.
         ["accept", "cookie"].contains(&name)
             || self.headers.contains(&"*")
-            || self
-                .headers
-                .iter()
-                .any(|listed| listed.eq_ignore_ascii_case(name))
+            || self.headers.iter().any(|listed| covers(listed, name))
+    }
+
+    fn exposes(&self, name: &str) -> bool {
+        self.expose.contains(&"*") || self.expose.iter().any(|listed| covers(listed, name))
+    }
+}
+
+/// Whether an entry of `allowHeaders` or `exposeHeaders` covers a name, by separate code.
+fn covers(listed: &str, name: &str) -> bool {
+    match listed {
+        "x-f-*" => name.starts_with("x-f-") && name != "x-f-",
+        listed => listed.eq_ignore_ascii_case(name),
     }
 }
 
@@ -90,6 +130,11 @@ fn matches(pattern: &str, origin: &str) -> bool {
         "*" => true,
         "https://*" => origin.starts_with("https://") && origin.matches(':').count() == 1,
         "https://*.a.example" => origin.starts_with("https://") && origin.ends_with(".a.example"),
+        "https://b*.a.example" => {
+            let label = origin.strip_prefix("https://b");
+            let label = label.and_then(|rest| rest.strip_suffix(".a.example"));
+            label.is_some_and(|label| !label.is_empty() && !label.contains(['.', ':']))
+        }
         "https://a.example:*" => {
             origin == "https://a.example" || origin.starts_with("https://a.example:")
         }
@@ -110,6 +155,8 @@ const ORIGINS: &[&str] = &[
     "https://a.example:8443",
     "https://b.a.example",
     "https://c.b.a.example",
+    "https://b1.a.example",
+    "https://b1.c.a.example",
     "https://eva.example",
     "https://a.example.evil.example",
     "http://a.example",
@@ -131,6 +178,7 @@ fn origins() -> impl Strategy<Value = Vec<&'static str>> {
         vec![
             "https://a.example",
             "https://*.a.example",
+            "https://b*.a.example",
             "https://a.example:*",
             "https://*",
             "http://localhost:3000",
@@ -142,6 +190,29 @@ fn origins() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 fn policies() -> impl Strategy<Value = Plain> {
+    let flags = (any::<bool>(), any::<bool>());
+    (prop::collection::vec(grants(), 1..=3), flags).prop_map(|(mut grants, (keep, reject))| {
+        // A pattern is in one grant; one for any origin is in the last.
+        let mut listed: Vec<&str> = Vec::new();
+        for grant in &mut grants {
+            grant.origins.retain(|pattern| !listed.contains(pattern));
+            listed.extend(&grant.origins);
+        }
+        grants.sort_by_key(|grant| {
+            grant
+                .origins
+                .iter()
+                .any(|own| ["*", "https://*"].contains(own))
+        });
+        Plain {
+            grants,
+            keep,
+            reject,
+        }
+    })
+}
+
+fn grants() -> impl Strategy<Value = Grant> {
     let methods = prop_oneof![
         Just(None),
         Just(Some(vec!["*"])),
@@ -149,20 +220,20 @@ fn policies() -> impl Strategy<Value = Plain> {
     ];
     let headers = prop_oneof![
         Just(vec!["*"]),
-        some_of(&["content-type", "Authorization", "X-A"], 3),
+        some_of(&["content-type", "Authorization", "X-A", "x-f-*"], 4),
     ];
-    let expose = prop_oneof![Just(vec!["*"]), some_of(&["x-request-id", "ETag"], 2)];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
-    (origins(), methods, headers, expose, flags).prop_map(
-        |(origins, methods, headers, expose, (credentials, keep, reject))| Plain {
+    let expose = prop_oneof![
+        Just(vec!["*"]),
+        some_of(&["x-request-id", "ETag", "x-f-*"], 3)
+    ];
+    (origins(), methods, headers, expose, any::<bool>()).prop_map(
+        |(origins, methods, headers, expose, credentials)| Grant {
             // The two together are a configuration error.
             credentials: credentials && !origins.contains(&"null"),
             origins,
             methods,
             headers,
             expose,
-            keep,
-            reject,
         },
     )
 }
@@ -178,6 +249,8 @@ fn fetches() -> impl Strategy<Value = Fetch> {
             "authorization",
             "x-a",
             "x-b",
+            "x-f-",
+            "x-f-a",
             "cookie",
         ],
         3,
@@ -210,6 +283,8 @@ fn upstreams() -> impl Strategy<Value = (Response, bool)> {
             let mut headers = vec![
                 ("x-request-id", "1"),
                 ("etag", "\"e\""),
+                ("x-f-", "1"),
+                ("x-f-b", "1"),
                 ("set-cookie", "a=b"),
             ];
             if grants {
@@ -226,9 +301,10 @@ fn upstreams() -> impl Strategy<Value = (Response, bool)> {
 
 #[test]
 fn a_script_reads_what_the_policy_allows_and_nothing_else() {
-    let (readable, blocked) = (Cell::new(0), Cell::new(0));
+    let (readable, blocked, several) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let config = Config {
         cases: 20_000,
+        max_global_rejects: 20_000,
         failure_persistence: None,
         ..Config::default()
     };
@@ -242,6 +318,12 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                 let json = plain.json().to_string();
                 let (plugin, diagnostics) = PolicySet::from_bytes(json.as_bytes());
                 let Some(plugin) = plugin else {
+                    // An origin that an earlier grant allows by a wider pattern; both wildcards.
+                    let codes = [Code::GrantNeverReached, Code::AnyOriginNotLast];
+                    let never = |error: &Diagnostic| codes.contains(&error.code);
+                    if plain.grants.len() > 1 && diagnostics.errors().all(never) {
+                        return Err(TestCaseError::reject("a grant that is never reached"));
+                    }
                     return Err(TestCaseError::fail(format!("{json}: {diagnostics:?}")));
                 };
                 let mut server = |headers: Lines| {
@@ -259,6 +341,9 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                     json,
                     outcome
                 );
+                if plain.grants.len() > 1 {
+                    several.set(several.get() + 1);
+                }
                 let counted = if outcome.is_readable() {
                     &readable
                 } else {
@@ -269,21 +354,22 @@ fn a_script_reads_what_the_policy_allows_and_nothing_else() {
                     let reads =
                         |name: &str| exposed.iter().any(|own| own.eq_ignore_ascii_case(name));
                     prop_assert!(!reads("set-cookie"), "{} exposes set-cookie", json);
-                    for name in ["x-request-id", "etag"] {
-                        let is_exposed = plain.expose.contains(&"*")
-                            || plain
-                                .expose
-                                .iter()
-                                .any(|own| own.eq_ignore_ascii_case(name));
-                        prop_assert_eq!(reads(name), is_exposed, "{} {}", json, name);
+                    for name in ["x-request-id", "etag", "x-f-", "x-f-b"] {
+                        let grant = plain.grant(&fetch.origin);
+                        let exposes = grant.is_some_and(|grant| grant.exposes(name));
+                        prop_assert_eq!(reads(name), exposes, "{} {}", json, name);
                     }
                 }
                 Ok(())
             },
         )
         .unwrap();
-    // Both halves must be tested often enough.
-    for (kind, count) in [("readable", readable.get()), ("blocked", blocked.get())] {
+    // Each kind must be tested often enough.
+    for (kind, count) in [
+        ("readable", readable.get()),
+        ("blocked", blocked.get()),
+        ("with several grants", several.get()),
+    ] {
         assert!(count > 2_000, "only {count} {kind}");
     }
 }

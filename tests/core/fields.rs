@@ -1,4 +1,4 @@
-//! The reference of the fields: complete, true, and the page docs/fields.md, which
+//! The reference of the fields: complete, true, and the page docs/src/reference/fields.md, which
 //! `BLESS=1 cargo test -p cors --test fields` writes.
 
 use cors::config::fields::{
@@ -160,6 +160,7 @@ fn type_of(kind: &Kind) -> String {
         Kind::Duration => "seconds, or a text with units".to_owned(),
         Kind::EachOneOf(choices) => format!("list of {}", words(choices)),
         Kind::Foreign => "`false`".to_owned(),
+        Kind::Grants => "list of grants".to_owned(),
         Kind::Match => "match".to_owned(),
         Kind::OneOf(choices) => words(choices),
         Kind::Policies => "object of policies".to_owned(),
@@ -174,4 +175,4 @@ fn type_of(kind: &Kind) -> String {
     }
 }
 
-const PAGE: &str = "docs/fields.md";
+const PAGE: &str = "docs/src/reference/fields.md";

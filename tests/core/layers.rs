@@ -22,7 +22,8 @@ const CORE: &[&[&str]] = &[
 /// The parts of corsctl.
 const CORSCTL: &[&[&str]] = &[
     &["commands"],
-    &["discover", "import"],
+    &["compare", "learn", "probe"],
+    &["cases", "discover", "import"],
     &["input"],
     &["output"],
 ];
@@ -30,8 +31,11 @@ const CORSCTL: &[&[&str]] = &[
 /// The parts of import.
 const IMPORT: &[&[&str]] = &[
     &["read"],
+    &["detect"],
     &["systems"],
-    &["matching", "objects", "origins", "recognise"],
+    &["ingress", "recognise", "system"],
+    &["matching", "origins"],
+    &["objects"],
     &["rules"],
     &["draft"],
     &["changes"],

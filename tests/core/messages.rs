@@ -263,7 +263,7 @@ fn texts_from_outside_are_shown() {
                     .map(Value::to_string),
             };
             let judgement = plugin.judge(&request);
-            texts.push(judgement.source().label().to_owned());
+            texts.push(judgement.label().to_owned());
             if let Some(Notice::Invalid(Some(text)) | Notice::Warned(text)) = judgement.notice() {
                 texts.push(text.clone());
             }
@@ -586,7 +586,7 @@ fn texts(diagnostics: &Diagnostics, severity: Severity) -> Vec<String> {
 
 const SCRIPT: &str = "playground/codes.js";
 
-const PAGE: &str = "docs/diagnostics.md";
+const PAGE: &str = "docs/src/reference/diagnostics.md";
 
 const FILE: &str = "tests/messages.json";
 

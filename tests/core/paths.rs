@@ -23,10 +23,10 @@ fn no_server_undoes_a_path_into_another_rule() {
         let path: String = (0..random.below(9)).map(|_| random.pick(PIECES)).collect();
         let path = format!("{}{path}", random.pick(STARTS));
         let source = source(&plugin, &path);
-        if let Err(text) = undo::hold(path.as_bytes(), &source) {
-            panic!("{path} is governed by {source}, but some server reads {text}");
+        if let Err(text) = undo::hold(path.as_bytes(), source) {
+            panic!("{path} is governed by {source:?}, but some server reads {text}");
         }
-        *count.entry(source.to_string()).or_insert(0) += 1;
+        *count.entry(format!("{source:?}")).or_insert(0) += 1;
     }
     // Neither everything nor nothing is closed.
     for (source, count) in &count {
@@ -44,7 +44,6 @@ fn source(plugin: &PolicySet, path: &str) -> Source {
             route_policy: None,
         })
         .source()
-        .clone()
 }
 
 const PATHS: usize = 8_000;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{APP, allow_origin, send};
-use support::envoy::{Configuration, Ended, Envoy, Listener};
+use support::envoy::{Configuration, Ended, Envoy, Listener, Shell};
 use support::upstream::{Reply, Upstream};
 
 const BAD: &str = r#"{
@@ -17,10 +17,7 @@ fn a_bad_configuration_ends_the_start_and_says_why() {
     for mode in ["serve", "validate"] {
         let Ended { code, log } = run(Configuration::Text(BAD), mode);
         assert_eq!(code, Some(1), "{mode}: {log}");
-        assert!(
-            log.contains("Unable to create Wasm plugin"),
-            "{mode}: {log}"
-        );
+        assert!(log.contains(Shell::under_test().refusal()), "{mode}: {log}");
         for said in [
             "allowOrigins[0]",
             "*.example.com",
@@ -57,7 +54,7 @@ fn text_that_is_not_json_is_rejected_at_its_place() {
     ] {
         let Ended { code, log } = run(Configuration::Text(text), "validate");
         assert_eq!(code, Some(1), "{text}: {log}");
-        assert!(log.contains("wasm log"), "{text}: nothing said: {log}");
+        assert!(log.contains("cors: error: "), "{text}: nothing said: {log}");
     }
 }
 
@@ -118,7 +115,8 @@ fn no_configuration_is_the_default_policy() {
     let answer = send(&envoy, "absent", "GET", "/", &[("origin", APP)]);
     assert_eq!(allow_origin(&answer), "*");
     let log = envoy.log();
-    let warning = log.lines().find(|line| line.contains("[warning][wasm]"));
+    let warning = format!("[warning][{}]", Shell::under_test().component());
+    let warning = log.lines().find(|line| line.contains(&warning));
     assert!(warning.is_some_and(|line| line.contains("TRACE")), "{log}");
 }
 

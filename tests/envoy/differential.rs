@@ -68,11 +68,11 @@ fn every_difference_is_documented() {
 }
 
 #[test]
-fn the_readme_names_every_class() {
-    let readme = include_str!("../../README.md");
+fn the_page_names_every_class() {
+    let page = include_str!("../../docs/src/explanation/differences-from-envoy.md");
     for class in &CLASSES {
         assert!(
-            readme.contains(&format!("\n| {} |", class.name)),
+            page.contains(&format!("\n| {} |", class.name)),
             "{}",
             class.name
         );

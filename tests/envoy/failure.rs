@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use support::envoy::{Configuration, Envoy, Listener, Routes, cors, module};
+use support::envoy::{Configuration, Envoy, Listener, Routes, Shell, module};
 use support::http::{self, Response};
 use support::upstream::{Reply, Upstream};
 
@@ -106,7 +106,7 @@ fn start(failure_policy: &str) -> (Envoy, Upstream) {
     let upstream = Upstream::start(|_| Reply::new(200, &[("access-control-allow-origin", "*")]));
     let policy = json!({"allowOrigins": [APP]}).to_string();
     let listener = |name: &str| {
-        let mut filter = cors(name, Configuration::Text(&policy));
+        let mut filter = Shell::Wasm.cors(name, Configuration::Text(&policy));
         let plugin = &mut filter["typed_config"]["config"];
         plugin["failure_policy"] = json!(failure_policy);
         plugin["vm_config"]["code"]["local"]["filename"] = json!(switched_module());

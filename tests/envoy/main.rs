@@ -9,6 +9,8 @@ mod hostile;
 mod istio;
 mod log;
 mod manifests;
+mod model;
+mod native;
 mod operations;
 mod reload;
 mod replies;
@@ -17,6 +19,14 @@ mod routes;
 mod servers;
 mod soak;
 mod table;
+mod traffic;
+
+// The model of Envoy's filter, and what it and its random policies are made of.
+#[path = "../../crates/corsctl/tests/models/envoy_filter.rs"]
+mod envoy_filter;
+#[path = "../../crates/corsctl/tests/models/parts.rs"]
+#[expect(dead_code, reason = "models of other systems use the rest")]
+mod parts;
 
 use support::envoy::Envoy;
 use support::http::{self, Response};

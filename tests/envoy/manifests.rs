@@ -106,8 +106,10 @@ fn their_plugin_configurations_are_good() {
     files.retain(|file| {
         !file.ends_with("kubernetes.yaml") && !file.ends_with("before-ext-authz.yaml")
     });
-    files
-        .extend(["envoy.yaml", "compose/gateway.yaml"].map(|name| root().join("envoy").join(name)));
+    files.extend(
+        ["envoy.yaml", "native.yaml", "compose/gateway.yaml"]
+            .map(|name| root().join("envoy").join(name)),
+    );
     files.push(folder.path("configmap.yaml"));
     for file in files {
         let output = Command::new(support::corsctl())

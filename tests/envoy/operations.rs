@@ -1,4 +1,4 @@
-//! Tests the statements of envoy/operations.md on a real Envoy.
+//! Tests the statements of docs/src/operate/operations.md on a real Envoy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ const APP: &str = "https://app.example";
 const EVIL: &str = "https://evil.example";
 const POLICY: &str = r#"{"allowOrigins": ["https://app.example"]}"#;
 const ISTIO_RESOURCE: &str = "extensions.istio.io/wasmplugin/istio-ingress.cors";
-const OPERATIONS: &str = include_str!("../../envoy/operations.md");
+const OPERATIONS: &str = include_str!("../../docs/src/operate/operations.md");
 const REJECT: &str = r#"{"allowOrigins": ["https://app.example"], "unmatchedRequests": "reject"}"#;
 
 /// Every counter as Prometheus gets it; the alerts and the dashboard name no others.

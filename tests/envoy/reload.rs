@@ -1,7 +1,8 @@
 //! A policy is replaced a hundred times under steady load, in several Envoys at once that watch one
-//! file (ECDS): no request fails, every answer is correct under the old or the new policy and never a
+//! file (ECDS), which `corsctl render` moves into place: no request fails, every answer is correct under the old or the new policy and never a
 //! mixture, an invalid update changes nothing, and nothing of the old policies remains.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use support::envoy::{Configuration, Envoy, Folder, Listener, Routes, cors};
+use support::envoy::{Configuration, Envoy, Folder, Listener, Routes, Shell, cors};
 use support::http::{self, Connection, Response};
 use support::upstream::{Reply, Upstream};
 
@@ -47,7 +48,7 @@ fn a_hundred_updates_under_load() {
         }
         phase.change();
         let start = Instant::now();
-        folder.write(FILE, &update(number));
+        render(&folder, number);
         for envoy in &envoys {
             until("the update arrives", || {
                 is_right(&ask(envoy, REQUESTS[2]), REQUESTS[2], number)
@@ -65,7 +66,8 @@ fn a_hundred_updates_under_load() {
     assert!(asked > 10 * UPDATES * ENVOYS);
 
     for (envoy, (vms, resident)) in envoys.iter().zip(before) {
-        assert_ne!(vms, 0, "Envoy counts no VMs");
+        let has_vms = Shell::under_test() == Shell::Wasm;
+        assert_eq!(vms != 0, has_vms, "{vms} VMs");
         until("old VMs are gone", || state(envoy).0 == vms);
         let grown = state(envoy).1.saturating_sub(resident);
         println!("{vms} VMs as before the first update, {grown} KiB more after {UPDATES}");
@@ -84,6 +86,16 @@ fn offer_bad(envoys: &[Envoy], folder: &Folder, number: usize) {
     };
     let before: Vec<_> = envoys.iter().map(rejected).collect();
     let origin = format!("https://bad-{number}.example/path");
+    // corsctl does not write it.
+    let template = resource(number, &json!({"allowOrigins": ["${ORIGINS:list}"]}));
+    let active = folder.read(FILE);
+    let (code, said) = corsctl_render(folder, &template, &origin);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&origin) && said.contains("has a path; write"),
+        "{said}"
+    );
+    assert_eq!(folder.read(FILE), active);
     folder.write(FILE, &resource(number, &json!({"allowOrigins": [origin]})));
     for (envoy, before) in envoys.iter().zip(before) {
         until("the bad update is refused", || rejected(envoy) > before);
@@ -235,8 +247,33 @@ fn ask(envoy: &Envoy, what: (&str, &str)) -> Response {
 fn discovered(folder: &Folder) -> Value {
     json!({"name": "cors", "config_discovery": {
         "config_source": {"resource_api_version": "V3", "path_config_source": {"path": folder.path(FILE)}},
-        "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"],
+        "type_urls": [cors("cors", Configuration::Absent)["typed_config"]["@type"]],
     }})
+}
+
+/// Replaces the file by what a template makes of the list of origins.
+fn render(folder: &Folder, number: usize) {
+    let mut policy = policy(number);
+    let origins = policy["allowOrigins"].take();
+    let origins = origins.as_array().expect("a list").iter();
+    let origins: Vec<_> = origins.filter_map(Value::as_str).collect();
+    policy["allowOrigins"] = json!(["${ORIGINS:list}"]);
+    let template = resource(number, &policy);
+    let (code, said) = corsctl_render(folder, &template, &origins.join(","));
+    assert_eq!(code, Some(0), "{said}");
+}
+
+fn corsctl_render(folder: &Folder, template: &str, origins: &str) -> (Option<i32>, String) {
+    const TEMPLATE: &str = "cors.template.json";
+    folder.write(TEMPLATE, template);
+    let output = Command::new(support::corsctl())
+        .args(["render", TEMPLATE, "--out", FILE])
+        .env("ORIGINS", origins)
+        .current_dir(folder.path(""))
+        .output()
+        .expect("corsctl to start");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
 }
 
 fn update(number: usize) -> String {
@@ -245,8 +282,10 @@ fn update(number: usize) -> String {
 
 fn resource(number: usize, policy: &Value) -> String {
     let mut filter = cors("cors", Configuration::Text(&policy.to_string()));
-    filter["typed_config"]["config"]["vm_config"]["vm_id"] =
-        json!(format!("vm-{}", number / NEW_VM));
+    if Shell::under_test() == Shell::Wasm {
+        filter["typed_config"]["config"]["vm_config"]["vm_id"] =
+            json!(format!("vm-{}", number / NEW_VM));
+    }
     filter["@type"] = json!("type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig");
     json!({"version_info": format!("{number} {policy}"), "resources": [filter]}).to_string()
 }

@@ -57,17 +57,80 @@ pub struct Ended {
     pub log: String,
 }
 
-/// The module as an HTTP filter.
+/// The two forms of the filter. Every test runs with the one that the variable `CORS_SHELL` names, `wasm` without it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shell {
+    /// The dynamic module, `dist/libcors.so`.
+    Native,
+    /// The WebAssembly module, `dist/cors.wasm`.
+    Wasm,
+}
+
+impl Shell {
+    pub fn under_test() -> Self {
+        match std::env::var("CORS_SHELL").as_deref() {
+            Ok("native") => Self::Native,
+            Ok("wasm") | Err(_) => Self::Wasm,
+            Ok(other) => panic!("CORS_SHELL is {other}, neither native nor wasm"),
+        }
+    }
+
+    /// What Envoy says of a configuration that this form refuses.
+    pub fn refusal(self) -> &'static str {
+        match self {
+            Self::Native => "Failed to initialize dynamic module",
+            Self::Wasm => "Unable to create Wasm plugin",
+        }
+    }
+
+    /// The component under which Envoy logs the lines of this form.
+    pub fn component(self) -> &'static str {
+        match self {
+            Self::Native => "dynamic_modules",
+            Self::Wasm => "wasm",
+        }
+    }
+
+    /// The filter in this form.
+    pub fn cors(self, name: &str, configuration: Configuration) -> Value {
+        let configuration = match configuration {
+            Configuration::Absent => Value::Null,
+            Configuration::Struct(value) => {
+                json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": value})
+            }
+            Configuration::Text(text) => {
+                json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
+            }
+        };
+        match self {
+            Self::Native => native(name, configuration),
+            Self::Wasm => wasm(name, configuration),
+        }
+    }
+}
+
+/// The filter under test.
 pub fn cors(name: &str, configuration: Configuration) -> Value {
-    let configuration = match configuration {
-        Configuration::Absent => Value::Null,
-        Configuration::Struct(value) => {
-            json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": value})
-        }
-        Configuration::Text(text) => {
-            json!({"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text})
-        }
-    };
+    Shell::under_test().cors(name, configuration)
+}
+
+fn native(name: &str, configuration: Value) -> Value {
+    let mut config = json!({
+        "dynamic_module_config": dynamic_module(),
+        "filter_name": name,
+    });
+    if !configuration.is_null() {
+        config["filter_config"] = configuration;
+    }
+    filter("cors", "dynamic_modules.v3.DynamicModuleFilter", config)
+}
+
+/// The dynamic module, with the counters named as those of the WebAssembly module.
+pub fn dynamic_module() -> Value {
+    json!({"name": "cors", "metrics_namespace": "wasmcustom"})
+}
+
+fn wasm(name: &str, configuration: Value) -> Value {
     let mut plugin = json!({
         "name": name,
         "root_id": name,
@@ -206,8 +269,11 @@ impl Envoy {
         self.stats(name).get(name).copied().unwrap_or_default()
     }
 
-    /// How many VMs were lost, by the counters of every plugin.
+    /// How often the module panicked: VMs that were lost, by the counters of every plugin, or lines of the log.
     pub fn lost_vms(&self) -> u64 {
+        if Shell::under_test() == Shell::Native {
+            return self.log().matches("panicked at").count() as u64;
+        }
         let stats = self.stats("wasm.");
         let reloads = stats.iter().filter(|(name, _)| name.contains(".vm_reload"));
         let reloads: Vec<_> = reloads.map(|(_, count)| count).collect();
@@ -415,8 +481,12 @@ fn run(folder: &Folder, configuration: &str, mode: &str) -> Child {
             "--log-level",
             "warning",
             "--component-log-level",
-            "wasm:debug",
+            "wasm:debug,dynamic_modules:info",
         ])
+        .env(
+            "ENVOY_DYNAMIC_MODULES_SEARCH_PATH",
+            folder_of_dynamic_module(),
+        )
         .args(["--file-flush-interval-msec", "50"])
         .arg("--admin-address-path")
         .arg(folder.path("admin"))
@@ -472,6 +542,18 @@ pub fn module() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Where Envoy looks for the dynamic module: `CORS_NATIVE`, or where `scripts/build --native` put it.
+fn folder_of_dynamic_module() -> PathBuf {
+    let built = super::root().join("dist/libcors.so");
+    let path = std::env::var_os("CORS_NATIVE").map_or(built, PathBuf::from);
+    assert!(
+        path.is_file() || Shell::under_test() == Shell::Wasm,
+        "{} is missing: run scripts/build --native, or set CORS_NATIVE",
+        path.display()
+    );
+    path.parent().expect("the folder of a file").into()
 }
 
 const NETWORK: &str = "type.googleapis.com/envoy.extensions.filters.network";

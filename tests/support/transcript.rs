@@ -37,6 +37,41 @@ pub fn parse(text: &str) -> Vec<Step> {
     steps
 }
 
+/// Runs the commands of `golden.txt` in its folder, each followed by its exit code, and compares the output.
+/// With `BLESS` set it writes the current output instead.
+pub fn check(folder: &Path) {
+    let file = folder.join("golden.txt");
+    let text = std::fs::read_to_string(&file).expect("golden.txt");
+    let golden = parse(&text);
+    let said = run(&with_codes(&golden), folder);
+    if std::env::var_os("BLESS").is_some() {
+        let text = said
+            .iter()
+            .map(|step| format!("$ {}\n{}", step.command, step.output));
+        std::fs::write(&file, text.collect::<String>()).expect("golden.txt");
+        return;
+    }
+    assert_eq!(golden.len(), said.len(), "some command has no exit code");
+    for (golden, said) in golden.iter().zip(&said) {
+        assert_eq!(
+            golden, said,
+            "\n--- golden\n{}\n--- said\n{}",
+            golden.output, said.output
+        );
+    }
+}
+
+/// After each command its exit code.
+fn with_codes(steps: &[Step]) -> Vec<Step> {
+    const CODE: &str = "echo $?";
+    let code = || Step {
+        command: CODE.to_owned(),
+        output: String::new(),
+    };
+    let commands = steps.iter().filter(|step| step.command != CODE);
+    commands.flat_map(|step| [step.clone(), code()]).collect()
+}
+
 /// Runs the commands one after the other in a folder, with corsctl in the path.
 pub fn run(steps: &[Step], folder: &Path) -> Vec<Step> {
     let corsctl = super::corsctl();

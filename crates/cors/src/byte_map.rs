@@ -37,6 +37,10 @@ impl ByteMap {
         });
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.0.iter().map(|(text, number)| (&**text, *number))
     }
@@ -53,6 +57,11 @@ impl<T> Indexed<T> {
     pub fn get(&self, text: &[u8]) -> Option<&T> {
         let place = usize::try_from(self.places.get(text)?).ok()?;
         self.values.get(place)
+    }
+
+    pub fn get_mut(&mut self, text: &[u8]) -> Option<&mut T> {
+        let place = usize::try_from(self.places.get(text)?).ok()?;
+        self.values.get_mut(place)
     }
 
     /// The value of the text; a new text gets this one.

@@ -1,5 +1,6 @@
 //! What a configuration document says: JSON values, their fields, and errors with their paths.
 
+pub mod choices;
 pub mod document;
 pub mod duration;
 pub mod fields;

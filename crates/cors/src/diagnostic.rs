@@ -143,8 +143,9 @@ impl Diagnostics {
         self.counts = [errors + warnings, 0, notes];
     }
 
-    /// Behind trait objects: one copy of this, whatever is displayed, keeps the module small.
-    fn add(
+    /// Adds a diagnostic of any severity. Behind trait objects: one copy of this, whatever is displayed, keeps
+    /// the module small.
+    pub fn add(
         &mut self,
         code: Code,
         severity: Severity,

@@ -1,47 +1,49 @@
-//! A policy: what is allowed, and the judgement of a request by it. Every value that does not depend
-//! on the request is made when the policy is.
+//! A policy: what is allowed to whom, and the judgement of a request by it. Every value that does not
+//! depend on the request is made when the policy is.
 
 pub mod answer;
 pub mod conflict;
 pub mod counter;
+pub mod families;
+pub mod grant;
 pub mod judge;
 pub mod presets;
 pub mod read;
+pub mod read_grants;
 pub mod read_hosts;
 pub mod read_names;
 pub mod read_origins;
 pub mod verdict;
 
-use crate::http::header_block::HeaderTemplate;
-use crate::origin::set::OriginSet;
+pub use crate::config::choices::{
+    Mode, PreflightStatus, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+};
+use crate::policy::families::Families;
+use crate::policy::grant::Grant;
 use crate::policy::verdict::{Reason, Verdict};
 use crate::routes::host::Hosts;
 
-/// A validated policy, and what of its answers no request changes.
-#[derive(Debug)]
+/// A validated policy. The default grants nothing.
+#[derive(Debug, Default)]
 pub struct Policy {
     pub(crate) fields: PolicyFields,
-    /// What the answer to an allowed preflight varies on.
-    pub(crate) preflight_vary: String,
-    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
-    /// for the private network has another.
-    pub(crate) preflight_headers: Option<HeaderTemplate>,
+    /// The first grant; most policies have no other.
+    pub(crate) first: Grant,
+    pub(crate) others: Vec<Grant>,
 }
 
-/// What a policy says. The default grants nothing.
+/// What a policy says for all its grants.
 #[derive(Debug, Default)]
 pub struct PolicyFields {
     pub(crate) mode: Mode,
     /// `None` where any host name will do.
     pub(crate) hosts: Option<Hosts>,
-    pub(crate) origins: OriginSet,
-    pub(crate) methods: Methods,
-    pub(crate) headers: RequestHeaders,
-    pub(crate) expose: Expose,
-    pub(crate) credentials: bool,
-    /// `Access-Control-Max-Age`, in seconds.
-    pub(crate) max_age: String,
-    pub(crate) private_network: bool,
+    /// `grants` is there, so that every answer depends on `Origin`.
+    pub(crate) lists_grants: bool,
+    /// The name that stands for a label of some origins; empty if none has one.
+    pub(crate) tenant: String,
+    /// Some grant has `timingAllowOrigin`.
+    pub(crate) timing: bool,
     pub(crate) preflight_status: PreflightStatus,
     pub(crate) unmatched_preflights: UnmatchedPreflights,
     pub(crate) unmatched_requests: UnmatchedRequests,
@@ -51,14 +53,6 @@ pub struct PolicyFields {
     pub(crate) hide_cors_from_upstream: bool,
     /// The value of `Allow` in the answer to a plain `OPTIONS`, under `autoOptions`.
     pub(crate) allow: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Mode {
-    #[default]
-    Enforce,
-    Off,
-    Shadow,
 }
 
 /// `allowMethods`
@@ -80,12 +74,23 @@ impl Default for Methods {
 pub(crate) enum RequestHeaders {
     /// Whatever is asked, `Authorization` included, by echo: a literal `*` never covers that name.
     Any,
-    Listed(List),
+    /// These names, and those of these families that are asked for.
+    Listed(List, Families),
+}
+
+impl RequestHeaders {
+    /// Whether the answer depends on the names that are asked for.
+    pub fn depend_on_asked(&self) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(_, families) => !families.is_empty(),
+        }
+    }
 }
 
 impl Default for RequestHeaders {
     fn default() -> Self {
-        Self::Listed(List::default())
+        Self::Listed(List::default(), Families::default())
     }
 }
 
@@ -101,6 +106,12 @@ impl List {
         let value = names.join(", ");
         Self { names, value }
     }
+
+    /// Whether it has the name of a header, which can be in any case.
+    pub fn names_header(&self, name: &[u8]) -> bool {
+        let mut names = self.names.iter();
+        names.any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+    }
 }
 
 /// `exposeHeaders`
@@ -108,8 +119,21 @@ impl List {
 pub(crate) enum Expose {
     /// The names of the response's own headers: `*` means nothing where credentials are included.
     All,
+    /// These names, and those of these families that the response has.
+    Families(List, Families),
     /// A ready value; empty for none.
     Value(String),
+}
+
+impl Expose {
+    /// The value that does not depend on a response.
+    pub fn fixed(&self) -> &str {
+        match self {
+            Self::All => "",
+            Self::Families(list, _) => &list.value,
+            Self::Value(names) => names,
+        }
+    }
 }
 
 impl Default for Expose {
@@ -118,49 +142,40 @@ impl Default for Expose {
     }
 }
 
-/// The status of an answered preflight.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum PreflightStatus {
-    #[default]
-    NoContent = 204,
-    Ok = 200,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum UnmatchedPreflights {
-    Forward,
-    Ignore,
-    #[default]
-    Reject,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum UnmatchedRequests {
-    #[default]
-    Forward,
-    Reject,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum UpstreamCors {
-    Keep,
-    #[default]
-    Override,
-}
-
 impl Policy {
-    pub fn new(fields: PolicyFields) -> Self {
-        let mut policy = Self {
-            preflight_vary: fields.preflight_vary(),
-            preflight_headers: None,
-            fields,
-        };
-        let (methods, headers) = (&policy.fields.methods, &policy.fields.headers);
-        if let (Methods::Listed(_), RequestHeaders::Listed(_)) = (methods, headers) {
-            let [(name, _), others @ ..] = policy.preflight_lines(b"", b"", None);
-            policy.preflight_headers = Some(HeaderTemplate::new(name, &others));
+    pub fn new(fields: PolicyFields, mut first: Grant, mut others: Vec<Grant>) -> Self {
+        let varies = fields.lists_grants || fields.upstream_cors == UpstreamCors::Keep;
+        for grant in others.iter_mut().chain([&mut first]) {
+            grant.prepare(varies);
         }
-        policy
+        Self {
+            fields,
+            first,
+            others,
+        }
+    }
+
+    /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
+    /// `Origin`.
+    pub fn is_open(&self) -> bool {
+        !self.fields.lists_grants && self.first.is_open()
+    }
+
+    /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
+    pub(crate) fn varies(&self) -> bool {
+        !self.is_open() || self.fields.upstream_cors == UpstreamCors::Keep
+    }
+
+    /// The grant of a verdict.
+    pub(crate) fn grant(&self, place: u8) -> &Grant {
+        usize::from(place)
+            .checked_sub(1)
+            .and_then(|place| self.others.get(place))
+            .unwrap_or(&self.first)
+    }
+
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 
     /// The pattern that allowed the request, as written in the configuration.
@@ -169,76 +184,65 @@ impl Policy {
             .request
             .origin()
             .filter(|_| verdict.reason == Reason::Allowed)?;
-        if self.fields.is_open() {
-            return Some("*".to_owned());
+        self.grant(verdict.grant).pattern_for(origin)
+    }
+
+    /// The grant that holds for the request, in words, where a policy has several.
+    pub fn matched_grant(&self, verdict: &Verdict) -> Option<String> {
+        (self.fields.lists_grants && verdict.reason == Reason::Allowed)
+            .then(|| self.grant(verdict.grant).label())
+    }
+
+    /// The grants that allow the origin too, after the one that holds: in words, with their pattern.
+    pub fn further_grants(&self, verdict: &Verdict) -> Vec<(String, String)> {
+        let origin = verdict.request.origin();
+        let Some(origin) = origin.filter(|_| verdict.reason == Reason::Allowed) else {
+            return Vec::new();
+        };
+        self.grants()
+            .skip(usize::from(verdict.grant) + 1)
+            .filter_map(|grant| Some((grant.label(), grant.pattern_for(origin)?)))
+            .collect()
+    }
+
+    /// The family of `allowHeaders` that covers a lower-case name which is not listed itself.
+    pub fn family_of(&self, verdict: &Verdict, name: &str) -> Option<String> {
+        match &self.grant(verdict.grant).headers {
+            RequestHeaders::Listed(list, families)
+                if verdict.reason == Reason::Allowed && !list.names_header(name.as_bytes()) =>
+            {
+                Some(format!("{}*", families.of(name.as_bytes())?))
+            }
+            _ => None,
         }
-        let found = self.fields.origins.find(origin).ok()?;
-        Some(self.fields.origins.describe(origin, found))
+    }
+
+    /// What the regular expressions take in memory, in states of their automata.
+    pub(crate) fn regex_size(&self) -> usize {
+        self.grants().map(|grant| grant.origins.regex_size()).sum()
     }
 
     /// A few words that say how much there is of what, and no content.
     pub fn summary(&self) -> String {
-        let origins = &self.fields.origins;
-        let regexes = origins.regex_count();
-        format!(
+        let sum = |count: fn(&Grant) -> usize| self.grants().map(count).sum::<usize>();
+        let regexes = sum(|grant| grant.origins.regex_count());
+        let origins = sum(|grant| grant.origins.len()) - regexes;
+        let mut summary = format!(
             "{}, {}, credentials {}, mode {}",
-            counted(origins.len() - regexes, "origin", "origins"),
+            counted(origins, "origin", "origins"),
             counted(regexes, "regular expression", "regular expressions"),
-            self.fields.credentials,
+            self.grants().any(|grant| grant.credentials),
             match self.fields.mode {
                 Mode::Enforce => "enforce",
                 Mode::Off => "off",
                 Mode::Shadow => "shadow",
             },
-        )
-    }
-}
-
-impl Default for Policy {
-    /// Grants nothing.
-    #[inline(never)] // In four places.
-    fn default() -> Self {
-        Self::new(PolicyFields::default())
-    }
-}
-
-impl PolicyFields {
-    /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
-    /// `Origin`.
-    pub fn is_open(&self) -> bool {
-        self.origins.is_any() && !self.credentials
-    }
-
-    /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
-    pub(crate) fn varies(&self) -> bool {
-        !self.is_open() || self.upstream_cors == UpstreamCors::Keep
-    }
-
-    fn preflight_vary(&self) -> String {
-        let mut vary = String::new();
-        for (varies, name) in [
-            (self.varies(), "Origin"),
-            (
-                matches!(self.methods, Methods::Any),
-                "Access-Control-Request-Method",
-            ),
-            (
-                matches!(self.headers, RequestHeaders::Any),
-                "Access-Control-Request-Headers",
-            ),
-            (
-                self.private_network,
-                "Access-Control-Request-Private-Network",
-            ),
-        ] {
-            if varies {
-                if !vary.is_empty() {
-                    vary.push_str(", ");
-                }
-                vary.push_str(name);
-            }
+        );
+        if self.fields.lists_grants {
+            let count = counted(self.grants().count(), "grant", "grants");
+            summary.insert_str(0, &format!("{count}, "));
         }
-        vary
+        summary
     }
 }
 
@@ -253,12 +257,16 @@ mod tests {
 
     #[test]
     fn an_answer_from_lists_is_ready_before_it_is_asked_for() {
-        let listed = Policy::new(PolicyFields::default());
-        assert!(listed.preflight_headers.is_some());
-        let any = Policy::new(PolicyFields {
+        let ready = |grant| {
+            Policy::new(PolicyFields::default(), grant, Vec::new())
+                .first
+                .ready
+        };
+        assert!(ready(Grant::default()).is_some());
+        let any = Grant {
             methods: Methods::Any,
-            ..PolicyFields::default()
-        });
-        assert!(any.preflight_headers.is_none());
+            ..Grant::default()
+        };
+        assert!(ready(any).is_none());
     }
 }

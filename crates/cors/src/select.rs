@@ -5,5 +5,6 @@ pub mod policy_set;
 pub mod read;
 pub mod read_rules;
 pub mod route_metadata;
+pub mod route_policy;
 pub mod rule_set;
 pub mod selection;

@@ -1,6 +1,7 @@
-//! Where a file holds configurations of the plugin, and what stands around them.
+//! Where a file holds configurations of the plugin, and what is around them.
 
 pub mod advice;
+pub mod automaton;
 pub mod locate;
 pub mod public_suffix;
 pub mod recognise;

@@ -5,11 +5,16 @@
 //! the source is reported ([`changes`]), and what cannot be said is refused.
 
 pub mod changes;
+pub mod detect;
 pub mod draft;
+pub mod envoy_policy;
+pub mod ingress;
 pub mod matching;
 pub mod objects;
 pub mod origins;
 pub mod read;
 pub mod recognise;
 pub mod rules;
+pub mod system;
 pub mod systems;
+pub mod texts;

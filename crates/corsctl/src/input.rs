@@ -3,6 +3,10 @@
 pub mod cursor;
 pub mod deserialize;
 pub mod document;
+pub mod files;
 pub mod kubernetes;
+pub mod programs;
 pub mod source;
+pub mod template;
+pub mod toml;
 pub mod yaml;

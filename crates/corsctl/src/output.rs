@@ -1,6 +1,12 @@
 //! What every command prints, as text or as JSON: remarks, results, why there is none.
 
 pub mod code;
+pub mod formats;
+pub mod github;
+pub mod junit;
+pub mod progress;
+pub mod results;
+pub mod sarif;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -13,12 +19,26 @@ use cors::escape::{Shown, is_unsafe};
 use serde::Serialize;
 
 use crate::output::code::{Code, Level};
+use crate::output::results::Problem;
 
 /// How to print results.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Output {
     Text,
     Json,
+    /// Annotations of GitHub's actions: check, test, probe
+    Github,
+    /// SARIF 2.1.0: check, test, probe
+    Sarif,
+    /// JUnit's XML: test, probe
+    Junit,
+}
+
+impl Output {
+    /// Whether every command has it.
+    pub fn is_common(self) -> bool {
+        matches!(self, Self::Text | Self::Json)
+    }
 }
 
 /// One remark. As text it is one line: file, line, severity, place, path, value, text, code.
@@ -84,6 +104,20 @@ impl Remark {
         Self::new(severity, Code::MoreDiagnostics.name(), line, text)
     }
 
+    /// The remark for formats that other programs read.
+    pub fn problem(&self, file: &str, place: &str) -> Problem {
+        let about = [place, &self.path, &self.value].into_iter();
+        let about: Vec<&str> = about.filter(|part| !part.is_empty()).collect();
+        Problem {
+            level: self.severity,
+            code: self.code,
+            file: file.to_owned(),
+            line: self.line,
+            about: about.join(": "),
+            text: self.text.clone(),
+        }
+    }
+
     /// The remark as a line of text.
     pub fn show(&self, file: &str, place: &str) -> String {
         let mut text = format!("{}{} ", at(file, self.line), paint(self.severity));
@@ -110,7 +144,7 @@ pub fn with_code(text: &str, code: &str) -> String {
 pub struct Failure {
     pub code: Code,
     pub text: String,
-    /// What the text is about, each on a line of its own.
+    /// What the text is about, each on a separate line.
     pub list: Vec<String>,
 }
 
@@ -133,7 +167,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// JSON with objects on lines of their own and lists of texts on one.
+/// JSON with objects on separate lines and lists of texts on one.
 pub struct Pretty<'n>(pub &'n Node, pub usize);
 
 impl fmt::Display for Pretty<'_> {
@@ -170,7 +204,7 @@ pub fn print_json(value: &impl serde::Serialize) {
     }
 }
 
-/// Writes to the standard output; whoever reads it may stop before the end, as `head` does.
+/// Writes to the standard output; the reader may stop before the end, as `head` does.
 pub fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(guard(text).as_bytes());
 }
@@ -243,3 +277,5 @@ fn wants_color() -> bool {
 pub const REFUSED: u8 = 1;
 /// The exit code of bad usage or input.
 pub const BAD_INPUT: u8 = 2;
+/// The exit code of a comparison that takes too long to decide.
+pub const UNDECIDED: u8 = 3;

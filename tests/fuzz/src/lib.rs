@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
         if !judgement.is_enforced() {
             return None;
         }
-        let source = judgement.source().clone();
+        let source = judgement.source();
         if let Some(reply) = judgement.reply() {
             let line = |(name, value): (&[u8], &[u8])| {
                 (
@@ -155,13 +155,14 @@ impl Written {
             name.or_else(|| serde_json::from_slice(&text).ok())
         };
         let policy = match source {
-            Source::Ambiguous => None,
+            // The host of this gives routes no configuration of their own.
+            Source::Ambiguous | Source::RouteConfiguration => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
-            Source::Rule { index, .. } => {
+            Source::Rule(place) => {
                 let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
                     return None;
                 };
-                let rule = rules.get(*index)?;
+                let rule = rules.get(*place)?;
                 let name = field(rule, RULE_FIELDS, "policyRef").and_then(string);
                 let policy = field(rule, RULE_FIELDS, "policy");
                 policy.or_else(|| named(name?)).cloned()
@@ -172,13 +173,27 @@ impl Written {
         policy.map(Self)
     }
 
+    /// The first grant that allows an origin: the policy itself, or one of `grants`.
+    pub fn grant_for(&self, origin: &str, tenants: &[String]) -> Option<Self> {
+        let entries = match field(&self.0, POLICY_FIELDS, "grants") {
+            Some(Node::List(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let own = std::iter::once(&self.0);
+        let mut grants = own.chain(entries).map(|node| Self(node.clone()));
+        grants.find(|grant| {
+            let is_open = grant.allows_any() && !grant.allows_credentials();
+            is_open || grant.allows(origin, tenants)
+        })
+    }
+
     /// Whether any origin is allowed, so that the answer may be `*`.
     pub fn allows_any(&self) -> bool {
         let is_absent = matches!(&self.0, Node::Object(pairs) if pairs.is_empty());
         is_absent || self.lists("presets", "open") || self.lists("allowOrigins", "*")
     }
 
-    pub fn allows(&self, origin: &str) -> bool {
+    pub fn allows(&self, origin: &str, tenants: &[String]) -> bool {
         if origin == "null" {
             return self.lists("allowOrigins", "null");
         }
@@ -192,7 +207,7 @@ impl Written {
             || self
                 .strings("allowOrigins")
                 .iter()
-                .any(|listed| covers(listed, origin))
+                .any(|listed| covers_for(listed, origin, tenants))
             || self
                 .strings("allowOriginRegexes")
                 .iter()
@@ -201,6 +216,18 @@ impl Written {
 
     pub fn allows_credentials(&self) -> bool {
         field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
+    }
+
+    /// Whether a preflight's answer may name a request header. Presets add names of their own.
+    pub fn allows_header(&self, name: &str, is_asked: bool) -> bool {
+        let covers = |listed: &&str| match listed.strip_suffix('*') {
+            Some(start) => {
+                let rest = name.strip_prefix(&start.to_ascii_lowercase());
+                is_asked && (start.is_empty() || rest.is_some_and(|rest| !rest.is_empty()))
+            }
+            None => *listed == name,
+        };
+        self.strings("allowHeaders").iter().any(covers) || !self.strings("presets").is_empty()
     }
 
     /// `hosts`, if it is set.
@@ -221,6 +248,35 @@ impl Written {
     }
 }
 
+/// The texts that a name in braces can stand for: labels of the host, and segments of the path as it was
+/// sent.
+pub fn tenants(request: &Message) -> Vec<String> {
+    let text =
+        |name| String::from_utf8_lossy(&request.value(name).unwrap_or_default()).into_owned();
+    let host = cors::routes::host::host_of(&text(":authority"));
+    let path = text(":path");
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let parts = host.split('.').chain(path.split('/'));
+    parts.map(str::to_owned).collect()
+}
+
+/// The same for an entry that may have a name in braces, which stands for one of these texts.
+fn covers_for(listed: &str, origin: &str, tenants: &[String]) -> bool {
+    let named = listed.split_once('{').and_then(|(before, rest)| {
+        let (_, after) = rest.split_once('}')?;
+        Some((before, after))
+    });
+    let Some((before, after)) = named else {
+        return covers(listed, origin);
+    };
+    let is_label = |text: &&String| {
+        let is_byte = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        (1..=63).contains(&text.len()) && text.bytes().all(is_byte)
+    };
+    let mut labels = tenants.iter().filter(is_label);
+    labels.any(|label| covers(&format!("{before}{label}{after}"), origin) && is_serialized(origin))
+}
+
 /// Whether an entry of `allowOrigins` covers an origin: by regular expression, while the filter looks up
 /// tails.
 pub fn covers(listed: &str, origin: &str) -> bool {
@@ -239,6 +295,18 @@ pub fn covers(listed: &str, origin: &str) -> bool {
         return origin == exact
             || is_other(format!("{exact}/"), has_slash)
             || is_other(format!("{exact}{port}"), has_port);
+    }
+    if let Some((scheme, host)) = exact.split_once("://")
+        && let Some((label, below)) = host.split_once('.')
+        && let Some((before, after)) = label.split_once('*')
+        && label != "*"
+    {
+        let below = regex::escape(below).replace(r":\*", "(:[0-9]+)?");
+        let (before, after) = (regex::escape(before), regex::escape(after));
+        let label = format!("{before}[a-z0-9_-]+{after}");
+        let whole = Regex::new(&format!(r"\A{scheme}://({label})\.{below}\z"));
+        let label = whole.ok().and_then(|whole| whole.captures(origin));
+        return is_serialized(origin) && label.is_some_and(|found| found[1].len() <= 63);
     }
     let pattern = regex::escape(&exact)
         .replace(r"://\*\.", r"://([^:/.\[]+\.)+")

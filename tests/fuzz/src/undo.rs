@@ -16,12 +16,12 @@ pub const RULES: &str = r#"{"allowOrigins": ["*"], "rules": [
     {"match": {"pathPrefixes": ["/100%25/%C3%A9"]}, "policy": {"allowOrigins": ["https://admin.example"]}}]}"#;
 
 /// Compares the rule that governs a path under `RULES` with the model: `Err` with a text that has another rule.
-pub fn hold(target: &[u8], source: &Source) -> Result<(), String> {
-    if *source == Source::Ambiguous {
+pub fn hold(target: &[u8], source: Source) -> Result<(), String> {
+    if source == Source::Ambiguous {
         return Ok(());
     }
     let sent = match source {
-        Source::Rule { index, .. } => Some(*index),
+        Source::Rule(place) => Some(place),
         _ => None,
     };
     match texts(&read(target)).iter().find(|text| rule(text) != sent) {

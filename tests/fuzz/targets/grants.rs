@@ -1,5 +1,7 @@
 //! Nothing is granted that a simple reading of the policy does not allow: no origin that it does not
-//! list, no `*` with credentials, no `null` unless it is listed.
+//! list, no `*` with credentials, no `null` unless it is listed, no request header that is neither listed
+//! nor asked for and of a listed family, nothing of another grant than the first that allows the origin;
+//! no origin of a tenant that neither host nor path names.
 #![no_main]
 
 use cors_fuzz::{Exchange, Written};
@@ -31,6 +33,11 @@ fuzz_target!(|data: &[u8]| {
     let origin = str::from_utf8(origin).expect("text");
     let policy = Written::find(exchange.configuration, &exchange.request, &outcome.source);
     let policy = policy.expect("the policy that granted");
+    let asks = exchange.request.values("origin");
+    let asks = asks.first().map(|origin| String::from_utf8_lossy(origin));
+    let tenants = cors_fuzz::tenants(&exchange.request);
+    let policy = policy.grant_for(&asks.unwrap_or_default(), &tenants);
+    let policy = policy.expect("the grant that granted");
     let credentials = answer("allow-credentials");
     assert_eq!(!credentials.is_empty(), policy.allows_credentials());
     if origin == "*" {
@@ -38,7 +45,22 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     assert_eq!(exchange.request.values("origin")[0], origin.as_bytes());
-    assert!(policy.allows(origin), "{origin}");
+    assert!(policy.allows(origin, &tenants), "{origin}");
+    for value in answer("allow-headers") {
+        let asked = exchange.request.values("access-control-request-headers");
+        for name in str::from_utf8(value).expect("text").split(',') {
+            let asks = |value: &&[u8]| {
+                value
+                    .to_ascii_lowercase()
+                    .windows(name.trim().len())
+                    .any(|part| part == name.trim().as_bytes())
+            };
+            assert!(
+                policy.allows_header(name.trim(), asked.iter().any(asks)),
+                "{name}"
+            );
+        }
+    }
     if credentials.is_empty() {
         return;
     }

@@ -19,8 +19,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let request = Message(vec![(":path".into(), data.to_vec())]);
-    let source = PLUGIN.with(|plugin| plugin.judge(&request).source().clone());
-    if let Err(text) = undo::hold(data, &source) {
-        panic!("governed by {source}, but some server reads {text}");
+    let source = PLUGIN.with(|plugin| plugin.judge(&request).source());
+    if let Err(text) = undo::hold(data, source) {
+        panic!("governed by {source:?}, but some server reads {text}");
     }
 });

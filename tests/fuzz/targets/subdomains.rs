@@ -1,5 +1,6 @@
 //! A `*.` pattern matches hosts below its own: never that host itself, a look-alike, another
-//! scheme or another port. Two lines: the pattern, an origin.
+//! scheme or another port. A label glob never matches more than one label, nor less than its literals.
+//! Two lines: the pattern, an origin.
 #![no_main]
 
 use cors::origin::Origin;
@@ -23,6 +24,27 @@ fuzz_target!(|text: &str| {
         assert_eq!(matches(origin), covers(listed, origin), "{listed} {origin}");
     }
 
+    if let OriginPattern::Tuple(tuple) = &pattern
+        && let Some(glob) = tuple.glob()
+    {
+        let (scheme, _) = written.split_once("://").expect("a scheme");
+        let (_, port) = written.split_once(glob.below).expect("a domain");
+        let (before, after) = (glob.before, glob.after);
+        let end = format!("{}{}", glob.below, port.replace(":*", ":8443"));
+        for label in [
+            format!("{before}{after}"),
+            format!("{before}.{after}"),
+            format!("{before}a.b{after}"),
+            format!("a.{before}a{after}"),
+            format!("{before}*{after}"),
+            format!("{before}A{after}"),
+            format!("{before}/{after}"),
+            format!("{before}{}{after}", "a".repeat(64)),
+        ] {
+            let other = format!("{scheme}://{label}{end}");
+            assert!(!matches(&other), "{written} {other}");
+        }
+    }
     let Some((scheme, domain)) = written.split_once("://*.") else {
         return;
     };

@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     };
     check(&plugin.summary());
     let judgement = plugin.judge(&exchange.request);
-    check(judgement.source().label());
+    check(judgement.label());
     if let Some(Notice::Invalid(Some(text)) | Notice::Warned(text)) = judgement.notice() {
         check(text);
     }

@@ -7,11 +7,12 @@ use anyhow::{Result, bail};
 use walrus::ir::{Call, Value, Visitor, dfs_in_order};
 use walrus::{
     ElementItems, FunctionBuilder, FunctionId, FunctionKind, ImportKind, InstrSeqBuilder,
-    LocalFunction, Module, ModuleConfig, ValType,
+    LocalFunction, Module, ModuleConfig,
 };
 
 use crate::calls::{READERS, is_panic, name, owner, reached};
 use crate::list::{List, imported};
+use crate::printing::panic_by;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -56,40 +57,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// What the standard library's printer of panics asks of its host, and nothing else in the module.
 const PRINTER: [&str; 4] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit"];
-
-/// Lets every panic end in the exported function, which is given the place of the panic, and in a trap.
-fn panic_by(module: &mut Module, export: &str) -> Result<()> {
-    let reporter = module.exports.get_func(export)?;
-    let ends: Vec<_> = module
-        .funcs
-        .iter_local()
-        .map(|(id, _)| id)
-        .filter(|id| {
-            let path = ["3std", "9panicking", "15panic_with_hook"];
-            is_named(module.funcs.get(*id), &path)
-        })
-        .collect();
-    let [end] = ends[..] else {
-        bail!(
-            "the standard library's panics end in {} functions",
-            ends.len()
-        );
-    };
-    // Two words of payload, the place, two truths.
-    let signature = module.types.get(module.funcs.get(end).ty());
-    if (signature.params(), signature.results()) != (&[ValType::I32; 5][..], &[][..]) {
-        bail!("the standard library's panics end in a function of another form");
-    }
-    let arguments: Vec<_> = (0..5).map(|_| module.locals.add(ValType::I32)).collect();
-    let mut builder = FunctionBuilder::new(&mut module.types, &[ValType::I32; 5], &[]);
-    builder
-        .func_body()
-        .local_get(arguments[2])
-        .call(reporter)
-        .unreachable();
-    module.funcs.get_mut(end).kind = FunctionKind::Local(builder.local_func(arguments));
-    Ok(())
-}
 
 /// Drops every export that is not listed.
 fn drop_exports(module: &mut Module, list: &List) {
@@ -147,7 +114,7 @@ fn trap_host_calls_of_the_sdk(module: &mut Module, list: &List) -> Result<()> {
 }
 
 /// Lets tables hold one of these functions, which are all alike, for each signature.
-fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
+pub fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
     let mut shared = HashMap::new();
     for element in module.elements.iter_mut() {
         let ElementItems::Functions(functions) = &mut element.items else {
@@ -229,7 +196,7 @@ fn is_named(function: &walrus::Function, parts: &[&str]) -> bool {
     })
 }
 
-fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
+pub fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
     struct Calls<'a>(&'a HashSet<FunctionId>, bool);
     impl Visitor<'_> for Calls<'_> {
         fn visit_call(&mut self, call: &Call) {
@@ -241,7 +208,7 @@ fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
     calls.1
 }
 
-fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
+pub fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
     if matches!(module.funcs.get(function).kind, FunctionKind::Import(_)) {
         module.replace_imported_func(function, |(body, _)| {
             body.unreachable();

@@ -5,6 +5,7 @@ mod check;
 mod link;
 mod list;
 mod panics;
+mod printing;
 mod sizes;
 
 use anyhow::Result;

@@ -1,5 +1,9 @@
 //! The fields of a configuration: the one table for reading it, for suggestions and for its schema.
 
+use crate::config::choices::{
+    Mode, PreflightStatus, Preset, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
+};
+
 /// A field of one of the objects of a configuration.
 #[derive(Debug)]
 pub struct Field {
@@ -20,6 +24,8 @@ pub enum Kind {
     EachOneOf(&'static [&'static str]),
     /// A field of other gateways: `false`, which has no effect.
     Foreign,
+    /// A list of grants.
+    Grants,
     /// `match` of a rule.
     Match,
     /// One of these texts, in any case.
@@ -43,7 +49,8 @@ pub(crate) const fn field(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-/// The fields of a policy: at the top level, in `policies`, in a rule's `policy`, in route metadata.
+/// The fields of a policy: at the top level, in `policies`, in a rule's `policy`, in route metadata. Those
+/// of its grants come first.
 pub const POLICY_FIELDS: &[Field] = &[
     field("allowCredentials", Kind::Boolean),
     field("allowHeaders", Kind::Texts),
@@ -51,28 +58,30 @@ pub const POLICY_FIELDS: &[Field] = &[
     field("allowOriginRegexes", Kind::Texts),
     field("allowOrigins", Kind::Texts),
     field("allowPrivateNetwork", Kind::Boolean),
-    field("autoOptions", Kind::Boolean),
     field("exposeHeaders", Kind::Texts),
+    field("maxAge", Kind::Duration),
+    field("presets", Kind::EachOneOf(Preset::WORDS)),
+    field("timingAllowOrigin", Kind::Boolean),
+    field("autoOptions", Kind::Boolean),
+    field("grants", Kind::Grants),
     field("hideCorsFromUpstream", Kind::Boolean),
     field("hosts", Kind::Texts),
-    field("maxAge", Kind::Duration),
-    field("mode", Kind::OneOf(&["enforce", "shadow", "off"])),
+    field("mode", Kind::OneOf(Mode::WORDS)),
     Field {
         name: "preflightStatus",
         aliases: &["optionsSuccessStatus"],
-        kind: Kind::Status(&[200, 204]),
+        kind: Kind::Status(PreflightStatus::NUMBERS),
     },
     field(
-        "presets",
-        Kind::EachOneOf(&["connect", "grpc-web", "mcp", "open"]),
-    ),
-    field(
         "unmatchedPreflights",
-        Kind::OneOf(&["reject", "ignore", "forward"]),
+        Kind::OneOf(UnmatchedPreflights::WORDS),
     ),
-    field("unmatchedRequests", Kind::OneOf(&["forward", "reject"])),
-    field("upstreamCors", Kind::OneOf(&["override", "keep"])),
+    field("unmatchedRequests", Kind::OneOf(UnmatchedRequests::WORDS)),
+    field("upstreamCors", Kind::OneOf(UpstreamCors::WORDS)),
 ];
+
+/// The fields of a grant: each of a policy's `grants` has them, and the policy itself.
+pub const GRANT_FIELDS: &[Field] = POLICY_FIELDS.split_at(10).0;
 
 /// Fields of other gateways: each is accepted as `false`, which is what happens here anyway.
 pub const FOREIGN_FIELDS: &[Field] = &[field("optionsPassthrough", Kind::Foreign)];

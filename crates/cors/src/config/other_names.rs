@@ -63,6 +63,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("preflightcontinue", FORWARD),
     ("vary", "Vary is sent wherever it is due"),
     ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
+    ("timing", "timingAllowOrigin"),
     ("reg", "allowOriginRegexes"),
     ("origin", "allowOrigins"),
     ("method", "allowMethods"),

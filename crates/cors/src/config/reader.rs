@@ -1,5 +1,6 @@
 //! Reads JSON values with their paths and reports what is wrong with each.
 
+use crate::byte_map::ByteMap;
 use crate::config::fields::{
     FOREIGN_FIELDS, Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in,
     is_comment, suggest,
@@ -16,6 +17,10 @@ pub(crate) struct Reader {
     pub(crate) regexes: usize,
     /// What they take in memory.
     pub(crate) regex_size: usize,
+    /// The patterns of a policy that has `grants`, each with the number of its grant.
+    pub(crate) patterns: Option<ByteMap>,
+    /// Whether the policy may be a rule's, whose match binds names.
+    pub(crate) may_bind: bool,
 }
 
 /// The fields of one object that are present, and its path.
@@ -190,7 +195,7 @@ impl Reader {
                     Code::DuplicateField,
                     &path,
                     "",
-                    "stands twice; write it once, in one spelling",
+                    "appears twice; write it once, in one spelling",
                 );
             } else if *value == Node::Null {
                 self.diagnostics.error(
@@ -223,7 +228,14 @@ impl Reader {
                 PLUGIN_FIELDS,
                 "belongs to the plugin; write it at the top level",
             ),
-            (POLICY_FIELDS, "belongs to a policy; write it in one"),
+            (
+                POLICY_FIELDS,
+                if find_in(tables, "allowOrigins").is_some() {
+                    "belongs to the policy, not to a grant; write it next to grants"
+                } else {
+                    "belongs to a policy; write it in one"
+                },
+            ),
             (RULE_FIELDS, "belongs to a rule; write it in one of rules"),
             (MATCH_FIELDS, "belongs to a rule; write it in its match"),
         ] {

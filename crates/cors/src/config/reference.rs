@@ -30,7 +30,7 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "allowHeaders",
-        description: "Request headers that a script can set; `[\"*\"]` for any, including `Authorization`. List `content-type` if requests have a JSON body",
+        description: "Request headers that a script can set; `x-stainless-*` for all that begin with `x-stainless-`, `[\"*\"]` for any, including `Authorization`. List `content-type` if requests have a JSON body",
         default: "[]",
         example: "[\"content-type\", \"authorization\"]",
         pattern: TOKEN,
@@ -51,7 +51,7 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "allowOrigins",
-        description: "Origins whose pages can read the responses: `scheme://host[:port]`, `https://*.example.com` for all hosts below a domain, `:*` for any port, `*` for any origin. `[]` allows only the site itself",
+        description: "Origins whose pages can read the responses: `scheme://host[:port]`, `https://*.example.com` for all hosts below a domain, `https://pr-*.example.com` for some, `:*` for any port, `*` for any origin. `[]` allows only the site itself",
         default: "",
         example: "[\"https://app.example.com\"]",
         pattern: ORIGIN,
@@ -86,10 +86,17 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "exposeHeaders",
-        description: "Response headers that a script can read in addition to the safelisted ones; `[\"*\"]` for all, also with credentials",
+        description: "Response headers that a script can read in addition to the safelisted ones; `x-amz-meta-*` for all that begin with `x-amz-meta-`, `[\"*\"]` for all, also with credentials",
         default: "[]",
         example: "[\"x-request-id\"]",
         pattern: TOKEN,
+    },
+    Entry {
+        name: "grants",
+        description: "Further grants, to other origins: each names origins and what they may do, and inherits nothing. The first grant that allows an origin holds; the policy's own fields come before them",
+        default: "",
+        example: "[{\"allowOrigins\": [\"*\"], \"allowMethods\": [\"GET\"]}]",
+        pattern: "",
     },
     Entry {
         name: "hideCorsFromUpstream",
@@ -220,6 +227,13 @@ pub const REFERENCE: &[Entry] = &[
     Entry {
         name: "strict",
         description: "Turn warnings into errors",
+        default: "false",
+        example: "true",
+        pattern: "",
+    },
+    Entry {
+        name: "timingAllowOrigin",
+        description: "Let scripts of allowed origins read the timing of responses: send `Timing-Allow-Origin` with the value of `Access-Control-Allow-Origin`",
         default: "false",
         example: "true",
         pattern: "",

@@ -2,7 +2,7 @@
 
 macro_rules! codes {
     ($($code:ident = $number:literal $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The number is what the module logs, the name is what people read. Neither changes, and
         /// none is used again: alerts and scripts know them.
@@ -120,6 +120,17 @@ codes! {
     RouteNameInvalid = 91 "route-name-invalid",
     TooManyMatches = 92 "too-many-matches",
     ConflictingRules = 93 "conflicting-rules",
+    OriginWildcardWithoutDot = 94 "origin-wildcard-without-dot",
+    HeaderFamilyInvalid = 95 "header-family-invalid",
+    HeaderFamilyForbidden = 96 "header-family-forbidden",
+    GrantOriginRepeated = 97 "grant-origin-repeated",
+    GrantNeverReached = 98 "grant-never-reached",
+    AnyOriginNotLast = 99 "any-origin-not-last",
+    GrantFieldUnused = 100 "grant-field-unused",
+    OriginTenantInvalid = 101 "origin-tenant-invalid",
+    TenantOutsideRule = 102 "tenant-outside-rule",
+    TenantNotBound = 103 "tenant-not-bound",
+    TenantBoundTwice = 104 "tenant-bound-twice",
 }
 
 impl Code {

@@ -56,6 +56,9 @@ pub const PATH: &str = ":path";
 /// [`Sec-Fetch-Site`](https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header)
 pub const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
+/// [`Timing-Allow-Origin`](https://www.w3.org/TR/resource-timing/#sec-timing-allow-origin)
+pub const TIMING_ALLOW_ORIGIN: &str = "timing-allow-origin";
+
 /// [`Vary`](https://www.rfc-editor.org/rfc/rfc9110#name-vary)
 pub const VARY: &str = "vary";
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::diagnostic::Code;
+use crate::origin::tenant::Named;
 use crate::origin::{
     MAX_ORIGIN_LENGTH, default_port_of, embedder_host_length, holds, is_domain, is_of_web, is_port,
     is_scheme, normalize_ipv6, parse_ipv4, split_port, split_scheme,
@@ -18,12 +19,12 @@ pub enum OriginPattern {
     Tuple(TuplePattern),
 }
 
-/// A pattern of tuple origins: `scheme://host[:port]`, with `*.` before or `*` for the host, and
-/// `*` for the port.
+/// A pattern of tuple origins: `scheme://host[:port]`, with `*.` before or `*` for the host or for a part of
+/// its first label, and `*` for the port.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TuplePattern {
     pub(crate) scheme: String,
-    /// The host in full, `*.example.com`, or `*`.
+    /// The host in full, `*.example.com`, `pr-*.example.com`, or `*`.
     pub(crate) host: String,
     pub(crate) port: PortPattern,
     /// Written with the scheme's default port, so that an `Origin` written with it matches too.
@@ -92,7 +93,7 @@ impl TuplePattern {
         }
         let mut remarks = Vec::new();
         let lower = text.to_ascii_lowercase();
-        if lower != text {
+        if has_upper_case(text) {
             remarks.push(Remark::UpperCase);
         }
         let (scheme, rest) = split_scheme(&lower).ok_or_else(|| match lower.as_str() {
@@ -166,6 +167,16 @@ impl TuplePattern {
         self.host.strip_prefix("*.")
     }
 
+    /// The host around the name of a tenant, if it has one.
+    pub fn tenant(&self) -> Option<Named<'_>> {
+        Named::split(&self.host, '.').ok().flatten()
+    }
+
+    /// The parts of a label glob, if this is one.
+    pub fn glob(&self) -> Option<Glob<'_>> {
+        Glob::of(&self.host)
+    }
+
     /// Whether every page of the scheme has this origin, as with `file://`.
     pub fn is_without_host(&self) -> bool {
         self.host.is_empty()
@@ -177,7 +188,7 @@ impl TuplePattern {
     }
 
     pub(crate) fn is_exact(&self) -> bool {
-        !self.host.starts_with('*') && self.port != PortPattern::Any
+        !holds(&self.host, b"*") && !holds(&self.host, b"{") && self.port != PortPattern::Any
     }
 
     /// The other texts that an exact pattern matches, because it is written so.
@@ -209,6 +220,41 @@ impl fmt::Display for TuplePattern {
             PortPattern::Default => Ok(()),
             PortPattern::Exact(port) => write!(f, ":{port}"),
         }
+    }
+}
+
+/// A host in whose first label `*` stands for one or more letters, digits, `-` and `_`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Glob<'p> {
+    /// The literals of the label before the star and after it.
+    pub before: &'p str,
+    pub after: &'p str,
+    /// The rest of the host, with its dot.
+    pub below: &'p str,
+}
+
+impl<'p> Glob<'p> {
+    fn of(host: &'p str) -> Option<Self> {
+        let dot = host.bytes().position(|byte| byte == b'.')?;
+        let (label, below) = host.split_at_checked(dot)?;
+        let (before, after) = label.split_once('*')?;
+        let is_whole = before.is_empty() && after.is_empty();
+        let is_single = !holds(after, b"*") && !holds(below, b"*");
+        (!is_whole && is_single).then_some(Self {
+            before,
+            after,
+            below,
+        })
+    }
+
+    /// Whether whoever registers a domain chooses the label: `*example.com` is most often written for
+    /// `*.example.com`.
+    fn is_slip(&self) -> bool {
+        let is_alone = self.below.bytes().filter(|byte| *byte == b'.').count() == 1;
+        let starts = self.after.bytes().next();
+        is_alone
+            && self.before.is_empty()
+            && starts.is_some_and(|byte| byte.is_ascii_alphanumeric())
     }
 }
 
@@ -259,9 +305,12 @@ pub enum OriginPatternError {
     Scheme,
     SchemeWildcard,
     Space,
+    /// What is wrong with the braces.
+    Tenant(&'static str),
     TooLong,
     Userinfo,
     Wildcard,
+    WildcardWithoutDot,
 }
 
 impl OriginPatternError {
@@ -280,9 +329,11 @@ impl OriginPatternError {
             Self::Scheme => Code::OriginSchemeInvalid,
             Self::SchemeWildcard => Code::OriginSchemeWildcard,
             Self::Space => Code::OriginHasSpace,
+            Self::Tenant(_) => Code::OriginTenantInvalid,
             Self::TooLong => Code::OriginTooLong,
             Self::Userinfo => Code::OriginHasUserinfo,
             Self::Wildcard => Code::OriginWildcardMisplaced,
+            Self::WildcardWithoutDot => Code::OriginWildcardWithoutDot,
         }
     }
 }
@@ -303,13 +354,30 @@ impl fmt::Display for OriginPatternError {
             Self::Scheme => "has no valid scheme; write a letter, then letters, digits, +, - or .",
             Self::SchemeWildcard => "has a wildcard for the scheme; write one entry a scheme, as in https://*",
             Self::Space => "has a space or control character; an origin is scheme://host[:port]",
+            Self::Tenant(fault) => fault,
             Self::TooLong => "is longer than an origin can be",
             Self::Userinfo => "has a user name or password; an origin is scheme://host[:port]",
             Self::Wildcard => {
-                "has a wildcard where none is allowed; list the origins, or all below a domain as in https://*.example.com"
+                "has a wildcard where none is allowed; list the origins, all below a domain as in https://*.example.com, or some as in https://pr-*.example.com"
+            }
+            Self::WildcardWithoutDot => {
+                "allows names that anybody can register, because no dot follows the *"
             }
         })
     }
+}
+
+/// Whether a letter that is not part of a name in braces is in upper case.
+fn has_upper_case(text: &str) -> bool {
+    let mut in_braces = false;
+    text.bytes().any(|byte| {
+        in_braces = match byte {
+            b'{' => true,
+            b'}' => false,
+            _ => in_braces,
+        };
+        !in_braces && byte.is_ascii_uppercase()
+    })
 }
 
 pub fn is_loopback(host: &str) -> bool {
@@ -329,12 +397,35 @@ fn read_host_pattern(
         }
         return Ok(serialized);
     }
+    if let Some(named) = Named::split(host, '.').map_err(OriginPatternError::Tenant)? {
+        if named.after.is_empty() {
+            return Err(OriginPatternError::Tenant(
+                "has a name in braces for the last label; write it below a domain, as in https://{tenant}.example.com",
+            ));
+        }
+        let host = read_host_pattern(scheme, &named.with("a"), remarks)?;
+        if holds(&host, b"*") {
+            return Err(OriginPatternError::Tenant(
+                "has a wildcard and a name in braces; write one of them",
+            ));
+        }
+        return Ok(named.with(&format!("{{{}}}", named.name)));
+    }
     let is_embedders = !is_of_web(scheme.as_bytes())
         && embedder_host_length(host.as_bytes()).is_some_and(|(length, _)| length == host.len());
     if host == "*" || is_embedders {
         return Ok(host.to_owned());
     }
-    let domain = host.strip_prefix("*.").unwrap_or(host);
+    let glob = Glob::of(host);
+    if glob.is_some_and(|glob| glob.is_slip()) {
+        return Err(OriginPatternError::WildcardWithoutDot);
+    }
+    // The shortest of the labels that a glob stands for.
+    let shortest = glob.map(|glob| format!("{}a{}{}", glob.before, glob.after, glob.below));
+    let domain = match &shortest {
+        Some(shortest) => shortest,
+        None => host.strip_prefix("*.").unwrap_or(host),
+    };
     if holds(domain, b"*") {
         return Err(OriginPatternError::Wildcard);
     }

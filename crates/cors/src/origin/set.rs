@@ -1,8 +1,10 @@
 //! All origins that a policy allows, found in a time that does not depend on their number.
 
 use crate::byte_map::ByteMap;
+use crate::origin::globs::Globs;
 use crate::origin::pattern::{OriginPattern, PortPattern, TuplePattern};
 use crate::origin::regex::OriginRegex;
+use crate::origin::tenant::{Binding, Bound};
 use crate::origin::{MAX_ORIGIN_LENGTH, Origin, TupleOrigin};
 
 /// All origins that a policy allows.
@@ -19,6 +21,13 @@ pub struct OriginSet {
     /// Tails of patterns that match any port.
     any_port_tails: ByteMap,
     depths: Depths,
+    globs: Globs,
+    /// The hosts of patterns with a name, with the port, and the masks of their schemes.
+    tenants: Bound,
+    /// Of those that match any port, without it.
+    any_port_tenants: Bound,
+    /// The name.
+    tenant: String,
     regexes: Vec<OriginRegex>,
 }
 
@@ -36,17 +45,22 @@ impl OriginSet {
     }
 
     /// Adds a regular expression. Returns `false`, and adds nothing, if one origin could then cost
-    /// too much.
+    /// too much, with what it can cost in other sets.
     #[must_use]
-    pub fn insert_regex(&mut self, regex: OriginRegex) -> bool {
+    pub fn insert_regex(&mut self, regex: OriginRegex, elsewhere: usize) -> bool {
         // Of those with which one origin must be compared, the last one finds all others.
-        let others = self.regexes.iter().filter(|other| other.can_meet(&regex));
-        let work = others.fold(regex.work(), |sum, other| sum.saturating_add(other.work()));
-        let is_bounded = work <= MAX_WORK;
+        let work = self.work_beside(&regex).saturating_add(regex.work());
+        let is_bounded = work.saturating_add(elsewhere) <= MAX_WORK;
         if is_bounded {
             self.regexes.push(regex);
         }
         is_bounded
+    }
+
+    /// How many states one origin can visit at most that has the literal ends of an expression.
+    pub fn work_beside(&self, regex: &OriginRegex) -> usize {
+        let others = self.regexes.iter().filter(|other| other.can_meet(regex));
+        others.fold(0, |sum, other| sum.saturating_add(other.work()))
     }
 
     /// Whether `*` is listed.
@@ -60,7 +74,15 @@ impl OriginSet {
             .map(count)
             .iter()
             .sum::<usize>();
-        tuples + self.regexes.len() + usize::from(self.any) + usize::from(self.null)
+        let tenants = [&self.tenants, &self.any_port_tenants];
+        let tenants = tenants.map(|tenants| tenants.count(count));
+        let tenants = tenants.iter().sum::<usize>();
+        tuples
+            + tenants
+            + self.globs.len()
+            + self.regexes.len()
+            + usize::from(self.any)
+            + usize::from(self.null)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -76,8 +98,18 @@ impl OriginSet {
         self.regexes.iter().map(OriginRegex::size).sum()
     }
 
-    /// Finds the pattern that allows the value of an `Origin` header.
+    /// The name that stands for a label of some patterns; empty if none has one.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header, where nothing binds a name.
     pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
+        self.find_for(value, Binding::None)
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header.
+    pub fn find_for(&self, value: &[u8], tenant: Binding) -> Result<Match, Mismatch> {
         if value.len() > MAX_ORIGIN_LENGTH + 1 {
             return Err(Mismatch::Malformed);
         }
@@ -92,7 +124,10 @@ impl OriginSet {
             Some(Origin::Null) => Err(Mismatch::Null),
             Some(Origin::Tuple(origin)) if !origin.is_serialized() => Err(Mismatch::Origin),
             Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
-            Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
+            Some(Origin::Tuple(origin)) => self
+                .find_tuple(&origin)
+                .or_else(|| self.find_tenant(&origin, tenant))
+                .ok_or(Mismatch::Origin),
             None => Err(Mismatch::Malformed),
         }
     }
@@ -111,6 +146,46 @@ impl OriginSet {
                 .get(index)
                 .map(|regex| format!("/{}/", regex.source()))
                 .unwrap_or_default(),
+            (
+                Match::Glob {
+                    before,
+                    after,
+                    any_port,
+                },
+                Some(origin),
+            ) => {
+                let (label, below) = split_label(&origin, any_port).unwrap_or_default();
+                let text = |part: Option<&[u8]>| {
+                    String::from_utf8_lossy(part.unwrap_or_default()).into_owned()
+                };
+                let end = label.len().saturating_sub(usize::from(after));
+                format!(
+                    "{}://{}*{}{}{}",
+                    text(Some(origin.scheme())),
+                    text(label.get(..usize::from(before))),
+                    text(label.get(end..)),
+                    text(Some(below)),
+                    if any_port { ":*" } else { "" }
+                )
+            }
+            (
+                Match::Tenant {
+                    start,
+                    end,
+                    any_port,
+                },
+                Some(origin),
+            ) => {
+                let host = end_of(&origin, any_port);
+                let text = |part| origin.as_str().get(part).unwrap_or_default();
+                let port = if any_port { ":*" } else { "" };
+                format!(
+                    "{}{{{}}}{}{port}",
+                    text(0..start),
+                    self.tenant,
+                    text(end..host)
+                )
+            }
             (Match::Tail { start, any_port }, Some(origin)) => {
                 let end = if any_port {
                     origin.host_end
@@ -127,7 +202,7 @@ impl OriginSet {
                 let scheme = String::from_utf8_lossy(origin.scheme());
                 format!("{scheme}{wildcard}{tail}{port}")
             }
-            (Match::Exact | Match::Tail { .. }, _) => String::from_utf8_lossy(value).into_owned(),
+            (_, _) => String::from_utf8_lossy(value).into_owned(),
         }
     }
 
@@ -142,6 +217,21 @@ impl OriginSet {
         let Some(mask) = self.scheme_mask(&pattern.scheme) else {
             return false;
         };
+        if let Some(named) = pattern.tenant() {
+            let (tenants, port) = match &pattern.port {
+                PortPattern::Any => (&mut self.any_port_tenants, String::new()),
+                PortPattern::Default => (&mut self.tenants, String::new()),
+                PortPattern::Exact(port) => (&mut self.tenants, format!(":{port}")),
+            };
+            let after = format!("{}{port}", named.after);
+            *tenants.get_or_insert(b'.', named.before, &after, 0) |= mask;
+            named.name.clone_into(&mut self.tenant);
+            return true;
+        }
+        if let Some(glob) = pattern.glob() {
+            self.globs.insert(glob, &pattern.port, mask);
+            return true;
+        }
         let tail = pattern.tail();
         if pattern.host.starts_with("*.") {
             self.depths.include(&tail);
@@ -198,7 +288,51 @@ impl OriginSet {
                 dots -= 1;
             }
         }
-        self.find_tail_at(origin, origin.host_end, mask)
+        let found = self.find_tail_at(origin, origin.host_end, mask);
+        if found.is_some() || self.globs.is_empty() {
+            return found;
+        }
+        self.find_glob(origin, mask)
+    }
+
+    /// Looks up the host with each label that the name can stand for.
+    fn find_tenant(&self, origin: &TupleOrigin, tenant: Binding) -> Option<Match> {
+        if self.tenant.is_empty() || matches!(tenant, Binding::None) {
+            return None;
+        }
+        let mask = self.mask_of(origin.scheme())?;
+        let begin = origin.scheme_end + 3;
+        for (any_port, tenants) in [(false, &self.tenants), (true, &self.any_port_tenants)] {
+            let text = origin.text.get(begin..end_of(origin, any_port))?;
+            let mut from = 0;
+            while let Some((schemes, part)) = tenants.next(text, &mut from) {
+                let is_meant = match tenant {
+                    Binding::Any => true,
+                    Binding::None => false,
+                    Binding::Text(bound) => text.get(part.clone()) == Some(bound),
+                };
+                if is_meant && schemes & mask != 0 {
+                    return Some(Match::Tenant {
+                        start: begin + part.start,
+                        end: begin + part.end,
+                        any_port,
+                    });
+                }
+            }
+        }
+        None
+    }
+
+    fn find_glob(&self, origin: &TupleOrigin, mask: u64) -> Option<Match> {
+        [false, true].into_iter().find_map(|any_port| {
+            let (label, below) = split_label(origin, any_port)?;
+            let (before, after) = self.globs.find(label, below, any_port, mask)?;
+            Some(Match::Glob {
+                before,
+                after,
+                any_port,
+            })
+        })
     }
 
     fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
@@ -236,12 +370,24 @@ impl OriginSet {
 pub enum Match {
     Any,
     Exact,
+    /// How many literals of the first label are before the star and after it.
+    Glob {
+        before: u8,
+        after: u8,
+        any_port: bool,
+    },
     Null,
     /// The index of the regular expression.
     Regex(usize),
     /// The pattern's tail starts there in the origin.
     Tail {
         start: usize,
+        any_port: bool,
+    },
+    /// Where the label is that the name stands for.
+    Tenant {
+        start: usize,
+        end: usize,
         any_port: bool,
     },
 }
@@ -255,16 +401,35 @@ pub enum Mismatch {
 }
 
 /// Adds a whole origin or a tail, with the mask of a scheme.
-fn add(texts: &mut ByteMap, text: &str, mask: u64) {
+pub(super) fn add(texts: &mut ByteMap, text: &str, mask: u64) {
     *texts.get_or_insert(text.as_bytes(), 0) |= mask;
 }
 
-fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
+/// Where the host ends, or the port.
+fn end_of(origin: &TupleOrigin, any_port: bool) -> usize {
+    if any_port {
+        origin.host_end
+    } else {
+        origin.text.len()
+    }
+}
+
+/// The first label of the host, and what follows it: without the port if any port matches.
+fn split_label<'o>(origin: &TupleOrigin<'o>, any_port: bool) -> Option<(&'o [u8], &'o [u8])> {
+    let end = end_of(origin, any_port);
+    let dot = origin.host().iter().position(|byte| *byte == b'.')?;
+    origin
+        .text
+        .get(origin.scheme_end + 3..end)?
+        .split_at_checked(dot)
+}
+
+pub(super) fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
     texts.get(text).is_some_and(|schemes| schemes & mask != 0)
 }
 
 /// How many patterns there are.
-fn count(texts: &ByteMap) -> usize {
+pub(super) fn count(texts: &ByteMap) -> usize {
     texts
         .iter()
         .map(|(_, mask)| mask.count_ones() as usize)

@@ -6,25 +6,28 @@ use crate::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
-    CORS_REQUEST_HEADERS, VARY, X_CONTENT_TYPE_OPTIONS, holds_token, is_exposable,
+    CORS_REQUEST_HEADERS, TIMING_ALLOW_ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS, holds_token,
+    is_exposable,
 };
 use crate::http::header_block::{HeaderBlock, Line, serialized, serialized_size};
 use crate::http::request::{Headers, HeadersMut, Request};
-use crate::policy::verdict::{PreflightAnswer, Reason, Refusal, Reply, Verdict};
-use crate::policy::{
-    Expose, Methods, Policy, RequestHeaders, UnmatchedPreflights, UnmatchedRequests, UpstreamCors,
-};
+use crate::policy::grant::{Grant, flag_value};
+use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
+use crate::policy::{Expose, List, Policy, UnmatchedPreflights, UnmatchedRequests, UpstreamCors};
 
 impl Policy {
     /// The reply, if the filter answers itself; otherwise the request goes on. Under `debug` a refused
     /// preflight gets the reason as its body.
     pub fn reply(&self, verdict: &Verdict, debug: bool) -> Option<Reply> {
-        let varies = self.fields.varies();
+        let varies = self.varies();
+        let grant = self.grant(verdict.grant);
         match (&verdict.request, verdict.reason) {
             (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, varies)),
-            (Request::Preflight { origin, method }, Reason::Allowed) => {
-                Some(self.preflight_reply(origin, method, verdict.answer.as_deref()))
-            }
+            (Request::Preflight { origin, method }, Reason::Allowed) => Some(Reply {
+                status: self.fields.preflight_status as u16,
+                headers: grant.preflight_headers(origin, method, verdict.answer.as_deref()),
+                body: String::new(),
+            }),
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
                 match self.fields.unmatched_preflights {
                     UnmatchedPreflights::Reject => {
@@ -48,15 +51,15 @@ impl Policy {
             }
             _ if verdict.is_plain_options => {
                 let allow = self.fields.allow.as_deref()?;
-                let [origin, credentials, exposed] =
-                    if self.fields.is_open() || verdict.reason == Reason::Allowed {
-                        self.grant(verdict.request.origin().unwrap_or_default())
+                let [origin, credentials, exposed, timing] =
+                    if self.is_open() || verdict.reason == Reason::Allowed {
+                        grant.lines(verdict.request.origin().unwrap_or_default())
                     } else {
-                        <[Line; 3]>::default()
+                        <[Line; 4]>::default()
                     };
                 let allow = (ALLOW, allow.as_bytes());
                 let vary: &[u8] = if varies { b"Origin" } else { b"" };
-                let lines = [allow, origin, credentials, exposed, (VARY, vary)];
+                let lines = [allow, origin, credentials, exposed, timing, (VARY, vary)];
                 Some(Reply {
                     status: 204,
                     headers: HeaderBlock::new(&lines),
@@ -84,7 +87,7 @@ impl Policy {
 
     /// Changes the response of the upstream or of another filter to a request that was passed on.
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
-        if self.fields.varies() {
+        if self.varies() {
             add_vary(headers);
         }
         if self.fields.upstream_cors == UpstreamCors::Keep
@@ -92,106 +95,72 @@ impl Policy {
         {
             return;
         }
+        let grant = self.grant(verdict.grant);
         match (verdict.request.origin(), verdict.reason) {
-            (origin, _) if self.fields.is_open() => {
-                self.write_grant(origin.unwrap_or_default(), headers)
+            (origin, reason) if reason == Reason::Allowed || self.is_open() => {
+                if self.fields.timing && !grant.timing {
+                    headers.remove(TIMING_ALLOW_ORIGIN);
+                }
+                grant.write(origin.unwrap_or_default(), headers);
             }
-            (Some(origin), Reason::Allowed) => self.write_grant(origin, headers),
-            // A cache that ignores Vary would serve the value to every origin.
-            (None, _) => headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN),
-            (Some(_), _) => remove_grant(headers),
+            (None, _) => remove_allow_origin(headers, self.fields.timing),
+            (Some(_), _) => remove_grant(headers, self.fields.timing),
         }
     }
 
     /// Whether responses to the request repeat its `Origin`.
     pub fn echoes(&self, verdict: &Verdict) -> bool {
-        verdict.reason == Reason::Allowed && !self.fields.is_open()
+        verdict.reason == Reason::Allowed && !self.grant(verdict.grant).is_open()
     }
+}
 
-    pub(crate) fn preflight_reply(
-        &self,
-        origin: &[u8],
-        method: &[u8],
-        answer: Option<&PreflightAnswer>,
-    ) -> Reply {
-        let headers = match &self.preflight_headers {
-            Some(ready) if !answer.is_some_and(|answer| answer.private_network) => {
-                ready.fill(self.allow_origin(origin))
-            }
-            _ => HeaderBlock::new(&self.preflight_lines(origin, method, answer)),
-        };
-        Reply {
-            status: self.fields.preflight_status as u16,
-            headers,
-            body: String::new(),
-        }
-    }
-
-    /// The full lists, whatever is asked: the browser then names what it misses, and its cache
-    /// fills best.
-    pub(crate) fn preflight_lines<'a>(
-        &'a self,
-        origin: &'a [u8],
-        method: &'a [u8],
-        answer: Option<&'a PreflightAnswer>,
-    ) -> [Line<'a>; 8] {
-        let methods = match &self.fields.methods {
-            Methods::Any if self.allows_method(method) => method,
-            Methods::Any => b"",
-            Methods::Listed(list) => list.value.as_bytes(),
-        };
-        let headers = match &self.fields.headers {
-            RequestHeaders::Any => answer.map_or(&b""[..], |answer| &answer.asked_headers),
-            RequestHeaders::Listed(list) => list.value.as_bytes(),
-        };
-        let exposed = match &self.fields.expose {
-            Expose::All => "",
-            Expose::Value(names) => names,
-        };
-        let private_network = answer.is_some_and(|answer| answer.private_network);
-        [
-            (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
-            (
-                ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
-                flag_value(private_network),
-            ),
-            (
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                flag_value(self.fields.credentials),
-            ),
-            (ACCESS_CONTROL_ALLOW_METHODS, methods),
-            (ACCESS_CONTROL_ALLOW_HEADERS, headers),
-            (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
-            (ACCESS_CONTROL_MAX_AGE, self.fields.max_age.as_bytes()),
-            (VARY, self.preflight_vary.as_bytes()),
-        ]
-    }
-
-    pub(crate) fn grant<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 3] {
-        let exposed = match &self.fields.expose {
+impl Grant {
+    /// The lines of a granted response that the filter makes itself.
+    fn lines<'a>(&'a self, origin: &'a [u8]) -> [Line<'a>; 4] {
+        let exposed = match &self.expose {
             // The names of the reply's own headers.
             Expose::All => "allow, vary",
-            Expose::Value(names) => names,
+            expose => expose.fixed(),
         };
         [
             (ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin)),
             (
                 ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                flag_value(self.fields.credentials),
+                flag_value(self.credentials),
             ),
             (ACCESS_CONTROL_EXPOSE_HEADERS, exposed.as_bytes()),
+            (
+                TIMING_ALLOW_ORIGIN,
+                if self.timing {
+                    self.allow_origin(origin)
+                } else {
+                    b""
+                },
+            ),
         ]
     }
 
-    pub(crate) fn write_grant(&self, origin: &[u8], headers: &mut impl HeadersMut) {
-        headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, self.allow_origin(origin));
-        if self.fields.credentials {
+    /// Writes the headers of a granted response.
+    fn write(&self, origin: &[u8], headers: &mut impl HeadersMut) {
+        let origin = self.allow_origin(origin);
+        headers.replace(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if self.timing {
+            headers.replace(TIMING_ALLOW_ORIGIN, origin);
+        }
+        if self.credentials {
             headers.replace(ACCESS_CONTROL_ALLOW_CREDENTIALS, b"true");
         } else {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
-        let exposed = match &self.fields.expose {
-            Expose::All => Cow::Owned(exposable_names(headers)),
+        let exposed = match &self.expose {
+            Expose::All => Cow::Owned(exposable_names(headers, |_| true)),
+            Expose::Families(list, families) => {
+                let names = exposable_names(headers, |name| {
+                    let name = name.as_bytes();
+                    families.of(name).is_some() && !list.names_header(name)
+                });
+                Cow::Owned(joined(list, names))
+            }
             Expose::Value(names) => Cow::Borrowed(names.as_bytes()),
         };
         if exposed.is_empty() {
@@ -202,10 +171,6 @@ impl Policy {
         for name in PREFLIGHT_HEADERS {
             headers.remove(name);
         }
-    }
-
-    pub(crate) fn allow_origin<'a>(&self, origin: &'a [u8]) -> &'a [u8] {
-        if self.fields.is_open() { b"*" } else { origin }
     }
 }
 
@@ -256,20 +221,27 @@ pub(crate) fn preflight_refusal(
     }
 }
 
-/// Removes every header that would let a script read the response.
+/// Removes what a cache that ignores Vary would serve to every origin.
+pub(crate) fn remove_allow_origin(headers: &mut impl HeadersMut, timing: bool) {
+    headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+    if timing {
+        headers.remove(TIMING_ALLOW_ORIGIN);
+    }
+}
+
+/// Removes every header that would let a script read the response, or its timing if the policy says who
+/// reads that.
 #[inline(always)] // A call costs more than two loops.
-pub(crate) fn remove_grant(headers: &mut impl HeadersMut) {
+pub fn remove_grant(headers: &mut impl HeadersMut, timing: bool) {
+    if timing {
+        headers.remove(TIMING_ALLOW_ORIGIN);
+    }
     for name in GRANT_HEADERS {
         headers.remove(name);
     }
     for name in PREFLIGHT_HEADERS {
         headers.remove(name);
     }
-}
-
-/// The value of a header that is there if something is true.
-fn flag_value(is: bool) -> &'static [u8] {
-    if is { b"true" } else { b"" }
 }
 
 /// `Vary: Origin` in addition to the existing tokens. A host that does not join lines shows only the first: a
@@ -291,8 +263,15 @@ fn has_one_grant(headers: &impl Headers) -> bool {
         .is_some_and(|value| !value.trim_ascii().is_empty() && !value.contains(&b','))
 }
 
-/// The names that a response with `exposeHeaders: ["*"]` exposes.
-fn exposable_names(headers: &impl Headers) -> Vec<u8> {
+/// The value of a list, with further names.
+pub(crate) fn joined(list: &List, more: Vec<u8>) -> Vec<u8> {
+    let parts = [list.value.as_bytes(), &more];
+    let parts: Vec<&[u8]> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(&b", "[..])
+}
+
+/// The names of a response's own headers that a script may read, of this kind.
+fn exposable_names(headers: &impl Headers, is_meant: impl Fn(&str) -> bool) -> Vec<u8> {
     let pairs = headers.pairs();
     let mut names: Vec<&str> = Vec::new();
     let mut left = MAX_EXPANDED_BYTES;
@@ -300,6 +279,7 @@ fn exposable_names(headers: &impl Headers) -> Vec<u8> {
         if let Ok(name) = std::str::from_utf8(name)
             && names.len() < MAX_EXPANDED_NAMES
             && is_exposable(name)
+            && is_meant(name)
             && !names.contains(&name)
             && let Some(rest) = left.checked_sub(name.len() + 2)
         {

@@ -1,9 +1,10 @@
 //! Several rules claim a request, each by some reading of its path: every origin is refused.
 
-use crate::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use crate::http::request::{Headers, HeadersMut, Request};
 use crate::policy::Mode;
-use crate::policy::answer::{add_vary, preflight_refusal, refusal_reply, remove_grant};
+use crate::policy::answer::{
+    add_vary, preflight_refusal, refusal_reply, remove_allow_origin, remove_grant,
+};
 use crate::policy::judge::reason;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
 
@@ -14,6 +15,7 @@ pub(crate) struct Conflict {
     pub mode: Mode,
     pub rejects_requests: bool,
     pub distrusts_authority: bool,
+    pub timing: bool,
 }
 
 impl Conflict {
@@ -33,6 +35,7 @@ impl Conflict {
         Verdict {
             request,
             reason,
+            grant: 0,
             is_plain_options: false,
             answer: None,
         }
@@ -52,9 +55,9 @@ impl Conflict {
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
         add_vary(headers);
         if verdict.request == Request::NotCors {
-            headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+            remove_allow_origin(headers, self.timing);
         } else {
-            remove_grant(headers);
+            remove_grant(headers, self.timing);
         }
     }
 }

@@ -6,14 +6,19 @@ use crate::http::header::{
 };
 use crate::http::request::{Headers, Request, is_options};
 use crate::http::token::is_token;
+use crate::origin::set::{Match, Mismatch};
+use crate::origin::tenant::{Binding, Tenant};
 use crate::origin::{Origin, split_port};
+use crate::policy::answer::joined;
+use crate::policy::families::{Families, MAX_FAMILY_NAMES};
+use crate::policy::grant::Grant;
 use crate::policy::verdict::{Blocked, PreflightAnswer, Reason, Refusal, Verdict};
-use crate::policy::{Methods, Policy, RequestHeaders, UnmatchedRequests};
+use crate::policy::{List, Methods, Policy, RequestHeaders, UnmatchedRequests};
 
 impl Policy {
     /// Judges a request by its headers, reading no more of them than the policy needs; under `debug`
-    /// also what only an explanation needs.
-    pub fn judge(&self, headers: &impl Headers, debug: bool) -> Verdict {
+    /// also what only an explanation needs. The tenant is what the rule's match has bound.
+    pub fn judge(&self, headers: &impl Headers, tenant: Option<&Tenant>, debug: bool) -> Verdict {
         if !self.knows_host(headers) {
             return self.unmatched(Request::read(headers), Refusal::Host, headers);
         }
@@ -21,23 +26,50 @@ impl Policy {
         let Some(origin) = request.origin() else {
             return self.not_cors(headers);
         };
-        if !self.fields.is_open()
-            && let Err(mismatch) = self.fields.origins.find(origin)
-        {
-            return self.unmatched(request, mismatch.into(), headers);
-        }
-        let Request::Preflight { method, .. } = &request else {
-            return self.actual(request, Reason::Allowed, headers);
+        let (place, grant) = match self.find_grant(origin, tenant) {
+            Ok(found) => found,
+            Err(mismatch) => return self.unmatched(request, mismatch.into(), headers),
         };
-        let (reason, answer) = match self.read_preflight(method, headers, debug) {
+        let Request::Preflight { method, .. } = &request else {
+            return Verdict {
+                grant: place,
+                ..self.actual(request, Reason::Allowed, headers)
+            };
+        };
+        let (reason, answer) = match grant.read_preflight(method, headers, debug) {
             Ok(answer) => (Reason::Allowed, answer),
             Err(refusal) => (Reason::Refused(refusal), PreflightAnswer::default()),
         };
         Verdict {
             request,
             reason,
+            grant: place,
             is_plain_options: false,
             answer: (answer != PreflightAnswer::default()).then(|| Box::new(answer)),
+        }
+    }
+
+    /// The first grant that allows the value of an `Origin` header.
+    fn find_grant(&self, origin: &[u8], tenant: Option<&Tenant>) -> Result<(u8, &Grant), Mismatch> {
+        let binding = tenant.map_or(Binding::None, |tenant| Binding::Text(tenant.text()));
+        let mut place = 0;
+        let mut grant = &self.first;
+        let mut others = self.others.iter();
+        loop {
+            // One that is open means everybody, `null` and malformed values included.
+            let found = if grant.is_open() {
+                Ok(Match::Any)
+            } else {
+                grant.origins.find_for(origin, binding)
+            };
+            match (found, others.next()) {
+                (Ok(_), _) => return Ok((place, grant)),
+                (Err(mismatch), None) => return Err(mismatch),
+                (Err(_), Some(next)) => {
+                    grant = next;
+                    place += 1;
+                }
+            }
         }
     }
 
@@ -66,6 +98,7 @@ impl Policy {
             Request::Preflight { .. } => Verdict {
                 request,
                 reason,
+                grant: 0,
                 is_plain_options: false,
                 answer: None,
             },
@@ -82,12 +115,15 @@ impl Policy {
         Verdict {
             request,
             reason,
+            grant: 0,
             is_plain_options: self.fields.allow.is_some() && is_options(headers),
             answer: None,
         }
     }
+}
 
-    pub(crate) fn read_preflight(
+impl Grant {
+    fn read_preflight(
         &self,
         method: &[u8],
         headers: &impl Headers,
@@ -97,50 +133,59 @@ impl Policy {
             return Err(Refusal::MalformedMethod);
         }
         let mut answer = PreflightAnswer::default();
-        if debug || matches!(self.fields.headers, RequestHeaders::Any) {
+        let mut asked = Vec::new();
+        let depends = self.headers.depend_on_asked();
+        if debug || depends {
             // Proxies may split the list, and a host gives the first line alone.
             let pairs = headers.pairs();
             let lines = pairs
                 .iter()
                 .filter(|(name, _)| name == ACCESS_CONTROL_REQUEST_HEADERS.as_bytes())
                 .map(|(_, value)| value.as_slice());
-            answer.asked_headers = match read_request_header_names(lines) {
+            asked = match read_request_header_names(lines) {
                 Some(names) => names,
-                None if matches!(self.fields.headers, RequestHeaders::Any) => {
-                    return Err(Refusal::MalformedHeaders);
-                }
+                None if depends => return Err(Refusal::MalformedHeaders),
                 // Under `debug` alone, which changes no verdict.
                 None => Vec::new(),
             };
         }
-        answer.private_network = self.fields.private_network
+        answer.private_network = self.private_network
             && headers
                 .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
                 .is_some_and(|value| value == b"true");
-        answer.blocked = self.blocked(method, &answer.asked_headers);
-        if self.fields.credentials {
-            remove_wildcard(&mut answer.asked_headers);
+        answer.blocked = self.blocked(method, &asked);
+        match &self.headers {
+            RequestHeaders::Any => {
+                if self.credentials {
+                    remove_wildcard(&mut asked);
+                }
+                answer.allow_headers = asked;
+            }
+            RequestHeaders::Listed(list, families) if depends => {
+                let names = family_names(list, families, &asked);
+                answer.allow_headers = joined(list, names.join(&b", "[..]));
+            }
+            RequestHeaders::Listed(..) => {}
         }
         Ok(answer)
     }
 
     pub(crate) fn allows_method(&self, method: &[u8]) -> bool {
-        match &self.fields.methods {
+        match &self.methods {
             // With credentials no header says "*", which without them means any.
             Methods::Any => {
-                method.len() <= MAX_ECHOED_METHOD && !(self.fields.credentials && method == b"*")
+                method.len() <= MAX_ECHOED_METHOD && !(self.credentials && method == b"*")
             }
             Methods::Listed(list) => list.names.iter().any(|name| name.as_bytes() == method),
         }
     }
 
     pub(crate) fn allows_header(&self, asked: &[u8]) -> bool {
-        match &self.fields.headers {
-            RequestHeaders::Any => !(self.fields.credentials && asked == b"*"),
-            RequestHeaders::Listed(list) => list
-                .names
-                .iter()
-                .any(|name| name.as_bytes().eq_ignore_ascii_case(asked)),
+        match &self.headers {
+            RequestHeaders::Any => !(self.credentials && asked == b"*"),
+            RequestHeaders::Listed(list, families) => {
+                list.names_header(asked) || families.of(asked).is_some()
+            }
         }
     }
 
@@ -207,6 +252,21 @@ fn is_same_origin(request: &Request, distrusts_authority: bool, headers: &impl H
     matches!(origin.scheme(), b"http" | b"https")
         && host.as_bytes().eq_ignore_ascii_case(origin.host())
         && origin.port_unless_default() == port.filter(|port| !origin.is_default_port(port))
+}
+
+/// The asked names of families, each once, without those that are listed.
+fn family_names<'a>(list: &List, families: &Families, asked: &'a [u8]) -> Vec<&'a [u8]> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for name in asked.split(|byte| *byte == b',') {
+        if names.len() < MAX_FAMILY_NAMES
+            && families.of(name).is_some()
+            && !names.contains(&name)
+            && !list.names_header(name)
+        {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Leaves `*` out of names that are joined with `,`.

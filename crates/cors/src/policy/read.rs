@@ -5,6 +5,8 @@ use crate::config::fields::POLICY_FIELDS;
 use crate::config::json::Node;
 use crate::config::reader::{Object, Reader};
 use crate::diagnostic::{Code, Diagnostics};
+use crate::policy::grant::Grant;
+use crate::policy::read_grants::Grants;
 use crate::policy::{
     Mode, Policy, PolicyFields, PreflightStatus, UnmatchedPreflights, UnmatchedRequests,
     UpstreamCors,
@@ -44,19 +46,14 @@ impl Reader {
     }
 
     pub(crate) fn build_policy(&mut self, object: &Object) -> Policy {
+        let mode = self.read_choice(object, "mode", Mode::CHOICES);
+        let grants = self.read_grants(object, mode != Mode::Off);
         let mut policy = PolicyFields {
-            mode: self.read_choice(
-                object,
-                "mode",
-                &[
-                    ("enforce", Mode::Enforce),
-                    ("shadow", Mode::Shadow),
-                    ("off", Mode::Off),
-                ],
-            ),
-            credentials: self.read_bool(object, "allowCredentials"),
-            max_age: self.read_max_age(object),
-            private_network: self.read_bool(object, "allowPrivateNetwork"),
+            mode,
+            lists_grants: object.writes("grants"),
+            tenant: self.read_tenant(object, &grants.grants),
+            timing: grants.grants.iter().any(|grant| grant.timing),
+            allow: self.read_auto_options(object, &grants.grants),
             hosts: object
                 .has("hosts")
                 .then(|| Hosts::new(&self.read_host_names(object, "hosts"))),
@@ -64,39 +61,19 @@ impl Reader {
             unmatched_preflights: self.read_choice(
                 object,
                 "unmatchedPreflights",
-                &[
-                    ("reject", UnmatchedPreflights::Reject),
-                    ("ignore", UnmatchedPreflights::Ignore),
-                    ("forward", UnmatchedPreflights::Forward),
-                ],
+                UnmatchedPreflights::CHOICES,
             ),
             unmatched_requests: self.read_choice(
                 object,
                 "unmatchedRequests",
-                &[
-                    ("forward", UnmatchedRequests::Forward),
-                    ("reject", UnmatchedRequests::Reject),
-                ],
+                UnmatchedRequests::CHOICES,
             ),
-            upstream_cors: self.read_choice(
-                object,
-                "upstreamCors",
-                &[
-                    ("override", UpstreamCors::Override),
-                    ("keep", UpstreamCors::Keep),
-                ],
-            ),
+            upstream_cors: self.read_choice(object, "upstreamCors", UpstreamCors::CHOICES),
             hide_cors_from_upstream: self.read_bool(object, "hideCorsFromUpstream"),
             ..PolicyFields::default()
         };
-        let presets = self.read_presets(object);
-        let is_mcp = presets.iter().any(|preset| preset.name == "mcp");
-        policy.distrusts_authority = is_mcp && policy.hosts.is_none();
-        let any_origin = self.read_origins(object, &presets, &mut policy);
-        self.read_methods(object, &presets, &mut policy);
-        self.read_request_headers(object, &presets, &mut policy);
-        self.read_expose(object, &presets, &mut policy);
-        self.check_combinations(object, &policy, any_origin);
+        policy.distrusts_authority = grants.is_mcp && policy.hosts.is_none();
+        self.check_combinations(object, &policy, &grants);
         if policy.mode == Mode::Shadow {
             self.diagnostics.note(
                 Code::ShadowMode,
@@ -105,34 +82,20 @@ impl Reader {
                 "judges, counts and logs, but changes nothing: no origin is kept out and none let in",
             );
         }
-        Policy::new(policy)
+        let mut grants = grants.grants.into_iter();
+        let first = grants.next().unwrap_or_default();
+        Policy::new(policy, first, grants.collect())
     }
 
     pub(crate) fn check_combinations(
         &mut self,
         object: &Object,
         policy: &PolicyFields,
-        any_origin: Option<(String, String)>,
+        grants: &Grants,
     ) {
-        if let (true, Some((path, value))) = (policy.credentials, &any_origin) {
-            self.diagnostics.warn(
-                Code::CredentialsWithAnyOrigin,
-                path,
-                value,
-                "allows any origin with credentials: every site can act as your users; list the origins",
-            );
-        }
-        if policy.private_network {
-            self.diagnostics.warn(
-                Code::PrivateNetworkObsolete,
-                object.at("allowPrivateNetwork"),
-                "",
-                "is obsolete: browsers ask their user instead (Local Network Access) and send no header; leave it out",
-            );
-        }
         if policy.unmatched_requests == UnmatchedRequests::Reject {
             let path = object.at("unmatchedRequests");
-            if policy.is_open() {
+            if grants.grants.iter().any(Grant::is_open) {
                 self.diagnostics.warn(
                     Code::RejectsNothing,
                     path,
@@ -178,7 +141,7 @@ impl Reader {
             if keeps {
                 self.diagnostics.error(Code::HideWithKeep, &path, "", "leaves the upstream nothing to decide on; drop upstreamCors \"keep\" and unmatchedPreflights \"forward\"");
             }
-            if any_origin.is_some() {
+            if grants.any_origin.is_some() {
                 self.diagnostics.warn(
                     Code::HideWithAnyOrigin,
                     &path,
@@ -231,7 +194,7 @@ impl Reader {
                     &node.to_string(),
                     match error {
                         DurationError::Form => {
-                            "is no duration; write seconds (600) or units (\"12h\", \"1h30m\")"
+                            "is not a duration; write seconds (600) or units (\"12h\", \"1h30m\")"
                         }
                         DurationError::Negative => "is negative; write 0 for no caching",
                         DurationError::Range => "is too long; write at most 4294967295 seconds",
@@ -246,16 +209,16 @@ impl Reader {
         let path = object.at("preflightStatus");
         match object.get("preflightStatus") {
             None => PreflightStatus::default(),
-            Some(Node::Number(200.0)) => PreflightStatus::Ok,
-            Some(Node::Number(204.0)) => PreflightStatus::NoContent,
-            Some(node @ Node::Number(_)) => {
-                self.diagnostics.error(
-                    Code::PreflightStatusInvalid,
-                    path,
-                    &node.to_string(),
-                    "is not 200 or 204; browsers take either, write 204",
-                );
-                PreflightStatus::default()
+            Some(node @ Node::Number(number)) => {
+                PreflightStatus::of(*number).unwrap_or_else(|| {
+                    self.diagnostics.error(
+                        Code::PreflightStatusInvalid,
+                        path,
+                        &node.to_string(),
+                        "is not 200 or 204; browsers take either, write 204",
+                    );
+                    PreflightStatus::default()
+                })
             }
             Some(node) => {
                 self.wrong_type(&path, node, "200 or 204");

@@ -1,23 +1,20 @@
 //! Reads the lists of methods and header names.
 
+use crate::config::choices::Preset;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
-use crate::diagnostic::Code;
+use crate::diagnostic::{Code, Severity};
 use crate::http::header::{
     is_cors_safelisted_response_header_name, is_forbidden_method, is_forbidden_request_header_name,
 };
 use crate::http::token::is_token;
 use crate::origin::holds;
-use crate::policy::presets::Preset;
-use crate::policy::{Expose, List, Methods, PolicyFields, RequestHeaders};
+use crate::policy::families::{self, Families};
+use crate::policy::grant::Grant;
+use crate::policy::{Expose, List, Methods, RequestHeaders};
 
 impl Reader {
-    pub(crate) fn read_methods(
-        &mut self,
-        object: &Object,
-        presets: &[&Preset],
-        policy: &mut PolicyFields,
-    ) {
+    pub(crate) fn read_methods(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("allowMethods");
         let listed = self.read_texts(object, "allowMethods");
         for (index, method) in &listed {
@@ -52,23 +49,35 @@ impl Reader {
         if !object.has("allowMethods") {
             names.extend(DEFAULT_METHODS);
         }
-        names.extend(presets.iter().flat_map(|preset| preset.methods));
+        names.extend(presets.iter().flat_map(|preset| preset.additions().methods));
         let names = unique(names, |one, other| one == other);
-        policy.methods = if names.iter().any(|name| name == "*") {
+        grant.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
                 self.diagnostics.error(
                     Code::AnyMethodAndOthers,
                     &path,
                     "",
-                    "\"*\" stands beside other methods; write it alone, or list the others only",
+                    "\"*\" appears next to other methods; write it alone, or list the others only",
                 );
             }
             Methods::Any
         } else {
             Methods::Listed(self.make_list(&path, names))
         };
-        if self.read_bool(object, "autoOptions") {
-            let mut allow = match &policy.methods {
+    }
+
+    /// The value of `Allow` in the answer to a plain `OPTIONS`.
+    pub(crate) fn read_auto_options(
+        &mut self,
+        object: &Object,
+        grants: &[Grant],
+    ) -> Option<String> {
+        if !self.read_bool(object, "autoOptions") {
+            return None;
+        }
+        let mut allow: Vec<&str> = Vec::new();
+        for grant in grants {
+            match &grant.methods {
                 Methods::Any => {
                     self.diagnostics.warn(
                         Code::AutoOptionsAnyMethod,
@@ -76,113 +85,101 @@ impl Reader {
                         "",
                         "cannot say \"*\" in Allow and names the common methods; list allowMethods",
                     );
-                    KNOWN_METHODS.map(str::to_owned).to_vec()
+                    allow.extend(KNOWN_METHODS);
                 }
-                Methods::Listed(list) => list.names.clone(),
-            };
-            if !allow.iter().any(|name| name == "OPTIONS") {
-                allow.push("OPTIONS".to_owned());
+                Methods::Listed(list) => allow.extend(list.names.iter().map(String::as_str)),
             }
-            policy.allow = Some(allow.join(", "));
         }
+        allow.push("OPTIONS");
+        Some(unique(allow, |one, other| one == other).join(", "))
     }
 
     pub(crate) fn read_request_headers(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
-        policy: &mut PolicyFields,
+        presets: &[Preset],
+        grant: &mut Grant,
     ) {
         let path = object.at("allowHeaders");
-        let listed = self.read_texts(object, "allowHeaders");
-        for (index, name) in &listed {
-            let at = || format!("{path}[{index}]");
-            if !is_header_name(name) {
-                self.diagnostics.error(
-                    Code::HeaderNameInvalid,
-                    at(),
-                    &quote(name),
-                    "is not a header name; write one name an entry, or \"*\"",
-                );
-            } else if remedy::is_any(name) {
-                self.diagnostics
-                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
-            } else if is_forbidden_request_header_name(name) {
-                self.diagnostics.warn(
-                    Code::HeaderNeverSet,
-                    at(),
-                    &quote(name),
-                    "is a header that no script can set; leave it out",
-                );
-            }
-        }
-        let names = listed.iter().map(|(_, name)| *name);
-        let names = names.chain(
-            presets
-                .iter()
-                .flat_map(|preset| preset.request_headers)
-                .copied(),
-        );
-        let names = unique(names, str::eq_ignore_ascii_case);
-        policy.headers = if names.iter().any(|name| name == "*") {
+        let listed = self.read_header_names(object, "allowHeaders", |name| {
+            let never_set = (
+                Severity::Warning,
+                Code::HeaderNeverSet,
+                "is a header that no script can set; leave it out",
+            );
+            is_forbidden_request_header_name(name).then_some(never_set)
+        });
+        let added = presets
+            .iter()
+            .map(|preset| preset.additions().request_headers);
+        let mut names = header_names(listed, added);
+        grant.headers = if names.iter().any(|name| name == "*") {
             RequestHeaders::Any
         } else {
-            RequestHeaders::Listed(self.make_list(&path, names))
+            let families = Families::split_off(&mut names);
+            RequestHeaders::Listed(self.make_list(&path, names), families)
         };
     }
 
-    pub(crate) fn read_expose(
-        &mut self,
-        object: &Object,
-        presets: &[&Preset],
-        policy: &mut PolicyFields,
-    ) {
+    pub(crate) fn read_expose(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("exposeHeaders");
-        let listed = self.read_texts(object, "exposeHeaders");
+        let listed = self.read_header_names(object, "exposeHeaders", |name| {
+            if ["set-cookie", "set-cookie2"].contains(&name.to_ascii_lowercase().as_str()) {
+                let text = "is a header that no script can read; leave it out";
+                return Some((Severity::Warning, Code::HeaderNeverReadable, text));
+            }
+            let text = "is readable without being exposed";
+            let always_readable = (Severity::Note, Code::HeaderAlwaysReadable, text);
+            is_cors_safelisted_response_header_name(name).then_some(always_readable)
+        });
+        let added = presets
+            .iter()
+            .map(|preset| preset.additions().exposed_headers);
+        let mut names = header_names(listed, added);
+        grant.expose = match names.iter().any(|name| name == "*") {
+            true if grant.credentials => Expose::All,
+            true => Expose::Value("*".to_owned()),
+            false => {
+                let families = Families::split_off(&mut names);
+                let list = self.make_list(&path, names);
+                if families.is_empty() {
+                    Expose::Value(list.value)
+                } else {
+                    Expose::Families(list, families)
+                }
+            }
+        };
+    }
+
+    /// The entries of a list of header names. `check` gives the diagnostic of one that is a name.
+    fn read_header_names<'n>(
+        &mut self,
+        object: &Object<'n>,
+        field: &str,
+        check: fn(&str) -> Option<(Severity, Code, &'static str)>,
+    ) -> Vec<&'n str> {
+        let path = object.at(field);
+        let listed = self.read_texts(object, field);
         for (index, name) in &listed {
-            let at = || format!("{path}[{index}]");
-            if !is_header_name(name) {
-                self.diagnostics.error(
-                    Code::HeaderNameInvalid,
-                    at(),
-                    &quote(name),
-                    "is not a header name; write one name an entry, or \"*\"",
-                );
+            let diagnostic = if let Some((code, text)) = families::fault(name) {
+                let at = format!("{path}[{index}]");
+                self.diagnostics.error(code, at, &quote(name), text);
+                None
+            } else if !is_token(name.as_bytes()) {
+                let text = "is not a header name; write one name an entry, or \"*\"";
+                Some((Severity::Error, Code::HeaderNameInvalid, text))
             } else if remedy::is_any(name) {
+                Some((Severity::Warning, Code::AnyAsName, ANY))
+            } else {
+                check(name)
+            };
+            if let Some((severity, code, text)) = diagnostic {
+                let at = format!("{path}[{index}]");
                 self.diagnostics
-                    .warn(Code::AnyAsName, at(), &quote(name), ANY);
-            } else if matches!(
-                name.to_ascii_lowercase().as_str(),
-                "set-cookie" | "set-cookie2"
-            ) {
-                self.diagnostics.warn(
-                    Code::HeaderNeverReadable,
-                    at(),
-                    &quote(name),
-                    "is a header that no script can read; leave it out",
-                );
-            } else if is_cors_safelisted_response_header_name(name) {
-                self.diagnostics.note(
-                    Code::HeaderAlwaysReadable,
-                    at(),
-                    &quote(name),
-                    "is readable without being exposed",
-                );
+                    .add(code, severity, &at, &quote(name), &text);
             }
         }
-        let names = listed.iter().map(|(_, name)| *name);
-        let names = names.chain(
-            presets
-                .iter()
-                .flat_map(|preset| preset.exposed_headers)
-                .copied(),
-        );
-        let names = unique(names, str::eq_ignore_ascii_case);
-        policy.expose = match names.iter().any(|name| name == "*") {
-            true if policy.credentials => Expose::All,
-            true => Expose::Value("*".to_owned()),
-            false => Expose::Value(self.make_list(&path, names).value),
-        };
+        listed.into_iter().map(|(_, name)| name).collect()
     }
 
     pub(crate) fn make_list(&mut self, path: &str, names: Vec<String>) -> List {
@@ -199,8 +196,13 @@ impl Reader {
     }
 }
 
-fn is_header_name(name: &str) -> bool {
-    name == "*" || (is_token(name.as_bytes()) && !holds(name, b"*"))
+/// The listed names and those of presets, each once.
+fn header_names<'n>(
+    mut names: Vec<&'n str>,
+    added: impl Iterator<Item = &'n [&'n str]>,
+) -> Vec<String> {
+    added.for_each(|added| names.extend_from_slice(added));
+    unique(names, str::eq_ignore_ascii_case)
 }
 
 /// The names in order, each once.

@@ -1,30 +1,30 @@
 //! Reads the list of origins and the regular expressions.
 
-use crate::config::json::Node;
+use crate::config::choices::Preset;
 use crate::config::reader::{Object, Reader, quote};
 use crate::config::remedy;
 use crate::diagnostic::Code;
 use crate::origin::holds;
-use crate::origin::pattern::{OriginPattern, Remark};
+use crate::origin::pattern::{OriginPattern, OriginPatternError, Remark, TuplePattern};
 use crate::origin::regex::{MAX_REGEX_SIZE, OriginRegex};
 use crate::origin::regex_warning::expand_stars;
 use crate::origin::set::OriginSet;
-use crate::policy::presets::Preset;
-use crate::policy::{Mode, PolicyFields};
+use crate::policy::grant::Grant;
 
 impl Reader {
     /// Reads the origins; returns the words for what allows any of them, if something does.
     pub(crate) fn read_origins(
         &mut self,
         object: &Object,
-        presets: &[&Preset],
-        policy: &mut PolicyFields,
+        presets: &[Preset],
+        earlier: &[Grant],
+        grant: &mut Grant,
     ) -> Option<(String, String)> {
         let path = object.at("allowOrigins");
         let listed = self.read_texts(object, "allowOrigins");
         let mut any_origin = None;
         let mut origins = OriginSet::default();
-        if presets.iter().any(|preset| preset.any_origin) {
+        if presets.iter().any(|preset| preset.additions().any_origin) {
             let _ = origins.insert(&OriginPattern::Any);
             any_origin = Some((object.at("presets"), "\"open\"".to_owned()));
         }
@@ -34,8 +34,14 @@ impl Reader {
                 Ok(parsed) => parsed,
                 Err(error) => {
                     let mut code = error.code();
+                    let is_slip = error == OriginPatternError::WildcardWithoutDot;
                     let mut error = error.to_string();
-                    if let Some(remedy) = remedy::origins(text) {
+                    if is_slip {
+                        let below = text.replacen('*', "*.", 1);
+                        if let Ok((below, _)) = OriginPattern::parse(&below) {
+                            error.push_str(&format!("; write \"{below}\""));
+                        }
+                    } else if let Some(remedy) = remedy::origins(text) {
                         let fault = error.bytes().position(|byte| byte == b';');
                         error.truncate(fault.unwrap_or(error.len()));
                         error.push_str(&remedy);
@@ -56,25 +62,27 @@ impl Reader {
                 self.diagnostics
                     .warn(remark.code(), at(), &quote(text), written);
             }
+            self.check_grants(&at, text, &pattern, earlier);
             match &pattern {
                 OriginPattern::Any => any_origin = Some((at(), quote(text))),
                 OriginPattern::Null => self.shared_origin(
                     at(),
                     text,
-                    policy,
+                    grant.credentials,
                     "is the origin of every sandboxed frame, file and redirect, of any site",
                 ),
                 OriginPattern::Tuple(tuple) => {
+                    self.check_tenant(&at, text, tuple, earlier, &origins);
                     if tuple.is_without_host() {
                         self.shared_origin(
                             at(),
                             text,
-                            policy,
+                            grant.credentials,
                             "is the origin of every page of its scheme",
                         );
                     } else if tuple.is_any_host() {
                         any_origin = Some((at(), quote(text)));
-                    } else if tuple.is_insecure() && policy.credentials {
+                    } else if tuple.is_insecure() && grant.credentials {
                         self.diagnostics.warn(
                             Code::CredentialsWithPlainHttp,
                             at(),
@@ -95,11 +103,16 @@ impl Reader {
         }
         for (index, source) in self.read_texts(object, "allowOriginRegexes") {
             let at = format!("{}[{index}]", object.at("allowOriginRegexes"));
-            if let Some(regex) = self.read_regex(&at, source, policy.credentials) {
+            if let Some(regex) = self.read_regex(&at, source, grant.credentials) {
                 if regex.is_any() {
                     any_origin = Some((at.clone(), quote(source)));
                 }
-                if !origins.insert_regex(regex) {
+                self.check_repeated(&at, source, &format!("/{source}/"), earlier);
+                let elsewhere = earlier
+                    .iter()
+                    .map(|grant| grant.origins.work_beside(&regex));
+                let elsewhere = elsewhere.sum();
+                if !origins.insert_regex(regex, elsewhere) {
                     self.diagnostics.error(
                         Code::RegexTooCostly,
                         at,
@@ -109,35 +122,42 @@ impl Reader {
                 }
             }
         }
-        let names_origins = ["allowOrigins", "allowOriginRegexes"].iter().any(|name| {
-            object.unreadable.contains(name)
-                || match object.get(name) {
-                    None => false,
-                    Some(Node::List(items)) => *name == "allowOrigins" || !items.is_empty(),
-                    Some(_) => true,
-                }
-        });
-        if origins.is_empty() && !names_origins && policy.mode != Mode::Off {
-            let inherits = if object.path.is_empty() {
-                ""
-            } else {
-                ": nothing is inherited from above"
-            };
-            let text = format!(
-                "no origin is allowed{inherits}; list origins as in [\"https://app.example.com\"], or [] for none"
-            );
-            self.diagnostics.error(Code::NoOrigins, &path, "", text);
-        }
         if origins.is_any() && origins.len() > 1 {
             self.diagnostics.error(
                 Code::AnyOriginAndOthers,
                 &path,
                 "",
-                "\"*\" stands beside other origins; write it alone, or list the others only",
+                "\"*\" appears next to other origins; write it alone, or list the others only",
             );
         }
-        policy.origins = origins;
+        grant.origins = origins;
         any_origin
+    }
+
+    /// Reports a name in braces that is not that of the other origins.
+    fn check_tenant(
+        &mut self,
+        at: &impl Fn() -> String,
+        text: &str,
+        pattern: &TuplePattern,
+        earlier: &[Grant],
+        origins: &OriginSet,
+    ) {
+        let mut others = earlier.iter().map(|grant| &grant.origins).chain([origins]);
+        let Some(named) = pattern.tenant() else {
+            return;
+        };
+        let is_other =
+            |origins: &&OriginSet| !origins.tenant().is_empty() && origins.tenant() != named.name;
+        if let Some(other) = others.find(is_other) {
+            let other = other.tenant();
+            let error = format!(
+                "has another name in braces than {{{other}}}; a policy has one: write {}",
+                quote(&text.replace(named.name, other))
+            );
+            self.diagnostics
+                .error(Code::OriginTenantInvalid, at(), &quote(text), error);
+        }
     }
 
     /// Reports an origin that pages of different owners have.
@@ -145,10 +165,10 @@ impl Reader {
         &mut self,
         path: String,
         written: &str,
-        policy: &PolicyFields,
+        credentials: bool,
         what: &str,
     ) {
-        if policy.credentials {
+        if credentials {
             let text = format!(
                 "{what}: with allowCredentials each of them acts as your users; drop one of the two"
             );
@@ -159,7 +179,7 @@ impl Reader {
                 text,
             );
         } else {
-            let text = format!("{what}; serve the page from an origin of its own");
+            let text = format!("{what}; serve the page from its own origin");
             self.diagnostics
                 .warn(Code::SharedOrigin, path, &quote(written), text);
         }
@@ -252,7 +272,7 @@ fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
 /// likely: not in a class, not repeated.
 fn with_escaped_dots(source: &str) -> Option<String> {
     let mut escaped = String::with_capacity(source.len() + 4);
-    let mut in_class = false;
+    let mut inside_class = false;
     let mut chars = source.chars().peekable();
     while let Some(char) = chars.next() {
         match char {
@@ -261,9 +281,9 @@ fn with_escaped_dots(source: &str) -> Option<String> {
                 escaped.extend(chars.next());
                 continue;
             }
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '.' if !in_class
+            '[' => inside_class = true,
+            ']' => inside_class = false,
+            '.' if !inside_class
                 && !chars
                     .peek()
                     .is_some_and(|next| matches!(next, '*' | '+' | '?' | '{')) =>

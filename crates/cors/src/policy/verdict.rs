@@ -12,6 +12,8 @@ use crate::origin::set::Mismatch;
 pub struct Verdict {
     pub request: Request,
     pub reason: Reason,
+    /// The place of the grant that holds, among those that name origins.
+    pub grant: u8,
     /// `OPTIONS` that is not a preflight, under `autoOptions`.
     pub is_plain_options: bool,
     /// What some answered preflights have. Behind a pointer: all other verdicts are moved about.
@@ -40,8 +42,8 @@ impl Verdict {
 /// What an answered preflight says beyond the policy's own lists.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct PreflightAnswer {
-    /// The header names asked for, where they are read: lower-case, joined with `,`.
-    pub asked_headers: Vec<u8>,
+    /// The value of `Access-Control-Allow-Headers`, where it depends on the names that are asked for.
+    pub allow_headers: Vec<u8>,
     /// Whether access to a private network was asked for and is granted.
     pub private_network: bool,
     pub blocked: Option<Blocked>,
@@ -109,7 +111,7 @@ impl fmt::Display for Refusal {
             Self::MalformedOrigin => "malformed: Origin is not as a browser writes it",
             Self::Null => "null: the origin is opaque (a sandboxed frame, a file, a redirect) and null is not listed",
             Self::Origin => "origin: it is not an allowed origin",
-            Self::Path => "path: as sent and as normalised it leads to different rules",
+            Self::Path => "path: as sent and as normalized it leads to different rules",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The host of a request as rules see it.
 
+use crate::origin::tenant::Named;
 use crate::origin::{holds, is_domain, normalize_ipv6, split_port, without_userinfo};
 use crate::routes::key::{Key, MAX_PARTS, positions};
 use crate::routes::rules::{Rules, Target};
@@ -22,18 +23,18 @@ impl Hosts {
             authority,
             ..Target::default()
         };
-        self.0.find(&target) == Ok(Some(0))
+        self.0.find(&target, &mut None) == Ok(Some(0))
     }
 }
 
 /// `.b.c`, `.c` of the host `a.b.c`: longest first. Of a host with more labels than a configured
 /// one can have only the end is looked at.
-pub(crate) fn host_tails(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn host_tails(host: &[u8]) -> impl ExactSizeIterator<Item = &[u8]> {
     let starts: Vec<usize> = positions(host, b'.').rev().take(MAX_PARTS).collect();
     starts
         .into_iter()
         .rev()
-        .filter_map(|start| host.get(start..))
+        .map(|start| host.get(start..).unwrap_or_default())
 }
 
 /// The host of an authority: lower-case, without user name, port and one trailing dot, which may also
@@ -48,7 +49,27 @@ pub fn host_of(authority: &str) -> String {
     normalize_ipv6(&host).unwrap_or(host)
 }
 
-/// Reads an entry of `hostnames`; the error says what to write.
+/// Reads an entry of `hostnames`, in which a name in braces, in any case, can stand for a label.
+pub fn parse_host_pattern(text: &str) -> Result<Key, &'static str> {
+    let Some(named) = Named::split(text, '.')? else {
+        return parse_hostname(text);
+    };
+    let Key::Exact(host) = parse_hostname(&named.with("a"))? else {
+        return Err("has a wildcard and a name in braces; write one of them");
+    };
+    let (before, after) = host
+        .split_at_checked(named.before.len())
+        .unwrap_or_default();
+    Ok(Key::Bound {
+        separator: b'.',
+        before: before.to_owned(),
+        name: named.name.to_ascii_lowercase(),
+        after: after.strip_prefix('a').unwrap_or_default().to_owned(),
+        is_prefix: false,
+    })
+}
+
+/// Reads the name of a host; the error says what to write.
 pub fn parse_hostname(text: &str) -> Result<Key, &'static str> {
     let lower = text.to_ascii_lowercase();
     let name = lower.strip_suffix('.').unwrap_or(&lower);

@@ -9,6 +9,39 @@ pub enum Key {
     /// Everything below: `.example.com` of `*.example.com`, `/api` of a path prefix,
     /// `httproute/ns/name` of a route name that ends in `/*`.
     Below(String),
+    /// One part of these can be any, which the name is bound to.
+    Bound {
+        separator: u8,
+        before: String,
+        name: String,
+        after: String,
+        /// Everything below is meant too.
+        is_prefix: bool,
+    },
+}
+
+impl Key {
+    /// The name that it binds.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Bound { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The text as it is written, except wildcards.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Any => String::new(),
+            Self::Exact(text) | Self::Below(text) => text.clone(),
+            Self::Bound {
+                before,
+                name,
+                after,
+                ..
+            } => format!("{before}{{{name}}}{after}"),
+        }
+    }
 }
 
 pub(crate) fn positions(text: &[u8], wanted: u8) -> impl DoubleEndedIterator<Item = usize> {

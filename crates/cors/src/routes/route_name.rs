@@ -4,9 +4,11 @@ use crate::origin::holds;
 use crate::routes::key::{Key, MAX_PARTS, positions};
 
 /// `a/b`, `a` of the route name `a/b/c`: longest first.
-pub(crate) fn route_name_starts(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn route_name_starts(name: &[u8]) -> impl ExactSizeIterator<Item = &[u8]> {
     let ends: Vec<usize> = positions(name, b'/').take(MAX_PARTS).collect();
-    ends.into_iter().rev().filter_map(|end| name.get(..end))
+    ends.into_iter()
+        .rev()
+        .map(|end| name.get(..end).unwrap_or_default())
 }
 
 /// Reads an entry of `routeNames`.

@@ -3,7 +3,8 @@
 //! The index nests one map in the next: route names, hosts, paths. The most specific key that leads
 //! to a rule wins, in this order, whatever the order of the rules in the configuration.
 
-use crate::byte_map::Indexed;
+use crate::byte_map::{ByteMap, Indexed};
+use crate::origin::tenant::{Bound, Tenant};
 use crate::routes::host::{host_of, host_tails};
 use crate::routes::key::Key;
 use crate::routes::path::{path_of, path_starts};
@@ -17,6 +18,15 @@ pub struct Rules {
     reads: Reads,
     /// One more than the largest rule.
     count: usize,
+    /// Whose policies look at what their match binds, and where that is.
+    binds: ByteMap,
+}
+
+/// Where a rule's match binds the name that its policy looks at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Binds {
+    Host = 1,
+    Path = 2,
 }
 
 /// What the host has to be asked for, because some rule looks at it.
@@ -65,13 +75,23 @@ impl Rules {
         Ok(())
     }
 
+    /// Says where the match of a rule binds the name that its policy looks at.
+    pub fn bind(&mut self, rule: usize, binds: Binds) {
+        let rule = (rule as u64).to_le_bytes();
+        self.binds.get_or_insert(&rule, binds as u64);
+    }
+
     pub fn reads(&self) -> Reads {
         self.reads
     }
 
-    /// Finds the rule for a request. `Err` if the readings of its path lead to different rules: then
-    /// somebody tries to get around one of them.
-    pub fn find(&self, target: &Target) -> Result<Option<usize>, Ambiguous> {
+    /// Finds the rule for a request, and what it binds. `Err` if the readings of its path lead to different
+    /// rules, or bind different texts: then somebody tries to get around one of them.
+    pub fn find(
+        &self,
+        target: &Target,
+        tenant: &mut Option<Tenant>,
+    ) -> Result<Option<usize>, Ambiguous> {
         let authority = target.authority.as_deref().map(String::from_utf8_lossy);
         let host = authority.as_deref().map(host_of);
         // Neither CONNECT nor `OPTIONS *` has a path.
@@ -81,17 +101,38 @@ impl Rules {
             .map(path_of)
             .filter(|path| matches!(path.first(), Some(b'/' | b'\\' | b'%')));
         let find = |path| self.lookup(target.route_name.as_deref(), host.as_deref(), path);
+        let bind = |found: &Option<Found>, path: Option<&[u8]>, tenant: &mut Option<Tenant>| {
+            *tenant = found.and_then(|found| self.bound(found, host.as_deref(), path));
+        };
         let Some(path) = path.filter(|path| steps_for(path) != 0) else {
-            return Ok(find(path));
+            let found = find(path);
+            if !self.binds.is_empty() {
+                bind(&found, path, tenant);
+            }
+            return Ok(found.map(|found| found.rule));
         };
         let mut rules = Vec::new();
+        let mut binds_one = true;
         match readings(path) {
             Some(readings) => {
                 for reading in &readings {
-                    let rule = find(Some(reading));
+                    let found = find(Some(reading));
+                    let rule = found.map(|found| found.rule);
+                    let is_first = rules.is_empty();
                     if !rules.contains(&rule) {
                         rules.push(rule);
                     }
+                    if self.binds.is_empty() {
+                        continue;
+                    }
+                    let mut bound = None;
+                    bind(&found, Some(reading), &mut bound);
+                    if is_first {
+                        *tenant = bound;
+                    }
+                    let text =
+                        |tenant: &Option<Tenant>| tenant.map(|tenant| tenant.text().to_vec());
+                    binds_one &= text(&bound) == text(tenant);
                 }
             }
             None => {
@@ -100,7 +141,7 @@ impl Rules {
             }
         }
         match rules.as_slice() {
-            [rule] => Ok(*rule),
+            [rule] if binds_one => Ok(*rule),
             _ => Err(Ambiguous { rules }),
         }
     }
@@ -110,14 +151,43 @@ impl Rules {
         route_name: Option<&[u8]>,
         host: Option<&str>,
         path: Option<&[u8]>,
-    ) -> Option<usize> {
-        self.routes.find(route_name, route_name_starts, |hosts| {
-            hosts.find(host.map(str::as_bytes), host_tails, |paths| {
-                paths.find(path, path_starts, |rule| Some(*rule))
+    ) -> Option<Found> {
+        self.routes.find(route_name, route_name_starts, |hosts, _| {
+            hosts.find(host.map(str::as_bytes), host_tails, |paths, label| {
+                paths.find(path, path_starts, |rule, segment| {
+                    Some(Found {
+                        rule: *rule,
+                        label,
+                        segment,
+                    })
+                })
             })
         })
     }
+
+    /// What the match of a rule binds the name to that its policy looks at.
+    fn bound(&self, found: Found, host: Option<&str>, path: Option<&[u8]>) -> Option<Tenant> {
+        let binds = self.binds.get(&(found.rule as u64).to_le_bytes())?;
+        let (text, (start, end)) = if binds == Binds::Host as u64 {
+            (host?.as_bytes(), found.label)
+        } else {
+            (path?, found.segment)
+        };
+        // Of a longer text, which no origin has, any two are alike.
+        Tenant::new(text.get(start..end)?)
+    }
 }
+
+/// A rule, and where its match binds a label of the host and a segment of the path.
+#[derive(Clone, Copy)]
+struct Found {
+    rule: usize,
+    label: Span,
+    segment: Span,
+}
+
+/// Start and end.
+type Span = (usize, usize);
 
 /// The readings of a path lead to different rules.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -133,6 +203,10 @@ struct Level<T> {
     any: Option<T>,
     exact: Indexed<T>,
     below: Indexed<T>,
+    /// Keys that bind a part, each with the place of what it leads to.
+    bound: Bound,
+    bound_below: Bound,
+    behind_bound: Vec<T>,
     /// The length of the longest key: what is longer is not looked up, so that a path of 60 KiB does
     /// not cost a hundred times its length.
     longest: usize,
@@ -144,6 +218,9 @@ impl<T> Default for Level<T> {
             any: None,
             exact: Indexed::default(),
             below: Indexed::default(),
+            bound: Bound::default(),
+            bound_below: Bound::default(),
+            behind_bound: Vec::new(),
             longest: 0,
         }
     }
@@ -165,28 +242,81 @@ impl<T> Level<T> {
             Key::Any => self.any.get_or_insert(default),
             Key::Exact(text) => self.exact.get_or_insert(text.as_bytes(), default),
             Key::Below(text) => self.below.get_or_insert(text.as_bytes(), default),
+            Key::Bound {
+                separator,
+                before,
+                after,
+                is_prefix,
+                ..
+            } => {
+                let bound = if *is_prefix {
+                    &mut self.bound_below
+                } else {
+                    &mut self.bound
+                };
+                let end = self.behind_bound.len();
+                let place = *bound.get_or_insert(*separator, before, after, end as u64);
+                let place = usize::try_from(place).unwrap_or(end);
+                if place == end {
+                    self.behind_bound.push(default);
+                }
+                #[expect(
+                    clippy::indexing_slicing,
+                    reason = "every key has a place that was pushed"
+                )]
+                &mut self.behind_bound[place]
+            }
         }
     }
 
     /// Tries the keys that match the text, most specific first, until one leads to a rule.
-    fn find<'a, I: Iterator<Item = &'a [u8]>>(
+    fn find<'a, I: ExactSizeIterator<Item = &'a [u8]>>(
         &self,
         text: Option<&'a [u8]>,
         below: impl Fn(&'a [u8]) -> I,
-        found: impl Fn(&T) -> Option<usize>,
-    ) -> Option<usize> {
+        found: impl Fn(&T, Span) -> Option<Found>,
+    ) -> Option<Found> {
         let fits = |part: &&[u8]| part.len() <= self.longest;
-        let exact = || self.exact.get(text.filter(fits)?).and_then(&found);
+        let plain = |value| found(value, Span::default());
+        let binding = |bound: &Bound, text: &[u8]| {
+            let mut from = 0;
+            loop {
+                let (place, part) = bound.next(text, &mut from)?;
+                let value = self.behind_bound.get(usize::try_from(place).ok()?)?;
+                let found = found(value, (part.start, part.end));
+                if found.is_some() {
+                    return found;
+                }
+            }
+        };
+        let exact = || self.exact.get(text.filter(fits)?).and_then(plain);
+        let bound = || binding(&self.bound, text?);
         let within = || {
-            if self.below.is_empty() {
+            if self.below.is_empty() && self.bound_below.is_empty() {
                 return None;
             }
-            below(text?)
-                .filter(fits)
-                .find_map(|part| self.below.get(part).and_then(&found))
+            let mut parts = below(text?);
+            loop {
+                let count = parts.len();
+                let part = parts.next()?;
+                let found = if fits(&part) {
+                    self.below.get(part).and_then(plain)
+                } else {
+                    None
+                };
+                if found.is_some() {
+                    return found;
+                }
+                if self.bound_below.has(count) {
+                    let found = binding(&self.bound_below, part);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+            }
         };
-        let any = || self.any.as_ref().and_then(&found);
-        exact().or_else(within).or_else(any)
+        let any = || self.any.as_ref().and_then(plain);
+        exact().or_else(bound).or_else(within).or_else(any)
     }
 }
 
@@ -224,11 +354,12 @@ mod tests {
         path: &str,
     ) -> Result<Option<usize>, Ambiguous> {
         let some = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
-        rules.find(&Target {
+        let target = Target {
             route_name: some(route_name),
             authority: some(authority),
             path: some(path),
-        })
+        };
+        rules.find(&target, &mut None)
     }
 
     #[test]
@@ -379,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn two_rules_with_one_match_are_told() {
+    fn two_rules_with_one_match_are_reported() {
         let mut rules = Rules::default();
         let any = [Key::Any];
         let hosts = [Key::Exact("a".to_owned()), Key::Exact("b".to_owned())];

@@ -5,10 +5,11 @@ use std::fmt;
 use crate::escape::Shown;
 use crate::http::header::{ORIGIN, SEC_FETCH_SITE};
 use crate::http::request::{Headers, HeadersMut, RequestContext};
-use crate::policy::Mode;
 use crate::policy::counter::Counter;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
+use crate::policy::{Mode, Policy};
 use crate::select::policy_set::PolicySet;
+use crate::select::route_policy::RoutePolicy;
 use crate::select::selection::{Governing, Notice, Selection, Source};
 
 /// The decision about one request, made once, in the request phase, and carried out in both: a later
@@ -28,19 +29,32 @@ pub struct Judgement {
 impl PolicySet {
     /// Judges a request. The host is asked only for what the configuration needs.
     pub fn judge(&self, request: &impl RequestContext) -> Judgement {
+        self.judge_under(None, request)
+    }
+
+    /// The same where the host gives the route a configuration of its own.
+    #[inline]
+    pub fn judge_under(
+        &self,
+        route: Option<&RoutePolicy>,
+        request: &impl RequestContext,
+    ) -> Judgement {
         let debug = self.settings.debug;
-        let selection = self.select(request);
+        let mut tenant = None;
+        let selection = self.select(request, route, &mut tenant);
         let mode = match &selection.governing {
             Governing::Conflict(conflict) => conflict.mode,
             Governing::Nothing => Mode::Off,
-            Governing::Policy(policy) => policy.fields.mode,
+            Governing::Policy(policy, _) => policy.fields.mode,
+            Governing::Rule(rule) => rule.policy.fields.mode,
         };
         Judgement {
             verdict: match &selection.governing {
                 _ if mode == Mode::Off => None,
                 Governing::Conflict(conflict) => Some(conflict.judge(request)),
-                Governing::Nothing => None,
-                Governing::Policy(policy) => Some(policy.judge(request, debug)),
+                governing => governing
+                    .policy()
+                    .map(|policy| policy.judge(request, tenant.as_ref(), debug)),
             },
             selection,
             mode,
@@ -66,34 +80,44 @@ impl PolicySet {
 }
 
 impl Judgement {
+    /// Whether nothing is left to do before the response: no origin to judge, and nothing to report. So it
+    /// is with most requests, which then take none of the further steps.
+    pub fn waits_for_response(&self) -> bool {
+        let is_plain =
+            |verdict: &Verdict| verdict.reason == Reason::NotCors && !verdict.is_plain_options;
+        !self.debug
+            && self.selection.notice.is_none()
+            && self.verdict.as_ref().is_some_and(is_plain)
+    }
+
     /// The reply, if the request is to be answered here; otherwise it goes on.
     pub fn reply(&self) -> Option<Reply> {
         let verdict = self.enforced()?;
         match &self.selection.governing {
             Governing::Conflict(conflict) => conflict.reply(verdict, self.debug),
-            Governing::Nothing => None,
-            Governing::Policy(policy) => policy.reply(verdict, self.debug),
+            governing => governing.policy()?.reply(verdict, self.debug),
         }
     }
 
     /// Changes the request that goes on to the upstream.
     pub fn amend_request(&self, headers: &mut impl HeadersMut) {
-        if let (Some(verdict), Governing::Policy(policy)) =
-            (self.enforced(), &self.selection.governing)
-        {
+        if let (Some(verdict), Some(policy)) = (self.enforced(), self.policy()) {
             policy.amend_request(verdict, headers);
         }
     }
 
-    /// Changes the response to a request that went on, whoever made it.
+    /// Changes the response to a request that went on, whatever made it.
     pub fn amend_response(&self, headers: &mut impl HeadersMut) {
         let Some(verdict) = self.enforced() else {
             return;
         };
         match &self.selection.governing {
             Governing::Conflict(conflict) => conflict.amend_response(verdict, headers),
-            Governing::Nothing => {}
-            Governing::Policy(policy) => policy.amend_response(verdict, headers),
+            governing => {
+                if let Some(policy) = governing.policy() {
+                    policy.amend_response(verdict, headers);
+                }
+            }
         }
     }
 
@@ -101,9 +125,7 @@ impl Judgement {
     /// headers: a redirect that Envoy follows itself starts a new chain of filters on the request as this
     /// one leaves it, and another policy may govern it there.
     pub fn hidden(&self, headers: &impl Headers) -> Option<Vec<u8>> {
-        let Governing::Policy(policy) = &self.selection.governing else {
-            return None;
-        };
+        let policy = self.policy()?;
         let verdict = self.enforced().filter(|verdict| policy.hides(verdict))?;
         let origin = verdict.request.origin()?;
         let site = headers.value(SEC_FETCH_SITE).unwrap_or_default();
@@ -116,14 +138,13 @@ impl Judgement {
             self.verdict = None;
         }
         if let Some(verdict) = &mut self.verdict {
-            let is_echoed = match &self.selection.governing {
-                Governing::Policy(policy) => policy.echoes(verdict),
-                _ => false,
-            };
-            if !is_echoed {
+            let policy = self.selection.governing.policy();
+            if !policy.is_some_and(|policy| policy.echoes(verdict)) {
                 verdict.trim();
             }
-            verdict.answer = None;
+            if verdict.answer.is_some() {
+                verdict.answer = None;
+            }
         }
     }
 
@@ -140,7 +161,7 @@ impl Judgement {
         }
         text.push_str(refusal.code());
         text.push(' ');
-        text.push_str(self.selection.source.label());
+        text.push_str(self.label());
     }
 
     /// Why the request is refused.
@@ -173,10 +194,26 @@ impl Judgement {
 
     /// The pattern that allowed the request, as written in the configuration.
     pub fn matched_pattern(&self) -> Option<String> {
-        match &self.selection.governing {
-            Governing::Policy(policy) => policy.matched_pattern(self.verdict.as_ref()?),
-            _ => None,
+        self.policy()?.matched_pattern(self.verdict.as_ref()?)
+    }
+
+    /// The grant that allowed the request, where its policy has several.
+    pub fn matched_grant(&self) -> Option<String> {
+        self.policy()?.matched_grant(self.verdict.as_ref()?)
+    }
+
+    /// The later grants that allow the origin too, each with its pattern.
+    pub fn further_grants(&self) -> Vec<(String, String)> {
+        match (self.policy(), &self.verdict) {
+            (Some(policy), Some(verdict)) => policy.further_grants(verdict),
+            _ => Vec::new(),
         }
+    }
+
+    /// The family of `allowHeaders` that covers a lower-case name for the allowed origin.
+    pub fn family_of(&self, name: &str) -> Option<String> {
+        let verdict = self.verdict.as_ref()?;
+        self.policy()?.family_of(verdict, name)
     }
 
     /// What was decided; `None` where nothing is judged.
@@ -185,13 +222,22 @@ impl Judgement {
     }
 
     /// Where the policy comes from.
-    pub fn source(&self) -> &Source {
-        &self.selection.source
+    pub fn source(&self) -> Source {
+        self.selection.governing.source()
+    }
+
+    /// Where the policy comes from, in words.
+    pub fn label(&self) -> &str {
+        self.selection.governing.label()
     }
 
     /// What there is to say about the metadata of the route.
     pub fn notice(&self) -> Option<&Notice> {
         self.selection.notice.as_deref()
+    }
+
+    fn policy(&self) -> Option<&Policy> {
+        self.selection.governing.policy()
     }
 
     /// The verdict, if it is carried out.
@@ -201,14 +247,18 @@ impl Judgement {
     }
 }
 
-/// The verdict in words, with the pattern and the rule that decided: for whoever runs the plugin.
+/// The verdict in words, with the pattern and the rule that decided: for the people who run the plugin.
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = &self.selection.source;
+        let source = self.label();
         match (&self.verdict, self.matched_pattern()) {
             // A regular expression in verbose mode may hold line ends.
             (Some(verdict), Some(pattern)) => {
-                write!(f, "{verdict} ({}; {source})", Shown(&pattern))
+                write!(f, "{verdict} ({}; ", Shown(&pattern))?;
+                if let Some(grant) = self.matched_grant() {
+                    write!(f, "{grant}; ")?;
+                }
+                write!(f, "{source})")
             }
             (Some(verdict), None) => write!(f, "{verdict} ({source})"),
             (None, _) if self.is_governed() => write!(f, "mode off ({source})"),

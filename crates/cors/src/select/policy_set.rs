@@ -1,40 +1,43 @@
 //! All that one configuration says: its policies, and which of them governs a request.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::byte_map::Indexed;
 use crate::escape::Quoted;
 use crate::http::header::{AUTHORITY, PATH};
 use crate::http::request::{Headers, RequestContext};
+use crate::origin::tenant::Tenant;
 use crate::policy::conflict::Conflict;
 use crate::policy::verdict::Refusal;
 use crate::policy::{Mode, Policy, UnmatchedRequests, counted};
 use crate::routes::rules::{Ambiguous, Reads, Target};
+use crate::select::judgement::Judgement;
 use crate::select::route_metadata::RouteMetadata;
+use crate::select::route_policy::RoutePolicy;
 use crate::select::rule_set::RuleSet;
-use crate::select::selection::{Governing, Selection, Source};
+use crate::select::selection::{Carrier, Governing, Selection};
 use crate::settings::Settings;
 
 /// A validated configuration. The default governs nothing.
 #[derive(Debug, Default)]
 pub struct PolicySet {
     pub settings: Settings,
-    top_level: Option<Rc<Policy>>,
+    top_level: Option<Arc<Policy>>,
     rules: RuleSet,
     /// The policies that route metadata may name.
-    named: Indexed<Rc<Policy>>,
+    named: Indexed<Arc<Policy>>,
     route_metadata: Option<RouteMetadata>,
     /// Whether some policy hides headers of requests; those in route metadata become known as they come.
-    hides: Cell<bool>,
+    hides: AtomicBool,
 }
 
 impl PolicySet {
     pub(crate) fn new(
         settings: Settings,
-        top_level: Option<Rc<Policy>>,
+        top_level: Option<Arc<Policy>>,
         rules: RuleSet,
-        named: Indexed<Rc<Policy>>,
+        named: Indexed<Arc<Policy>>,
         route_metadata: Option<RouteMetadata>,
     ) -> Self {
         let hides = rules
@@ -47,7 +50,7 @@ impl PolicySet {
             rules,
             named,
             route_metadata,
-            hides: Cell::new(hides),
+            hides: AtomicBool::new(hides),
         }
     }
 
@@ -67,7 +70,7 @@ impl PolicySet {
     /// Whether some policy that is known hides headers of requests, so that a further pass of one needs
     /// them back.
     pub fn hides(&self) -> bool {
-        self.hides.get()
+        self.hides.load(Ordering::Relaxed)
     }
 
     /// Whether such a policy may still come.
@@ -75,16 +78,24 @@ impl PolicySet {
         self.hides() || self.route_metadata.is_some()
     }
 
-    /// Finds the policy that governs a request: that of the route's metadata, else of a rule, else
-    /// the top-level one. The host is asked only for what the configuration looks at.
-    pub(crate) fn select(&self, stream: &impl RequestContext) -> Selection {
-        if let Some(metadata) = &self.route_metadata
-            && let Some(selection) = metadata.select(stream, &self.named, &self.settings)
-        {
-            if let Governing::Policy(policy) = &selection.governing
+    /// Finds the policy that governs a request: that of the route's configuration, else of its metadata,
+    /// else of a rule, else the top-level one. The host is asked only for what the configuration looks at.
+    pub(crate) fn select(
+        &self,
+        stream: &impl RequestContext,
+        route: Option<&RoutePolicy>,
+        tenant: &mut Option<Tenant>,
+    ) -> Selection {
+        let of_metadata = || {
+            let metadata = self.route_metadata.as_ref()?;
+            metadata.select(stream, &self.named, &self.settings)
+        };
+        let of_route = route.map(|route| route.select(&self.named));
+        if let Some(selection) = of_route.or_else(of_metadata) {
+            if let Some(policy) = selection.governing.policy()
                 && policy.fields.hide_cors_from_upstream
             {
-                self.hides.set(true);
+                self.hides.store(true, Ordering::Relaxed);
             }
             return selection;
         }
@@ -101,10 +112,17 @@ impl PolicySet {
             authority: read(reads.host, AUTHORITY),
             path: read(reads.path, PATH),
         };
-        match self.rules.index.find(&target) {
+        match self.rules.index.find(&target, tenant) {
             Ok(rule) => self.by_rule(rule),
             Err(ambiguous) => self.by_conflict(&ambiguous, stream),
         }
+    }
+
+    /// What the rule for a request has bound the name to that its policy looks at.
+    pub fn tenant_of(&self, stream: &impl RequestContext) -> Option<Vec<u8>> {
+        let mut tenant = None;
+        self.select(stream, None, &mut tenant);
+        tenant.map(|tenant| tenant.text().to_vec())
     }
 
     /// A line that says how much there is of what, and no content.
@@ -129,19 +147,15 @@ impl PolicySet {
     }
 
     fn by_rule(&self, rule: Option<usize>) -> Selection {
-        match rule.and_then(|index| Some((index, self.rules.get(index)?))) {
-            Some((index, rule)) => {
-                let label = Rc::clone(&rule.label);
-                Selection::by(&rule.policy, Source::Rule { index, label })
-            }
-            None => Selection {
-                governing: self
-                    .top_level
-                    .clone()
-                    .map_or(Governing::Nothing, Governing::Policy),
-                source: Source::TopLevel,
-                notice: None,
-            },
+        let rule = rule.and_then(|place| self.rules.get(place));
+        let governing = match (rule, &self.top_level) {
+            (Some(rule), _) => Governing::Rule(Arc::clone(rule)),
+            (None, Some(policy)) => Governing::Policy(Arc::clone(policy), Carrier::Plugin),
+            (None, None) => Governing::Nothing,
+        };
+        Selection {
+            governing,
+            notice: None,
         }
     }
 
@@ -162,6 +176,7 @@ impl PolicySet {
                 mode: Mode::Shadow,
                 rejects_requests: false,
                 distrusts_authority: false,
+                timing: false,
             });
             let fields = &policy.fields;
             if fields.mode == Mode::Enforce {
@@ -169,6 +184,7 @@ impl PolicySet {
             }
             conflict.rejects_requests |= fields.unmatched_requests == UnmatchedRequests::Reject;
             conflict.distrusts_authority |= fields.distrusts_authority;
+            conflict.timing |= fields.timing;
             if conflict.refusal == Refusal::Path && !policy.knows_host(headers) {
                 conflict.refusal = Refusal::Host;
             }
@@ -178,8 +194,14 @@ impl PolicySet {
         };
         Selection {
             governing: Governing::Conflict(conflict),
-            source: Source::Ambiguous,
             notice: None,
         }
     }
 }
+
+/// A host with several threads shares a configuration and judges with it on all of them.
+const _: () = {
+    const fn is_shared_by_threads<T: Send + Sync>() {}
+    is_shared_by_threads::<PolicySet>();
+    is_shared_by_threads::<Judgement>();
+};

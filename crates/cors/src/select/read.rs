@@ -1,6 +1,6 @@
 //! Reads a whole configuration.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::byte_map::Indexed;
 use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
@@ -74,9 +74,9 @@ impl Reader {
         let top_level = if is_absent {
             self.diagnostics
                 .warn(Code::DefaultPolicy, "", "", DEFAULT_POLICY_WARNING);
-            Some(Rc::new(self.default_policy()))
+            Some(Arc::new(self.default_policy()))
         } else if names_a_policy {
-            Some(Rc::new(self.build_policy(&object)))
+            Some(Arc::new(self.build_policy(&object)))
         } else {
             None
         };
@@ -125,7 +125,7 @@ impl Reader {
                 Code::StatPrefixInvalid,
                 object.at("statPrefix"),
                 &quote(prefix),
-                "is no prefix; write 1 to 64 letters, digits, _, - and single dots between",
+                "is not a prefix; write 1 to 64 letters, digits, _, - and single dots between",
             );
         }
         prefix.to_owned()
@@ -138,13 +138,13 @@ impl Reader {
                 Code::NamespaceInvalid,
                 object.at("routeMetadataNamespace"),
                 &quote(name),
-                format!("is no namespace; write 1 to {MAX_NAME} bytes, as in \"cors\""),
+                format!("is not a namespace; write 1 to {MAX_NAME} bytes, as in \"cors\""),
             );
         }
         is_good
     }
 
-    pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Rc<Policy>> {
+    pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Arc<Policy>> {
         let mut policies = Indexed::default();
         let path = object.at("policies");
         let pairs = match object.get("policies") {
@@ -171,16 +171,18 @@ impl Reader {
                     Code::PolicyNameInvalid,
                     &path,
                     &quote(name),
-                    format!("is no name; write 1 to {MAX_NAME} bytes"),
+                    format!("is not a name; write 1 to {MAX_NAME} bytes"),
                 );
             }
-            let policy = Rc::new(self.read_policy(&path, node));
+            self.may_bind = true;
+            let policy = Arc::new(self.read_policy(&path, node));
+            self.may_bind = false;
             if policies.get(name.as_bytes()).is_some() {
                 self.diagnostics.error(
                     Code::DuplicatePolicy,
                     &path,
                     "",
-                    "stands twice; names are unique",
+                    "appears twice; names are unique",
                 );
             }
             policies.get_or_insert(name.as_bytes(), policy);

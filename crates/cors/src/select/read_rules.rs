@@ -1,6 +1,6 @@
 //! Reads the rules.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::byte_map::{ByteMap, Indexed};
 use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
@@ -9,8 +9,9 @@ use crate::config::reader::{Object, Reader, quote};
 use crate::diagnostic::{Code, Severity};
 use crate::escape::Shown;
 use crate::policy::Policy;
+use crate::routes::host::parse_host_pattern;
 use crate::routes::key::Key;
-use crate::routes::path::{is_under, parse_path, prefix_key};
+use crate::routes::path::{is_under, parse_path_pattern};
 use crate::routes::route_name::parse_route_name;
 use crate::select::rule_set::{Match, RuleSet};
 
@@ -18,7 +19,7 @@ impl Reader {
     pub(crate) fn read_rules(
         &mut self,
         object: &Object,
-        policies: &Indexed<Rc<Policy>>,
+        policies: &Indexed<Arc<Policy>>,
     ) -> RuleSet {
         let mut rules = RuleSet::default();
         let path = object.at("rules");
@@ -41,7 +42,7 @@ impl Reader {
             let path = format!("{path}[{index}]");
             let Some(rule) = self.read_object(&path, node, &[RULE_FIELDS]) else {
                 // Each has its place, by which messages name it.
-                let _ = rules.add(None, Rc::default(), &Match::default());
+                let _ = rules.add(None, Arc::default(), &Match::default());
                 continue;
             };
             let name = self.read_text(&rule, "name");
@@ -58,7 +59,11 @@ impl Reader {
                 );
             }
             let policy = self.read_rule_policy(&rule, policies);
-            let matched = self.read_match(&rule, &mut matches).unwrap_or_default();
+            let matched = self.read_match(&rule, &mut matches);
+            if let Some(matched) = &matched {
+                self.check_bound(&rule, &policy.fields.tenant, matched);
+            }
+            let matched = matched.unwrap_or_default();
             if let Err(other) = rules.add(name, policy, &matched) {
                 let text = format!(
                     "matches what rules[{other}] matches; make one of them more specific or merge them"
@@ -73,16 +78,19 @@ impl Reader {
     pub(crate) fn read_rule_policy(
         &mut self,
         rule: &Object,
-        policies: &Indexed<Rc<Policy>>,
-    ) -> Rc<Policy> {
+        policies: &Indexed<Arc<Policy>>,
+    ) -> Arc<Policy> {
         let name = self.read_text(rule, "policyRef");
         match (rule.get("policy"), name) {
             (Some(node), None) if !rule.has("policyRef") => {
-                return Rc::new(self.read_policy(&rule.at("policy"), node));
+                self.may_bind = true;
+                let policy = self.read_policy(&rule.at("policy"), node);
+                self.may_bind = false;
+                return Arc::new(policy);
             }
             (None, Some(name)) => {
                 if let Some(policy) = policies.get(name.as_bytes()) {
-                    return Rc::clone(policy);
+                    return Arc::clone(policy);
                 }
                 // Each name is compared letter by letter: not with ten thousand of them, and not
                 // for an error that is only counted.
@@ -124,7 +132,29 @@ impl Reader {
                 );
             }
         }
-        Rc::default()
+        Arc::default()
+    }
+
+    /// Reports a name that the policy looks at and the match does not bind once.
+    fn check_bound(&mut self, rule: &Object, name: &str, matched: &Match) {
+        let value = quote(&format!("{{{name}}}"));
+        match matched.binds(name) {
+            _ if name.is_empty() => {}
+            [false, false] => {
+                let text = format!(
+                    "is not bound by every entry of hostnames or of the paths, and the policy looks at it; write it in each, as in \"{{{name}}}.api.example.com\" or \"/t/{{{name}}}\""
+                );
+                self.diagnostics
+                    .error(Code::TenantNotBound, rule.at("match"), &value, text);
+            }
+            [true, true] => self.diagnostics.error(
+                Code::TenantBoundTwice,
+                rule.at("match"),
+                &value,
+                "is bound by hostnames and by paths; write another name in one of them",
+            ),
+            _ => {}
+        }
     }
 
     pub(crate) fn read_match(&mut self, rule: &Object, matches: &mut usize) -> Option<Match> {
@@ -152,27 +182,26 @@ impl Reader {
             return None;
         }
         let errors = self.diagnostics.count(Severity::Error);
-        let hosts = self.read_host_names(&object, "hostnames");
+        let hosts = self.read_keys(&object, "hostnames", |text| {
+            parse_host_pattern(text).map_err(|error| (Code::HostnameInvalid, error.to_owned()))
+        });
         let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
-            parse_path(text)
-                .map(prefix_key)
-                .map_err(|error| (Code::PathInvalid, error))
+            parse_path_pattern(text, true).map_err(|error| (Code::PathInvalid, error))
         });
         // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
         let mut below = ByteMap::default();
         for prefix in &prefixes {
-            if let Key::Below(prefix) = prefix {
-                below.get_or_insert(prefix.as_bytes(), 0);
-            }
+            below.get_or_insert(prefix.text().as_bytes(), 0);
         }
         let exact = self.read_keys(&object, "exactPaths", |text| {
-            let path = parse_path(text).map_err(|error| (Code::PathInvalid, error))?;
-            if prefixes.is_empty() || is_under(path, &below) {
-                Ok(Key::Exact(path.to_owned()))
+            let path =
+                parse_path_pattern(text, false).map_err(|error| (Code::PathInvalid, error))?;
+            if prefixes.is_empty() || is_under(text, &below) {
+                Ok(path)
             } else {
                 Err((
                     Code::PathOutsidePrefixes,
-                    "lies under none of pathPrefixes, and both must match; write a rule of its own"
+                    "lies under none of pathPrefixes, and both must match; write a separate rule"
                         .to_owned(),
                 ))
             }

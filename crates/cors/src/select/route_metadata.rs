@@ -1,7 +1,6 @@
 //! Policies that routes carry in their metadata.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::byte_map::Indexed;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -9,7 +8,7 @@ use crate::http::request::RequestContext;
 use crate::origin::regex::MAX_REGEX_SIZE;
 use crate::policy::Policy;
 use crate::policy::read::read_policy;
-use crate::select::selection::{Governing, Notice, Selection, Source};
+use crate::select::selection::{Carrier, Governing, Notice, Selection};
 use crate::settings::Settings;
 
 /// Policies that routes carry in their metadata, each distinct text parsed once.
@@ -17,8 +16,8 @@ use crate::settings::Settings;
 pub(crate) struct RouteMetadata {
     pub(crate) namespace: String,
     /// Of the routes whose text is bad.
-    grants_nothing: Rc<Policy>,
-    cache: RefCell<Cache>,
+    grants_nothing: Arc<Policy>,
+    cache: Mutex<Cache>,
 }
 
 /// The texts that were looked up last, and what each of them says.
@@ -37,9 +36,9 @@ struct Cache {
 
 #[derive(Debug)]
 struct Kept {
-    policy: Result<Rc<Policy>, Fault>,
+    policy: Result<Arc<Policy>, Fault>,
     /// The look-up that met it last.
-    used: Cell<u64>,
+    used: u64,
 }
 
 /// Why a text is not a valid policy.
@@ -54,34 +53,36 @@ impl RouteMetadata {
     pub(crate) fn new(namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
-            grants_nothing: Rc::default(),
-            cache: RefCell::default(),
+            grants_nothing: Arc::default(),
+            cache: Mutex::default(),
         }
     }
 
     pub(crate) fn select(
         &self,
         stream: &impl RequestContext,
-        named: &Indexed<Rc<Policy>>,
+        named: &Indexed<Arc<Policy>>,
         settings: &Settings,
     ) -> Option<Selection> {
         let text = |level: &str| {
             stream.property(&["xds", level, "filter_metadata", &self.namespace, "policy"])
         };
-        let (text, source) = match text("route_metadata") {
-            Some(text) => (text, Source::RouteMetadata),
-            None => (text("virtual_host_metadata")?, Source::VirtualHostMetadata),
+        let (text, carrier) = match text("route_metadata") {
+            Some(text) => (text, Carrier::Route),
+            None => (text("virtual_host_metadata")?, Carrier::VirtualHost),
         };
         if let Some(policy) = named.get(&text) {
-            return Some(Selection::by(policy, source));
+            return Some(Selection {
+                governing: Governing::Policy(Arc::clone(policy), carrier),
+                notice: None,
+            });
         }
-        // Nothing below borrows it again.
-        let mut cache = self.cache.try_borrow_mut().ok()?;
+        // Nothing below locks it again. After a panic it is whole: each text is added in one step.
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let (policy, notice) = cache.policy(&text, settings, || stream.seconds());
-        let policy = policy.unwrap_or_else(|| Rc::clone(&self.grants_nothing));
+        let policy = policy.unwrap_or_else(|| Arc::clone(&self.grants_nothing));
         Some(Selection {
-            governing: Governing::Policy(policy),
-            source,
+            governing: Governing::Policy(policy, carrier),
             notice: notice.map(Box::new),
         })
     }
@@ -94,10 +95,10 @@ impl Cache {
         text: &[u8],
         settings: &Settings,
         seconds: impl Fn() -> u64,
-    ) -> (Option<Rc<Policy>>, Option<Notice>) {
+    ) -> (Option<Arc<Policy>>, Option<Notice>) {
         self.lookups += 1;
-        let known = self.kept.get(text).map(|kept| {
-            kept.used.set(self.lookups);
+        let known = self.kept.get_mut(text).map(|kept| {
+            kept.used = self.lookups;
             kept.policy.clone()
         });
         let is_known = match known {
@@ -124,10 +125,10 @@ impl Cache {
             return refuse_once(&mut self.full_is_logged, log);
         }
         let (policy, remark) = self.read(text, settings, &seconds);
-        let used = Cell::new(self.lookups);
+        let used = self.lookups;
         let kept = Kept {
             policy: policy.clone(),
-            used: used.clone(),
+            used,
         };
         let unread = Kept {
             policy: Err(Fault::Invalid),
@@ -147,7 +148,7 @@ impl Cache {
         text: &[u8],
         settings: &Settings,
         seconds: &impl Fn() -> u64,
-    ) -> (Result<Rc<Policy>, Fault>, Option<Notice>) {
+    ) -> (Result<Arc<Policy>, Fault>, Option<Notice>) {
         let (policy, diagnostics) = read_policy(text, settings);
         let Some(policy) = policy else {
             let log = format!(
@@ -156,7 +157,7 @@ impl Cache {
             );
             return (Err(Fault::Invalid), Some(Notice::Invalid(Some(log))));
         };
-        let regex_size = policy.fields.origins.regex_size();
+        let regex_size = policy.regex_size();
         while self.regex_size + regex_size > MAX_REGEX_SIZE {
             if !self.forget(|kept| kept.regex_size() > 0, seconds) {
                 let log = "too many or too large regular expressions in route metadata are in use with those of this policy: its routes allow no origin; name policies instead".to_owned();
@@ -170,7 +171,7 @@ impl Cache {
                 join(diagnostics.warnings())
             )
         });
-        (Ok(Rc::new(policy)), warned.map(Notice::Warned))
+        (Ok(Arc::new(policy)), warned.map(Notice::Warned))
     }
 
     /// Forgets the text of this kind that was used longest ago, as that of an update long gone is.
@@ -181,7 +182,7 @@ impl Cache {
             .values()
             .enumerate()
             .filter(|(_, kept)| is(kept))
-            .map(|(place, kept)| (kept.used.get(), place))
+            .map(|(place, kept)| (kept.used, place))
             .min();
         let Some((_, place)) = oldest else {
             return false;
@@ -210,9 +211,7 @@ impl Cache {
 
 impl Kept {
     fn regex_size(&self) -> usize {
-        self.policy
-            .as_ref()
-            .map_or(0, |policy| policy.fields.origins.regex_size())
+        self.policy.as_ref().map_or(0, |policy| policy.regex_size())
     }
 }
 

@@ -10,24 +10,26 @@ use cors::escape::Shown;
 use serde::Serialize;
 
 use crate::discover::advice::{self, Facts, Metadata, metadata_of};
+use crate::discover::automaton::Work;
 use crate::discover::locate::{Configuration, Content, Found, each_policy, read};
 use crate::discover::public_suffix::public_suffix_under_wildcard;
-use crate::discover::regexes::{self, Work};
+use crate::discover::regexes;
 use crate::discover::slashes;
 use crate::input::cursor::Value;
+use crate::input::files::{self, Input};
 use crate::input::source::{InputError, Malformed, Source};
 use crate::output::code::{Code, Level};
-use crate::output::{
-    BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_error, print_json, with_code,
-};
+use crate::output::formats::print_problems;
+use crate::output::results::Problem;
+use crate::output::{BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_error, with_code};
 
 /// What to check, and how strictly.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Plugin JSON or YAML, or what contains it: an Envoy bootstrap, listeners or routes, a
-    /// WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap; - is the
-    /// standard input
+    /// WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap; or a folder,
+    /// of which every such file is checked; - is the standard input
     #[arg(required = true)]
     files: Vec<String>,
 
@@ -47,7 +49,7 @@ struct Outcome {
 struct File {
     file: String,
     configurations: Vec<Checked>,
-    /// About what stands around the configurations.
+    /// About what is around the configurations.
     findings: Vec<Finding>,
     /// Why there is nothing to check.
     unreadable: Option<Remark>,
@@ -72,11 +74,22 @@ struct Finding {
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
-    let sources: Vec<_> = arguments
+    let inputs: Result<Vec<_>, _> = arguments
         .files
         .iter()
-        .map(|file| Source::read(file))
+        .map(|file| files::read(file))
         .collect();
+    let inputs: Vec<Input> = match inputs {
+        Ok(inputs) => inputs.into_iter().flatten().collect(),
+        Err(failure) => {
+            print_error(&failure.to_string());
+            return ExitCode::from(BAD_INPUT);
+        }
+    };
+    let (named, sources): (Vec<bool>, Vec<_>) = inputs
+        .into_iter()
+        .map(|input| (input.below.is_empty(), input.source))
+        .unzip();
     let found: Vec<_> = sources
         .iter()
         .map(|source| source.as_ref().map(Found::within))
@@ -92,6 +105,20 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
             (Ok(source), Ok(found)) => check(source, found, &metadata, &facts, &mut work),
             (Err(error), _) => File::unreadable(error),
             (_, Err(error)) => File::unreadable(error),
+        });
+    }
+    // Of a folder only what concerns the plugin.
+    let mut named = named.into_iter();
+    result
+        .files
+        .retain(|file| named.next() == Some(true) || !file.is_empty());
+    if result.files.is_empty() {
+        let remark = Remark::of(Code::NoConfiguration, None, NOTHING_FOUND);
+        result.files.push(File {
+            file: arguments.files.join(", "),
+            configurations: Vec::new(),
+            findings: Vec::new(),
+            unreadable: Some(remark),
         });
     }
     if result.files.iter().all(File::is_empty) {
@@ -116,8 +143,10 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     result.good = code == 0;
     match output {
-        Output::Json => print_json(&result),
-        Output::Text => {
+        Output::Github | Output::Json | Output::Sarif => {
+            print_problems(output, &result, String::new, || result.problems());
+        }
+        Output::Junit | Output::Text => {
             for file in &result.files {
                 if let Some(remark) = &file.unreadable {
                     let none = Code::FileWithoutConfiguration.name();
@@ -233,7 +262,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
     }
 }
 
-/// What the command finds beside what the plugin says itself.
+/// What the command finds in addition to what the plugin reports itself.
 #[derive(Default)]
 struct Own {
     remarks: Vec<Remark>,
@@ -250,7 +279,7 @@ impl Own {
         for (path, item) in items_of(path, policy, "allowOrigins") {
             if let Some(suffix) = public_suffix_under_wildcard(item.node) {
                 let text = format!(
-                    "lets strangers in: under the public suffix {suffix} anybody can have a name; list the names that are yours"
+                    "allows strangers: under the public suffix {suffix} anybody can have a name; list the names that are yours"
                 );
                 let code = Code::PublicSuffix;
                 self.add((code.level(), code.name()), path, &item, text);
@@ -323,7 +352,28 @@ fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Valu
         .collect()
 }
 
+impl Outcome {
+    /// All remarks of all files.
+    fn problems(&self) -> Vec<Problem> {
+        let files = self.files.iter();
+        files.flat_map(File::problems).collect()
+    }
+}
+
 impl File {
+    fn problems(&self) -> Vec<Problem> {
+        let of_configurations = self.configurations.iter().flat_map(|checked| {
+            let remarks = checked.remarks.iter();
+            remarks.map(|remark| (checked.place.as_str(), remark))
+        });
+        let findings = self.findings.iter();
+        let findings = findings.map(|finding| (finding.place.as_str(), &finding.remark));
+        let unreadable = self.unreadable.iter().map(|remark| ("", remark));
+        let all = of_configurations.chain(findings).chain(unreadable);
+        all.map(|(place, remark)| remark.problem(&self.file, place))
+            .collect()
+    }
+
     /// A file that cannot be read, or whose text is an error like any other.
     fn unreadable(error: &InputError) -> Self {
         let remark = Remark::of(error.code, error.line, &error.text);
@@ -387,7 +437,7 @@ impl File {
     }
 }
 
-/// As many as a report shows of its own.
+/// As many as a report of the plugin shows.
 const MAX_OWN: usize = 20;
 /// What says that something was not checked.
 const UNCHECKED: [Code; 3] = [

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use cors::config::json::Node;
 use cors::escape::Shown;
-use cors::http::header::{METHOD, ORIGIN};
+use cors::http::header::{ACCESS_CONTROL_REQUEST_HEADERS, METHOD, ORIGIN};
 use cors::http::token::is_token;
 use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
@@ -71,12 +71,12 @@ struct Explanation {
     remedy: Option<String>,
     /// The response headers that the script may read besides the safelisted ones.
     exposed: Vec<String>,
-    exchanges: Vec<Told>,
+    exchanges: Vec<Exchanged>,
 }
 
 /// A request and its answer.
 #[derive(Serialize)]
-struct Told {
+struct Exchanged {
     request: &'static str,
     method: String,
     request_headers: Vec<(String, String)>,
@@ -86,6 +86,12 @@ struct Told {
     pattern: Option<String>,
     /// The policy that decided; none if none governs.
     policy: Option<String>,
+    /// The grant that allowed the origin, where the policy has several.
+    grant: Option<String>,
+    /// What the match of the rule has bound the name in its origins to.
+    tenant: Option<String>,
+    /// What else there is to say about grants and families of header names.
+    remarks: Vec<String>,
     /// The same, where the fields of the top-level policy would not be meant.
     #[serde(skip)]
     named_policy: Option<String>,
@@ -113,7 +119,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     };
     match output {
         Output::Json => print_json(&explanation),
-        Output::Text => print(&explanation.text(&fetch)),
+        _ => print(&explanation.text(&fetch)),
     }
     ExitCode::from(if explanation.readable { 0 } else { REFUSED })
 }
@@ -167,8 +173,10 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
             headers: Lines::default(),
         };
         let is_preflight = fetch.needs_preflight() && exchanges.is_empty();
+        let tenant = plugin.tenant_of(&request);
+        let tenant = tenant.map(|text| String::from_utf8_lossy(&text).into_owned());
         let exchange = exchange(plugin, request, upstream);
-        exchanges.push(Told::new(is_preflight, &headers, &exchange));
+        exchanges.push(Exchanged::new(is_preflight, &headers, tenant, &exchange));
         exchange.response
     });
     let (blocked_at, because, exposed) = match outcome {
@@ -212,13 +220,15 @@ fn word(stage: Stage) -> &'static str {
 }
 
 /// What to change in the configuration, or in the script.
-fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<String> {
-    if told.is_some_and(|told| told.has_bad_metadata) {
+fn remedy(because: &Blocked, exchanged: Option<&Exchanged>, fetch: &Fetch) -> Option<String> {
+    if exchanged.is_some_and(|exchanged| exchanged.has_bad_metadata) {
         return Some("fix the policy in the metadata of the route".to_owned());
     }
-    let policy = told.and_then(|told| told.named_policy.as_deref());
-    let remedy = remedy_of_policy(because, told, fetch, policy);
-    if !told.is_some_and(|told| told.is_shadow) {
+    let policy = exchanged.and_then(|exchanged| exchanged.named_policy.as_deref());
+    let grant = exchanged.and_then(|exchanged| exchanged.grant.as_deref());
+    let of_grant = grant.map(|grant| format!("{grant}{}", within("of", policy)));
+    let remedy = remedy_of_policy(because, exchanged, fetch, of_grant.as_deref().or(policy));
+    if !exchanged.is_some_and(|exchanged| exchanged.is_shadow) {
         return remedy;
     }
     let enforce = format!("set mode to \"enforce\"{}", within("in", policy));
@@ -235,38 +245,45 @@ fn within(preposition: &str, policy: Option<&str>) -> String {
 
 fn remedy_of_policy(
     because: &Blocked,
-    told: Option<&Told>,
+    exchanged: Option<&Exchanged>,
     fetch: &Fetch,
     policy: Option<&str>,
 ) -> Option<String> {
     let of_policy = within("of", policy);
-    Some(match (because, told.and_then(|told| told.refusal)) {
-        (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
-            return remedy_for_origin(&fetch.origin, &of_policy);
-        }
-        (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
-        (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
-        (Blocked::MethodNotListed(method), _) if method == "patch" => {
-            "write PATCH in upper case in the script".to_owned()
-        }
-        (Blocked::MethodNotListed(method), _) => {
-            format!("add \"{method}\" to allowMethods{of_policy}")
-        }
-        (Blocked::HeaderNotListed(name), _) => {
-            format!("add \"{name}\" to allowHeaders{of_policy}")
-        }
-        (Blocked::AllowCredentialsNotTrue, _) => {
-            format!("set allowCredentials to true{}", within("in", policy))
-        }
-        (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
-            "serve the page from an origin of its own".to_owned()
-        }
-        (Blocked::AllowOriginWildcard, _) => format!(
-            "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
-            fetch.origin
-        ),
-        _ => return None,
-    })
+    Some(
+        match (because, exchanged.and_then(|exchanged| exchanged.refusal)) {
+            (_, Some(Refusal::Origin))
+                if exchanged.is_some_and(|exchanged| exchanged.tenant.is_some()) =>
+            {
+                "call the API of the page's own tenant".to_owned()
+            }
+            (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
+                return remedy_for_origin(&fetch.origin, &of_policy);
+            }
+            (_, Some(Refusal::Null)) => "serve the page from its own origin".to_owned(),
+            (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
+            (Blocked::MethodNotListed(method), _) if method == "patch" => {
+                "write PATCH in upper case in the script".to_owned()
+            }
+            (Blocked::MethodNotListed(method), _) => {
+                format!("add \"{method}\" to allowMethods{of_policy}")
+            }
+            (Blocked::HeaderNotListed(name), _) => {
+                format!("add \"{name}\" to allowHeaders{of_policy}")
+            }
+            (Blocked::AllowCredentialsNotTrue, _) => {
+                format!("set allowCredentials to true{}", within("in", policy))
+            }
+            (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
+                "serve the page from its own origin".to_owned()
+            }
+            (Blocked::AllowOriginWildcard, _) => format!(
+                "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
+                fetch.origin
+            ),
+            _ => return None,
+        },
+    )
 }
 
 /// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
@@ -315,8 +332,13 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
     })
 }
 
-impl Told {
-    fn new(is_preflight: bool, request: &Lines, exchange: &Exchange) -> Self {
+impl Exchanged {
+    fn new(
+        is_preflight: bool,
+        request: &Lines,
+        tenant: Option<String>,
+        exchange: &Exchange,
+    ) -> Self {
         let texts = |lines: &Lines| -> Vec<(String, String)> {
             lines
                 .iter()
@@ -330,8 +352,28 @@ impl Told {
         if let Some(Notice::Invalid(Some(log)) | Notice::Warned(log)) = judgement.notice() {
             let _ = write!(verdict, "; {log}");
         }
+        let grant = judgement.matched_grant();
+        let mut remarks: Vec<String> = Vec::new();
+        for (further, pattern) in judgement.further_grants() {
+            let first = grant.as_deref().unwrap_or_default();
+            remarks.push(format!(
+                "{further} allows the origin too, by {pattern}; {first} comes first and holds"
+            ));
+        }
+        if let Some(tenant) = &tenant {
+            remarks.push(format!("the match of the rule binds {tenant:?}"));
+        }
+        let asked = request.get(ACCESS_CONTROL_REQUEST_HEADERS);
+        let asked = String::from_utf8_lossy(asked.unwrap_or_default()).into_owned();
+        for name in asked.split(',') {
+            if let Some(family) = judgement.family_of(name) {
+                remarks.push(format!("\"{family}\" in allowHeaders covers {name}"));
+            }
+        }
         let source = judgement.source();
-        let policy = judgement.is_governed().then(|| source.to_string());
+        let policy = judgement
+            .is_governed()
+            .then(|| judgement.label().to_owned());
         let is_shadow = judgement.is_shadow();
         if is_shadow {
             verdict.push_str("; mode shadow: nothing is changed");
@@ -342,8 +384,11 @@ impl Told {
             request_headers: texts(request),
             verdict,
             pattern: judgement.matched_pattern(),
-            named_policy: policy.clone().filter(|_| *source != Source::TopLevel),
+            named_policy: policy.clone().filter(|_| source != Source::TopLevel),
             policy,
+            grant,
+            tenant,
+            remarks,
             answered_by: if exchange.forwarded.is_some() {
                 "upstream"
             } else {
@@ -361,23 +406,31 @@ impl Told {
 impl Explanation {
     fn text(&self, fetch: &Fetch) -> String {
         let mut text = String::new();
-        for told in &self.exchanges {
-            let _ = writeln!(text, "{} {}", told.method, Shown(&fetch.url.to_string()));
-            for (name, value) in &told.request_headers {
+        for exchanged in &self.exchanges {
+            let _ = writeln!(
+                text,
+                "{} {}",
+                exchanged.method,
+                Shown(&fetch.url.to_string())
+            );
+            for (name, value) in &exchanged.request_headers {
                 let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
-            let _ = writeln!(text, "{}", Shown(&told.verdict));
-            let by = match told.answered_by {
+            let _ = writeln!(text, "{}", Shown(&exchanged.verdict));
+            for remark in &exchanged.remarks {
+                let _ = writeln!(text, "  {}", Shown(remark));
+            }
+            let by = match exchanged.answered_by {
                 "upstream" => " from the upstream, with",
                 _ => " from the filter, with",
             };
-            let by = if told.headers.is_empty() {
+            let by = if exchanged.headers.is_empty() {
                 by.trim_end_matches(", with")
             } else {
                 by
             };
-            let _ = writeln!(text, "{}{by}", told.status);
-            for (name, value) in &told.headers {
+            let _ = writeln!(text, "{}{by}", exchanged.status);
+            for (name, value) in &exchanged.headers {
                 let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
             text.push('\n');

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use crate::import::changes::Notes;
 use crate::import::read::import;
-use crate::import::systems::System;
+use crate::import::system::System;
+use crate::import::systems::{SYSTEMS, find};
 use crate::input::cursor::Value;
 use crate::input::source::Source;
 use crate::output::{Failure, Output, Pretty, Remark, guard, print, print_error, print_json};
@@ -18,9 +20,10 @@ pub struct Arguments {
     /// The configuration to read, YAML or JSON; - is the standard input
     file: String,
 
-    /// The system that it belongs to; without this it is recognised by its shape
-    #[arg(long, value_enum)]
-    from: Option<System>,
+    /// The system that it belongs to; without this it is recognised by its shape. Several can be named,
+    /// one after the other
+    #[arg(long, value_parser = parse_system())]
+    from: Vec<&'static System>,
 
     /// Import what can be read, and leave out what speaks of CORS and cannot
     #[arg(long)]
@@ -46,7 +49,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         }
     };
     let mut notes = Notes::of(&source.name, arguments.partial);
-    let configuration = import(&source, arguments.from, &mut notes);
+    let configuration = import(&source, &arguments.from, &mut notes);
     let configuration = configuration.filter(|_| !notes.has_errors());
     match output {
         Output::Json => print_json(&Outcome {
@@ -56,7 +59,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
                 .and_then(|configuration| Value::bare(configuration).read().ok()),
             remarks: notes.remarks().collect(),
         }),
-        Output::Text => {
+        _ => {
             for line in notes.lines() {
                 eprintln!("{}", guard(&line));
             }
@@ -66,6 +69,14 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         }
     }
     ExitCode::from(if configuration.is_some() { 0 } else { 2 })
+}
+
+/// Parses the name of a system.
+fn parse_system() -> impl TypedValueParser<Value = &'static System> {
+    let names = SYSTEMS
+        .iter()
+        .map(|system| PossibleValue::new(system.argument).help(system.about));
+    PossibleValuesParser::new(names).try_map(|name| find(&name).ok_or("is not a system"))
 }
 
 const EXAMPLES: &str = "\

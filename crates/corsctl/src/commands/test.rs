@@ -1,26 +1,24 @@
-//! `corsctl test`: a table of requests and what must become of them, held against a configuration.
+//! `corsctl test`: a table of requests and what must become of them, compared with a configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::process::ExitCode;
 
+use ::cases::{Difference, From};
 use cors::escape::Shown;
+use cors::http::header::{AUTHORITY, METHOD, PATH};
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::Url;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::cases::{self, Case, bytes, url};
 use crate::discover::select::{self, Selection};
-use crate::input::cursor::Value;
-use crate::input::source::Source;
 use crate::output::code::Code;
-use crate::output::{
-    BAD_INPUT, Failure, Output, REFUSED, at, color, print, print_error, print_json,
-};
+use crate::output::formats::print_suite;
+use crate::output::results::{self, CaseResult, Suite};
+use crate::output::{BAD_INPUT, Failure, Output, REFUSED, at, color, print_error};
 
-/// A configuration, and the table to hold against it.
+/// A configuration, and the table to compare with it.
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
@@ -29,108 +27,6 @@ pub struct Arguments {
 
     /// The table: a list of cases in JSON or YAML; - is the standard input
     cases: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    request: Request,
-    #[serde(default)]
-    route: Route,
-    #[serde(default)]
-    upstream: Upstream,
-    /// Without it only the verdict counts.
-    answer: Option<Answer>,
-    verdict: Option<String>,
-    #[serde(default)]
-    receives: Receives,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    method: String,
-    url: String,
-    #[serde(default)]
-    headers: HeaderList,
-}
-
-/// What Envoy knows of the route.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Route {
-    name: Option<String>,
-    policy: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Upstream {
-    status: u16,
-    headers: HeaderList,
-}
-
-/// Names and values of headers: a list of pairs, or an object.
-#[derive(Default)]
-struct HeaderList(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for HeaderList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(HeaderVisitor).map(Self)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Vec<(String, String)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("headers as {name: value} or [[name, value]]")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut headers = Vec::new();
-        while let Some(header) = map.next_entry()? {
-            headers.push(header);
-        }
-        Ok(headers)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut headers = Vec::new();
-        while let Some(header) = seq.next_element()? {
-            headers.push(header);
-        }
-        Ok(headers)
-    }
-}
-
-impl Default for Upstream {
-    fn default() -> Self {
-        Self {
-            status: 200,
-            headers: HeaderList::default(),
-        }
-    }
-}
-
-/// What the client gets: of the headers of CORS, these and no others.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    from: String,
-    status: u16,
-    headers: BTreeMap<String, String>,
-}
-
-/// Names of request headers that the upstream must, or must not, see.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Receives {
-    absent: Vec<String>,
-    present: Vec<String>,
 }
 
 /// What `--output json` prints.
@@ -145,7 +41,7 @@ struct Tested {
     name: String,
     good: bool,
     line: Option<usize>,
-    differences: Vec<String>,
+    differences: Vec<Difference>,
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
@@ -162,141 +58,69 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         good: cases.iter().all(|case| case.good),
         cases,
     };
-    match output {
-        Output::Json => print_json(&outcome),
-        Output::Text => print(&outcome.text(&arguments.cases)),
-    }
+    let file = arguments.cases.as_str();
+    print_suite(
+        output,
+        &outcome,
+        || outcome.text(file),
+        || outcome.suite(file),
+    );
     ExitCode::from(if outcome.good { 0 } else { REFUSED })
 }
 
 fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, Failure> {
-    let source = Source::read(file)?;
-    let cases: Vec<Value> = source
-        .documents
-        .iter()
-        .flat_map(|document| Value::of(document).items())
-        .collect();
-    if cases.is_empty() {
-        let text = format!("{}holds no list of cases", at(&source.name, None));
-        return Err(Failure::new(Code::NoCases, text));
-    }
+    let cases = cases::read(file)?.into_iter();
     cases
-        .iter()
-        .enumerate()
-        .map(|(index, value)| {
-            let line = value.line_of("");
-            let case: Result<Case, _> = value.read();
-            let differences = case
-                .map_err(|error| error.to_string())
-                .and_then(|case| Ok((case.differences(plugin)?, case.name)))
-                .map_err(|error| {
-                    let at = at(&source.name, line);
-                    let text = format!("{at}case {}: {}", index + 1, Shown(&error));
-                    Failure::new(Code::InvalidCase, text)
-                })?;
-            let (differences, name) = differences;
+        .map(|listed| {
+            let differences = differences(&listed.case, plugin);
+            let differences = differences.map_err(|error| listed.invalid(&error))?;
             Ok(Tested {
-                name,
+                name: listed.case.name,
                 good: differences.is_empty(),
-                line,
+                line: listed.line,
                 differences,
             })
         })
         .collect()
 }
 
-impl Case {
-    /// Sends the request through the plugin and says what is other than expected.
-    fn differences(&self, plugin: &PolicySet) -> Result<Vec<String>, String> {
-        if self.answer.is_none() && self.verdict.is_none() {
-            return Err("expects nothing; write verdict, answer or both".to_owned());
-        }
-        let url = Url::parse(&self.request.url)
-            .ok_or_else(|| format!("{:?} is no URL", self.request.url))?;
-        let mut headers = vec![
-            (
-                ":method".to_owned(),
-                self.request.method.clone().into_bytes(),
-            ),
-            (":authority".to_owned(), url.authority.into_bytes()),
-            (":path".to_owned(), url.path.into_bytes()),
-        ];
-        headers.extend(bytes(&self.request.headers.0)?);
-        let request = Incoming {
-            headers: headers.into_iter().collect(),
-            route_name: self.route.name.clone(),
-            route_policy: self.route.policy.clone(),
-        };
-        let upstream = Response {
-            status: self.upstream.status,
-            headers: bytes(&self.upstream.headers.0)?.into_iter().collect(),
-        };
-        let exchange = exchange(plugin, request, upstream);
-        let mut differences = Vec::new();
-        if let Some(expected) = &self.verdict {
-            let verdict = word(&exchange);
-            if verdict != *expected {
-                differences.push(format!("verdict: {verdict}, not {expected}"));
-            }
-        }
-        if let Some(answer) = &self.answer {
-            differences.extend(answer.differences(&exchange));
-        }
-        let seen = exchange.forwarded.unwrap_or_default();
-        for name in &self.receives.absent {
-            if seen.get(&name.to_ascii_lowercase()).is_some() {
-                differences.push(format!("the upstream sees {name}"));
-            }
-        }
-        for name in &self.receives.present {
-            if seen.get(&name.to_ascii_lowercase()).is_none() {
-                differences.push(format!("the upstream does not see {name}"));
-            }
-        }
-        Ok(differences)
+/// Sends the request of a case through the plugin, and says what is other than expected.
+fn differences(case: &Case, plugin: &PolicySet) -> Result<Vec<Difference>, String> {
+    if case.answer.is_none() && case.verdict.is_none() {
+        return Err("expects nothing; write verdict, answer or both".to_owned());
     }
-}
-
-impl Answer {
-    fn differences(&self, exchange: &Exchange) -> Vec<String> {
-        let from = if exchange.forwarded.is_some() {
-            "upstream"
-        } else {
-            "filter"
+    let url = url(&case.request)?;
+    let mut headers = vec![
+        (METHOD.to_owned(), case.request.method.clone().into_bytes()),
+        (AUTHORITY.to_owned(), url.authority.into_bytes()),
+        (PATH.to_owned(), url.path.into_bytes()),
+    ];
+    headers.extend(bytes(&case.request.headers)?);
+    let request = Incoming {
+        headers: headers.into_iter().collect(),
+        route_name: case.route.name.clone(),
+        route_policy: case.route.policy.clone(),
+    };
+    let upstream = Response {
+        status: case.upstream.status,
+        headers: bytes(&case.upstream.headers)?.into_iter().collect(),
+    };
+    let exchange = exchange(plugin, request, upstream);
+    let verdict = case.verdict.as_ref();
+    let verdict =
+        verdict.and_then(|verdict| Difference::between("verdict", word(&exchange), verdict));
+    let mut differences: Vec<_> = verdict.into_iter().collect();
+    if let Some(answer) = &case.answer {
+        let from = match exchange.forwarded {
+            Some(_) => From::Upstream,
+            None => From::Filter,
         };
-        let mut differences = Vec::new();
-        if self.from != from {
-            differences.push(format!("from: {from}, not {}", self.from));
-        }
-        let status = exchange.response.status;
-        if self.status != status {
-            differences.push(format!("status: {status}, not {}", self.status));
-        }
-        let expected: BTreeMap<String, &str> = self
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
-            .collect();
-        let headers = &exchange.response.headers;
-        let own = headers.iter().map(|(name, _)| name);
-        let own = own.filter(|name| is_covered(name, from == "filter"));
-        let names: BTreeSet<&str> = own.chain(expected.keys().map(String::as_str)).collect();
-        for name in names {
-            let got = headers.get(name).map(text);
-            let expected = expected.get(name).map(|value| (*value).to_owned());
-            let is_same = match name {
-                "vary" => got.as_deref().map(tokens) == expected.as_deref().map(tokens),
-                _ => got == expected,
-            };
-            if !is_same {
-                let show = |value: Option<String>| {
-                    value.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"))
-                };
-                differences.push(format!("{name}: {}, not {}", show(got), show(expected)));
-            }
-        }
-        differences
+        let response = &exchange.response;
+        differences.extend(answer.differences(from, response.status, response.headers.iter()));
     }
+    let seen = exchange.forwarded.unwrap_or_default();
+    differences.extend(case.receives.differences(|name| seen.get(name).is_some()));
+    Ok(differences)
 }
 
 /// The verdict in the words of the table.
@@ -310,45 +134,34 @@ fn word(exchange: &Exchange) -> String {
     }
 }
 
-/// Whether an answer names all of this header.
-fn is_covered(name: &str, is_from_filter: bool) -> bool {
-    let of_filter = ["cache-control", "content-type", "x-content-type-options"];
-    name.starts_with("access-control-")
-        || matches!(name, "allow" | "vary")
-        || is_from_filter && of_filter.contains(&name)
-}
-
-/// The tokens of Vary, whose order and case mean nothing.
-fn tokens(value: &str) -> Vec<String> {
-    let tokens = value
-        .split(',')
-        .map(|token| token.trim().to_ascii_lowercase());
-    let mut tokens: Vec<String> = tokens.filter(|token| !token.is_empty()).collect();
-    tokens.sort();
-    tokens
-}
-
-/// In a table one character up to U+00FF is one byte.
-fn bytes(headers: &[(String, String)]) -> Result<Vec<(String, Vec<u8>)>, String> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let bytes = value
-                .chars()
-                .map(u8::try_from)
-                .collect::<Result<Vec<u8>, _>>();
-            let bytes =
-                bytes.map_err(|_| format!("{name}: a character above U+00FF is no byte"))?;
-            Ok((name.clone(), bytes))
-        })
-        .collect()
-}
-
-fn text(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
+impl Tested {
+    fn shown(&self) -> Vec<String> {
+        self.differences.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl Outcome {
+    fn suite(&self, file: &str) -> Suite {
+        let cases = self.cases.iter().map(|case| results::Case {
+            name: case.name.clone(),
+            line: case.line,
+            result: if case.good {
+                CaseResult::Good
+            } else {
+                CaseResult::Wrong {
+                    code: Code::UnexpectedOutcome,
+                    text: case.shown().join("\n"),
+                }
+            },
+            seconds: None,
+        });
+        Suite {
+            name: "test",
+            file: file.to_owned(),
+            cases: cases.collect(),
+        }
+    }
+
     fn text(&self, file: &str) -> String {
         let mut text = String::new();
         for case in &self.cases {
@@ -359,8 +172,8 @@ impl Outcome {
             };
             let name = Shown(&case.name);
             let _ = writeln!(text, "{}{word} {name}", at(file, case.line));
-            for difference in &case.differences {
-                let _ = writeln!(text, "  {}", Shown(difference));
+            for difference in case.shown() {
+                let _ = writeln!(text, "  {}", Shown(&difference));
             }
         }
         let wrong = self.cases.iter().filter(|case| !case.good).count();
@@ -378,14 +191,14 @@ A case, here in YAML:
       method: OPTIONS
       url: https://api.example.com/orders
       headers: {origin: https://shop.example.com, access-control-request-method: PUT}
-    verdict: allowed      # or refused: origin, refused: null, refused: malformed, refused: path,
-                          # same-origin, not-cors, ungoverned
+    verdict: allowed      # or refused: host, refused: malformed, refused: null, refused: origin,
+                          # refused: path, same-origin, not-cors, ungoverned
     answer:               # optional: every CORS header and Vary of the answer, and no others
       from: filter        # or upstream
       status: 204
       headers: {vary: Origin, …}
 Besides: upstream (status, headers), receives (absent, present), route (name, policy). Where a header has
-several lines, headers is a list: [[name, value], …].
+several lines, headers is a list: [[name, value], …]. corsctl schema --cases prints the schema for editors.
 
 Examples:
   corsctl test cors.json cors-cases.yaml

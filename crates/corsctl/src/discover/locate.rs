@@ -1,4 +1,4 @@
-//! Where the plugin's configurations stand in a file: alone, in an Envoy configuration, in a resource
+//! Where a file has the plugin's configurations: alone, in an Envoy configuration, in a resource
 //! of Kubernetes.
 
 use cors::config::json::Node;
@@ -6,9 +6,9 @@ use cors::diagnostic::{Diagnostics, join};
 use cors::select::policy_set::PolicySet;
 
 use crate::discover::recognise::{
-    MAX_KEYS, has_policy_fields, is_clearly_a_configuration, is_misspelt, is_of_higress, is_plugin,
-    is_plugin_filter, is_wasm_filter, looks_like_a_configuration, mentions_cors, type_of,
-    wasm_configuration, wrapped,
+    MAX_KEYS, has_policy_fields, is_clearly_a_configuration, is_misspelt, is_module_filter,
+    is_of_higress, is_of_route, is_plugin, is_plugin_filter, looks_like_a_configuration,
+    mentions_cors, module_configuration, type_of, wrapped,
 };
 use crate::input::cursor::Value;
 use crate::input::document::Document;
@@ -19,7 +19,7 @@ use crate::output::code::Code;
 #[derive(Default)]
 pub struct Found<'d> {
     pub configurations: Vec<Configuration<'d>>,
-    /// Lists of HTTP filters in which the plugin stands.
+    /// Lists of HTTP filters that contain the plugin.
     pub chains: Vec<Chain<'d>>,
     /// Routes and virtual hosts that carry metadata.
     pub routes: Vec<Route<'d>>,
@@ -36,7 +36,7 @@ pub struct Found<'d> {
 
 /// A configuration of the plugin.
 pub struct Configuration<'d> {
-    /// Where it stands, in words; empty if it is the whole file.
+    /// Where it is, in words; empty if it is the whole file.
     pub place: String,
     /// The key that the configuration is written under, although it has to be at the top.
     pub wrapper: Option<&'d str>,
@@ -164,16 +164,19 @@ impl<'d> Found<'d> {
                     self.add_resource(value, value.at(&["spec", "wasm"]), &place, "pluginConfig");
                 }
                 "EnvoyExtensionPolicy" => {
-                    for (index, wasm) in value.list_at(&["spec", "wasm"]).into_iter().enumerate() {
-                        place.push(step("wasm", &wasm, index));
-                        self.add_resource(value, Some(wasm), &place, "config");
-                        place.pop();
+                    for list in ["wasm", "dynamicModule"] {
+                        let modules = value.list_at(&["spec", list]);
+                        for (index, module) in modules.into_iter().enumerate() {
+                            place.push(step(list, &module, index));
+                            self.add_resource(value, Some(module), &place, "config");
+                            place.pop();
+                        }
                     }
                 }
                 _ => {}
             }
         }
-        if is_wasm_filter(value) {
+        if is_module_filter(value) {
             self.add_filter(value, &place);
         }
         let filters = value.list("http_filters");
@@ -256,13 +259,19 @@ impl<'d> Found<'d> {
 
     fn add_filter(&mut self, filter: &Value<'d>, place: &[String]) {
         let place = place.join(", ");
-        let configuration = wasm_configuration(filter);
+        let configuration = module_configuration(filter);
         if is_of_higress(filter) {
             self.others.push((place, filter.clone(), HIGRESS));
             return;
         }
         if !is_plugin(filter) && !place.to_ascii_lowercase().contains("filter \"cors") {
             self.others.push((place, filter.clone(), NOT_CHECKED));
+            return;
+        }
+        let text = configuration.as_ref().and_then(|any| any.get("value"));
+        let text = text.as_ref().and_then(Value::text);
+        if is_of_route(filter) && text.is_some_and(|text| !text.trim_start().starts_with('{')) {
+            // The name of a policy.
             return;
         }
         let content = match configuration {
@@ -290,6 +299,15 @@ impl Configuration<'_> {
         let (Content::Absent(value) | Content::Text { value, .. } | Content::Tree(value)) =
             &self.content;
         value.line_of("")
+    }
+
+    /// The same without its place.
+    pub fn node(&self) -> Option<&Node> {
+        match &self.content {
+            Content::Absent(_) => None,
+            Content::Text { document, .. } => document.as_ref().map(|document| &document.node),
+            Content::Tree(value) => Some(value.node),
+        }
     }
 
     /// What it holds, if it holds anything that can be read.
@@ -367,7 +385,7 @@ type Other = (Code, &'static str);
 /// Said of a plugin that is not this one.
 const NOT_CHECKED: Other = (
     Code::NotChecked,
-    "is another plugin, as far as its names tell: not checked",
+    "is another plugin, by its names: not checked",
 );
 const HIGRESS: Other = (
     Code::HigressPlugin,

@@ -1,5 +1,5 @@
-//! Which of the filters, resources and documents of a file are this plugin's, as far as their names and
-//! fields tell.
+//! Which of the filters, resources and documents of a file are this plugin's, by their names and
+//! fields.
 
 use cors::config::fields::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
 use cors::config::json::Node;
@@ -21,31 +21,60 @@ pub fn type_of<'d>(value: &Value<'d>) -> Option<&'d str> {
     })
 }
 
-pub fn is_wasm_filter(value: &Value) -> bool {
-    type_of(value).is_some_and(|kind| kind.ends_with("filters.http.wasm.v3.Wasm"))
+/// Whether it is the filter of a WebAssembly module or of a dynamic module, or of the latter for a route.
+pub fn is_module_filter(value: &Value) -> bool {
+    const KINDS: [&str; 3] = [
+        "filters.http.wasm.v3.Wasm",
+        "filters.http.dynamic_modules.v3.DynamicModuleFilter",
+        ROUTE_KIND,
+    ];
+    type_of(value).is_some_and(|kind| KINDS.iter().any(|known| kind.ends_with(known)))
 }
 
-/// `config.configuration` of the filter, itself or within a `TypedStruct`.
-pub fn wasm_configuration<'d>(filter: &Value<'d>) -> Option<Value<'d>> {
-    filter
-        .at(&["config", "configuration"])
-        .or_else(|| filter.at(&["value", "config", "configuration"]))
+/// Whether the filter's configuration is that of a route, which may be the name of a policy.
+pub fn is_of_route(filter: &Value) -> bool {
+    type_of(filter).is_some_and(|kind| kind.ends_with(ROUTE_KIND))
+}
+
+/// `config.configuration` or `filter_config` of the filter, itself or within a `TypedStruct`.
+pub fn module_configuration<'d>(filter: &Value<'d>) -> Option<Value<'d>> {
+    let in_filter = |filter: &Value<'d>| {
+        filter
+            .at(&["config", "configuration"])
+            .or_else(|| filter.get("filter_config"))
+    };
+    in_filter(filter).or_else(|| in_filter(&filter.get("value")?))
+}
+
+/// The configuration of a wasm filter, as a tree or as text that cannot be read.
+enum Embedded<'v, 'd> {
+    Broken(&'v str),
+    Tree(&'v Value<'d>),
+}
+
+/// Reads the configuration of a wasm filter, if it has one: a tree, or JSON in a string.
+fn with_embedded<T>(filter: &Value, read: impl Fn(Embedded) -> T) -> Option<T> {
+    let any = module_configuration(filter)?;
+    let value = any.get("value").unwrap_or(any);
+    Some(match (value.text(), value.embedded()) {
+        (_, Some(document)) => read(Embedded::Tree(&Value::of(&document))),
+        (Some(broken), None) => read(Embedded::Broken(broken)),
+        (None, None) => read(Embedded::Tree(&value)),
+    })
 }
 
 /// The tree of the configuration of a filter among `http_filters`, if it can be read.
 pub fn with_configuration<T>(entry: &Value, read: impl Fn(&Value) -> T) -> Option<T> {
-    let any = wasm_configuration(&entry.get("typed_config")?)?;
-    let value = any.get("value").unwrap_or(any);
-    match (value.text(), value.embedded()) {
-        (Some(_), document) => document.map(|document| read(&Value::of(&document))),
-        (None, _) => Some(read(&value)),
-    }
+    with_embedded(&entry.get("typed_config")?, |embedded| match embedded {
+        Embedded::Broken(_) => None,
+        Embedded::Tree(tree) => Some(read(tree)),
+    })?
 }
 
 /// Whether an entry of `http_filters` is this plugin.
 pub fn is_plugin_filter(entry: &Value) -> bool {
     entry.get("typed_config").is_some_and(|config| {
-        is_wasm_filter(&config)
+        is_module_filter(&config)
             && !is_of_higress(&config)
             && (is_plugin(&config)
                 || entry
@@ -58,17 +87,13 @@ pub fn is_plugin_filter(entry: &Value) -> bool {
 /// or was meant to be.
 pub fn is_plugin(filter: &Value) -> bool {
     let has_fields = || {
-        let configuration = wasm_configuration(filter);
-        configuration.is_some_and(|any| {
-            let value = any.get("value").unwrap_or(any);
-            match (value.text(), value.embedded()) {
-                (_, Some(document)) => has_policy_fields(&Value::of(&document)),
-                (Some(broken), None) => mentions_policy_field(broken),
-                (None, None) => has_policy_fields(&value),
-            }
-        })
+        let has_fields = with_embedded(filter, |embedded| match embedded {
+            Embedded::Broken(text) => mentions_policy_field(text),
+            Embedded::Tree(tree) => has_policy_fields(tree),
+        });
+        has_fields.unwrap_or_default()
     };
-    mentions_cors(filter, &["configuration"]) || has_fields()
+    mentions_cors(filter, &["configuration", "filter_config"]) || has_fields()
 }
 
 /// Whether a wasm filter or plugin is Higress's own for CORS, whose fields are other ones.
@@ -79,7 +104,7 @@ pub fn is_of_higress(value: &Value) -> bool {
         .into_iter()
         .filter_map(|rule| rule.get("config"))
         .chain(value.get("defaultConfig"));
-    let mut configurations = configurations.chain(wasm_configuration(value));
+    let mut configurations = configurations.chain(module_configuration(value));
     let url = value.text_of("url").unwrap_or_default();
     url.contains("/plugins/cors") || configurations.any(|value| mentions(&value, FIELD, true))
 }
@@ -184,7 +209,7 @@ fn is_one_of(node: &Node, words: &[&str]) -> bool {
     matches!(node, Node::String(text) if words.iter().any(|word| word.eq_ignore_ascii_case(text)))
 }
 
-/// The configuration that is all a document holds, under a key of its own.
+/// The configuration that is all a document holds, under its own key.
 pub fn wrapped<'d>(value: &Value<'d>) -> Option<(&'d str, Value<'d>)> {
     let entries = value.entries();
     let [(key, within)] = entries.as_slice() else {
@@ -194,6 +219,8 @@ pub fn wrapped<'d>(value: &Value<'d>) -> Option<(&'d str, Value<'d>)> {
     let is_configuration = !within.pairs().is_empty() && looks_like_a_configuration(within);
     (is_name && is_configuration).then(|| (*key, within.clone()))
 }
+
+const ROUTE_KIND: &str = "filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute";
 
 /// As many keys as no configuration has.
 pub const MAX_KEYS: usize = 1_000;

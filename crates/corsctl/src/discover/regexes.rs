@@ -10,13 +10,8 @@ use cors::config::json::Node;
 use cors::diagnostic::Code as ModuleCode;
 use cors::origin::regex::OriginRegex;
 use cors::origin::set::{Match, OriginSet};
-use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson::{self, NFA};
-use regex_automata::util::primitives::StateID;
-use regex_automata::util::start;
-use regex_automata::{Anchored, MatchKind};
-use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, Look};
+
+use crate::discover::automaton::{Dfa, TooLarge, Work, compile, literal, search};
 
 use crate::output::code::{Code, Level};
 
@@ -81,20 +76,9 @@ impl Finding {
     }
 }
 
-/// The steps that deciding may still take, for all expressions of a run.
-pub struct Work {
-    left: usize,
-}
-
-impl Default for Work {
-    fn default() -> Self {
-        Self { left: MAX_WORK }
-    }
-}
-
 /// Decides an expression of a policy with or without credentials; `None` if the plugin does not take it.
 pub fn judge(source: &str, credentials: bool, work: &mut Work) -> Option<Vec<Finding>> {
-    if work.left == 0 {
+    if work.is_used_up() {
         return Some(vec![Finding::Undecided]);
     }
     let matcher = Matcher::new(source)?;
@@ -107,13 +91,25 @@ pub fn judge(source: &str, credentials: bool, work: &mut Work) -> Option<Vec<Fin
     )
 }
 
+/// An origin that an expression matches, if one is found.
+pub fn example(source: &str, work: &mut Work) -> Option<String> {
+    let matcher = Matcher::new(source)?;
+    let mut question = Question::new(source, &matcher, work).ok()?;
+    let forms = [WELL_FORMED, ANY_FORM].into_iter();
+    let mut origins = forms.filter_map(|form| {
+        let form = compile(form, question.work).ok()?;
+        question.shortest(&form, None).ok()?
+    });
+    origins.find(|origin| matcher.is_match(origin))
+}
+
 /// The matcher of the plugin, with this expression alone.
 pub struct Matcher(OriginSet);
 
 impl Matcher {
     pub fn new(source: &str) -> Option<Self> {
         let mut origins = OriginSet::default();
-        let is_taken = origins.insert_regex(OriginRegex::parse(source).ok()?);
+        let is_taken = origins.insert_regex(OriginRegex::parse(source).ok()?, 0);
         is_taken.then_some(Self(origins))
     }
 
@@ -121,11 +117,6 @@ impl Matcher {
         matches!(self.0.find(origin.as_bytes()), Ok(Match::Regex(_)))
     }
 }
-
-#[derive(Debug)]
-struct TooLarge;
-
-type Dfa = dense::DFA<Vec<u32>>;
 
 /// An expression under question.
 struct Question<'q> {
@@ -369,7 +360,7 @@ fn of_domains(domains: &[String], ends: &[String]) -> String {
         let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
         literals.join("|")
     };
-    // `[^ -~]` is no character of an origin.
+    // `[^ -~]` is not a character of an origin.
     match (domains, ends) {
         ([], []) => "[^ -~]".to_owned(),
         (_, []) => format!("[a-z]+://(.*\\.)?({})\\.?(:.*)?", literals(domains)),
@@ -392,125 +383,6 @@ fn without_final_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// The expression that matches this text alone.
-fn literal(text: &str) -> String {
-    text.replace('.', "\\.").replace('+', "\\+")
-}
-
-/// The automaton of all texts that match as a whole.
-fn compile(source: &str, work: &mut Work) -> Result<Dfa, TooLarge> {
-    work.take(1)?;
-    let parsed = ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .build()
-        .parse(source);
-    let hir = parsed.map_err(|_| TooLarge)?;
-    let whole = Hir::concat(vec![Hir::look(Look::Start), hir, Hir::look(Look::End)]);
-    let built = NFA::compiler()
-        .configure(
-            thompson::Config::new()
-                .utf8(false)
-                .nfa_size_limit(Some(MAX_SIZE)),
-        )
-        .build_from_hir(&whole)
-        .ok()
-        .and_then(|nfa| {
-            dense::Builder::new()
-                .configure(
-                    dense::Config::new()
-                        .accelerate(false)
-                        .match_kind(MatchKind::All)
-                        .start_kind(StartKind::Anchored)
-                        .dfa_size_limit(Some(MAX_SIZE))
-                        .determinize_size_limit(Some(MAX_SIZE)),
-                )
-                .build_from_nfa(&nfa)
-                .ok()
-        });
-    // As much work as a step of the search for each byte, or what a hopeless attempt takes.
-    let cost = built
-        .as_ref()
-        .map_or(4 * MAX_SIZE, |dfa| dfa.memory_usage());
-    work.take(cost)?;
-    built.ok_or(TooLarge)
-}
-
-impl Work {
-    fn take(&mut self, steps: usize) -> Result<(), TooLarge> {
-        self.left = self.left.saturating_sub(steps);
-        if self.left == 0 {
-            Err(TooLarge)
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// Finds the shortest text that each of up to three automata accepts, or refuses where that is asked for.
-fn search(automata: &[(&Dfa, bool)], work: &mut Work) -> Result<Option<String>, TooLarge> {
-    let config = start::Config::new().anchored(Anchored::Yes);
-    let mut first = [StateID::ZERO; 3];
-    for (state, (dfa, _)) in first.iter_mut().zip(automata) {
-        *state = dfa.start_state(&config).map_err(|_| TooLarge)?;
-    }
-    let letters = letters(automata);
-    // Where each state was reached from, and by which letter.
-    let mut seen = HashSet::from([first]);
-    let mut steps = vec![(first, 0, 0)];
-    let mut at = 0;
-    while let Some((states, ..)) = steps.get(at).copied() {
-        let mut ends = automata.iter().zip(states);
-        if ends.all(|((dfa, accepts), state)| {
-            dfa.is_match_state(dfa.next_eoi_state(state)) == *accepts
-        }) {
-            return Ok(Some(text_of(&steps, at)));
-        }
-        work.take(letters.len())?;
-        for letter in &letters {
-            let mut next = states;
-            let mut is_hopeless = false;
-            for (state, (dfa, accepts)) in next.iter_mut().zip(automata) {
-                *state = dfa.next_state(*state, *letter);
-                is_hopeless |= *accepts && dfa.is_dead_state(*state);
-            }
-            if !is_hopeless && seen.insert(next) {
-                steps.push((next, at, *letter));
-            }
-        }
-        at += 1;
-    }
-    Ok(None)
-}
-
-/// One character of an origin for each that all automata treat alike, the plainest first.
-fn letters(automata: &[(&Dfa, bool)]) -> Vec<u8> {
-    let mut classes = HashSet::new();
-    CHARACTERS
-        .bytes()
-        .filter(|byte| {
-            let class: Vec<u8> = automata
-                .iter()
-                .map(|(dfa, _)| dfa.byte_classes().get(*byte))
-                .collect();
-            classes.insert(class)
-        })
-        .collect()
-}
-
-/// The letters that lead to a step.
-fn text_of(steps: &[([StateID; 3], usize, u8)], end: usize) -> String {
-    let mut text = Vec::new();
-    let mut at = end;
-    while let Some((_, before, letter)) = steps.get(at).filter(|_| at > 0) {
-        text.push(char::from(*letter));
-        at = *before;
-    }
-    text.iter().rev().collect()
-}
-
-/// All characters of well-formed origins.
-const CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789-._:/[]+";
 /// Origins with a domain.
 const WELL_FORMED: &str = "[a-z][a-z0-9+.-]*://[a-z0-9_-]+(\\.[a-z0-9_-]+)*\\.?(:[1-9][0-9]{0,4})?";
 /// All origins of the web with a domain, well-formed or not.
@@ -524,10 +396,6 @@ const SUFFIXES: [&str; 6] = ["app", "com", "dev", "io", "net", "org"];
 /// As many names are enumerated in an expression, as in `(a|b)\.com`, before it is open to all.
 const FEW_NAMES: usize = 10;
 const MAX_NAMES: usize = 40;
-/// The bytes of an automaton.
-const MAX_SIZE: usize = 512 * 1024;
-/// Some tenths of a second in all.
-const MAX_WORK: usize = 4_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -537,9 +405,9 @@ mod tests {
 
     use super::*;
 
-    fn told(source: &str) -> String {
+    fn described(source: &str) -> String {
         let findings = judge(source, true, &mut Work::default()).expect(source);
-        let told: Vec<String> = findings
+        let described: Vec<String> = findings
             .iter()
             .map(|finding| match finding {
                 Finding::MatchesNothing => "nothing".to_owned(),
@@ -552,7 +420,7 @@ mod tests {
                 Finding::Undecided => "undecided".to_owned(),
             })
             .collect();
-        told.join(", ")
+        described.join(", ")
     }
 
     #[test]
@@ -627,12 +495,12 @@ mod tests {
             ("https://*", "nothing".to_owned()),
             (r"https://app\.example\.com/", "nothing".to_owned()),
         ] {
-            assert_eq!(told(source), expected, "{source}");
+            assert_eq!(described(source), expected, "{source}");
         }
     }
 
     #[test]
-    fn what_is_meant_is_not_told() {
+    fn what_is_meant_is_not_reported() {
         for source in [
             r"https://.*\.example\.com",
             r"https://app\.example\.com",
@@ -655,7 +523,7 @@ mod tests {
             r"http://127\.0\.0\.1:[0-9]+",
             r"https://\[::1\](:\d+)?",
         ] {
-            assert_eq!(told(source), "", "{source}");
+            assert_eq!(described(source), "", "{source}");
         }
     }
 
@@ -667,7 +535,7 @@ mod tests {
             .filter_map(|source| judge(&source, true, &mut work))
             .filter(|findings| *findings == [Finding::Undecided]);
         assert!(undecided.count() > 100);
-        assert_eq!(work.left, 0);
+        assert!(work.is_used_up());
     }
 
     const PARTS: [&str; 33] = [
@@ -758,7 +626,7 @@ mod tests {
                             let narrower = Matcher::new(instead).expect("an expression");
                             let mut wider = samples.iter().filter(|sample| narrower.is_match(sample));
                             prop_assert!(wider.all(|sample| matcher.is_match(sample)), "{source} {instead}");
-                            prop_assert_eq!(told(instead), "");
+                            prop_assert_eq!(described(instead), "");
                         }
                     }
                     Finding::MatchesAny { origin }
@@ -769,7 +637,7 @@ mod tests {
                     Finding::Undecided => {}
                 }
             }
-            let is_told = |is_kind: fn(&Finding) -> bool| {
+            let is_reported = |is_kind: fn(&Finding) -> bool| {
                 findings.iter().any(|finding| is_kind(finding) || *finding == Finding::Undecided)
             };
             let strangers = matched().filter(|sample| {
@@ -777,11 +645,11 @@ mod tests {
             });
             if strangers.count() >= FEW_NAMES {
                 let is_open = |finding: &Finding| matches!(finding, Finding::LetsStrangersIn { .. } | Finding::MatchesAny { .. });
-                prop_assert!(is_told(is_open), "{source}: {findings:?}");
+                prop_assert!(is_reported(is_open), "{source}: {findings:?}");
             }
             let is_http = |sample: &&String| sample.starts_with("http://") && !sample.contains("localhost") && !sample.contains('[');
             if matched().any(|sample| is_http(&sample)) {
-                prop_assert!(is_told(|finding| matches!(finding, Finding::MatchesHttp { .. })), "{source}: {findings:?}");
+                prop_assert!(is_reported(|finding| matches!(finding, Finding::MatchesHttp { .. })), "{source}: {findings:?}");
             }
         }
     }

@@ -3,7 +3,8 @@
 use cors::escape::Shown;
 use cors::select::policy_set::PolicySet;
 
-use crate::discover::locate::{Found, read};
+use crate::discover::locate::{Configuration, Found, read};
+use crate::input::cursor::Value;
 use crate::input::source::Source;
 use crate::output::code::Code;
 use crate::output::{Failure, at, with_code};
@@ -11,15 +12,23 @@ use crate::output::{Failure, at, with_code};
 #[derive(clap::Args)]
 pub struct Selection {
     /// The plugin's configuration, or a file that contains it; - is the standard input
-    file: String,
+    pub file: String,
 
-    /// Where it stands, or a part of that, if the file contains several: corsctl check names the places
+    /// Where it is, or a part of that, if the file contains several: corsctl check names the places
     #[arg(long, value_name = "PLACE")]
-    at: Option<String>,
+    pub at: Option<String>,
 }
 
 /// Reads the selected configuration; the error is for the user.
 pub fn plugin(selection: &Selection) -> Result<PolicySet, Failure> {
+    plugin_with(selection, |_| ()).map(|(plugin, ())| plugin)
+}
+
+/// The same, with something made of the tree of the configuration, if it has any.
+pub fn plugin_with<T>(
+    selection: &Selection,
+    visit: impl FnOnce(Option<&Value>) -> T,
+) -> Result<(PolicySet, T), Failure> {
     let source = Source::read(&selection.file)?;
     let found = Found::within(&source);
     let wanted = selection.at.as_deref().unwrap_or_default();
@@ -52,6 +61,13 @@ pub fn plugin(selection: &Selection) -> Result<PolicySet, Failure> {
             });
         }
     };
+    let plugin = read_plugin(&source.name, configuration)?;
+    Ok((plugin, visit(configuration.root().as_ref())))
+}
+
+/// Reads a configuration that the module takes; the error is for the user.
+pub fn read_plugin(file: &str, configuration: &Configuration) -> Result<PolicySet, Failure> {
+    let file = at(file, configuration.line());
     if let Some(key) = configuration.wrapper {
         let text = format!(
             "{file}{key}: is not a field of the plugin; write what it holds at the top level"

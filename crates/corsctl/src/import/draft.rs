@@ -4,7 +4,7 @@ use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
 
 use crate::import::changes::Notes;
-use crate::input::cursor::Place;
+use crate::input::cursor::{Place, Value};
 use crate::output::code::Code;
 
 /// A policy to write: what the source leaves to its defaults is written out.
@@ -70,6 +70,39 @@ impl Policy {
         }
     }
 
+    /// Takes the age as it is written; without one browsers keep an answer for 5 seconds.
+    pub fn set_age(&mut self, age: Option<Value>, absent: &str, place: &Place, notes: &mut Notes) {
+        match age {
+            Some(age) => self.max_age = age.node.clone(),
+            None => {
+                let text = format!(
+                    "{absent}, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"
+                );
+                notes.push(Code::DefaultMaxAge, place, text);
+            }
+        }
+    }
+
+    /// Says that the methods that browsers send without asking are allowed, though the source lists
+    /// them not and does something else with them.
+    pub fn tell_unlisted(&self, otherwise: &str, place: &Place, notes: &mut Notes) {
+        let is_unlisted = |safe: &&str| {
+            let mut methods = self.methods.iter();
+            !methods.any(|method| method == safe || method == "*")
+        };
+        let unlisted: Vec<_> = ["GET", "HEAD", "POST"]
+            .into_iter()
+            .filter(is_unlisted)
+            .collect();
+        if !unlisted.is_empty() {
+            let text = format!(
+                "{} not listed, {otherwise}; the standard lets browsers send them without asking, and here they are answered like the others",
+                unlisted.join(", ")
+            );
+            notes.push(Code::SafelistedMethods, place, text);
+        }
+    }
+
     /// Says what a `*` that the source sends as it stands means here, where it is echoed.
     pub fn tell_literal_wildcards(&self, place: &Place, notes: &mut Notes) {
         self.tell_wildcards(|names| names.iter().any(|name| name == "*"), place, notes);
@@ -98,13 +131,13 @@ impl Policy {
         place: &Place,
         notes: &mut Notes,
     ) {
-        if self.credentials {
-            for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
-                if is_literal(names) {
-                    notes.push(Code::LiteralWildcard, place, format!("\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"));
-                }
+        for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
+            if self.credentials && is_literal(names) {
+                tell_literal(field, place, notes);
             }
-        } else if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
+        }
+        // Requests without credentials may have the header too.
+        if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
             notes.push(Code::LiteralWildcard, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
         }
     }
@@ -185,6 +218,15 @@ impl Policy {
         }
         Node::Object(pairs)
     }
+}
+
+/// Says that a `*` in a list that the source sends as it stands covers nothing where credentials are
+/// included.
+pub fn tell_literal(field: &str, place: &Place, notes: &mut Notes) {
+    let text = format!(
+        "\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"
+    );
+    notes.push(Code::LiteralWildcard, place, text);
 }
 
 /// A meaning that changes for every policy of a system, and for which policies it does.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cors::config::json::Node;
 
 use crate::input::cursor::Value;
+use crate::input::document::Document;
 use crate::input::source::Source;
 
 /// Something in a file that may be read: a document, a resource, or a file within a ConfigMap.
@@ -34,32 +35,36 @@ impl Object<'_> {
         }
     }
 
-    /// Whether this is a ConfigMap of which a file is read.
-    pub fn is_read_within(&self, all: &[Self], is_owned: &impl Fn(&Value) -> bool) -> bool {
-        let name = self.value.resource_name().unwrap_or_default();
-        let start = format!("ConfigMap \"{name}\",");
-        let mut inner = all.iter().filter(|object| {
-            let within = object.within;
-            within.is_some_and(|place| place.starts_with(&start))
-        });
-        self.within.is_none()
-            && self.kind() == "ConfigMap"
-            && inner.any(|object| is_owned(&object.value))
+    /// The name of the ConfigMap that holds this file.
+    pub fn config_map(&self) -> Option<&str> {
+        let rest = self.within?.strip_prefix("ConfigMap \"")?;
+        rest.split_once("\",").map(|(name, _)| name)
     }
 }
 
 /// All that a file holds, lists and the files within ConfigMaps included.
 pub fn objects_of(source: &Source) -> Vec<Object<'_>> {
-    let documents = source.documents.iter().map(|document| (None, document));
-    let inner = source.inner.iter();
-    let inner = inner.map(|(place, document)| (Some(place.as_str()), document));
-    let mut objects = Vec::new();
-    for (within, document) in documents.chain(inner) {
-        let mut values = Vec::new();
-        flatten(Value::of(document), &mut values);
-        objects.extend(values.into_iter().map(|value| Object { value, within }));
-    }
+    let documents = source.documents.iter();
+    let mut objects: Vec<_> = documents
+        .flat_map(|document| objects_in(None, document))
+        .collect();
+    objects.extend(inner_of(&source.inner));
     objects
+}
+
+/// All that documents within other objects hold, each with its place in words.
+pub fn inner_of(documents: &[(String, Document)]) -> Vec<Object<'_>> {
+    let documents = documents.iter();
+    documents
+        .flat_map(|(place, document)| objects_in(Some(place), document))
+        .collect()
+}
+
+fn objects_in<'s>(within: Option<&'s str>, document: &'s Document) -> Vec<Object<'s>> {
+    let mut values = Vec::new();
+    flatten(Value::of(document), &mut values);
+    let objects = values.into_iter().map(|value| Object { value, within });
+    objects.collect()
 }
 
 /// A value, or what it lists if it is a list: of Kubernetes, or one of objects.

@@ -268,6 +268,9 @@ impl<'n> Origins<'n> {
         if let Some(end) = text.strip_prefix('*').filter(|end| !end.contains('*')) {
             return self.suffix(at, end);
         }
+        if self.label_glob(at, text) {
+            return;
+        }
         let mut parts = text.split('*').map(escape);
         let first = parts.next().unwrap_or_default();
         let ends_open = text.ends_with('*');
@@ -276,6 +279,63 @@ impl<'n> Origins<'n> {
         }
         let rest: Vec<_> = parts.collect();
         self.push_regex(&format!("{first}{ANY}{}", rest.join(ANY)));
+    }
+
+    /// One `*` within the first label, which here is one or more characters and no dot.
+    fn label_glob(&mut self, at: &Value, text: &str) -> bool {
+        let Ok((OriginPattern::Tuple(pattern), _)) = OriginPattern::parse(text) else {
+            return false;
+        };
+        let Some(glob) = pattern.glob().filter(|_| text.matches('*').count() == 1) else {
+            return false;
+        };
+        // `app*` was meant to be `app` too, but `pr-*` hardly `pr-`.
+        let is_hyphen = |text: &str| text.starts_with('-') || text.ends_with('-');
+        let may_be_none = !is_hyphen(glob.before) && !is_hyphen(glob.after);
+        let none = if may_be_none { "" } else { "nothing, or for " };
+        let told = format!(
+            "in \"{text}\" * stood for {none}anything with a dot too: here it is letters, digits, - and _"
+        );
+        self.notes.push(Code::OriginNarrowed, &at.place(), told);
+        if may_be_none {
+            self.push_read(at, text, &text.replacen('*', "", 1));
+        }
+        self.push_read(at, text, text);
+        true
+    }
+
+    /// The same with ports in brackets, as in `https://*.example:[80,81]`.
+    pub fn ported_glob(&mut self, at: &Value, text: &str) {
+        let ported = text
+            .strip_suffix(']')
+            .and_then(|text| text.split_once(":["));
+        let Some((start, ports)) = ported else {
+            return self.glob(at, text);
+        };
+        for port in ports.split(',') {
+            self.wildcard(at, &format!("{start}:{port}"));
+        }
+    }
+
+    /// An origin in whose host `*` stands for any characters, while its port is compared as it is.
+    pub fn host_glob(&mut self, at: &Value, text: &str) {
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let (host, port) = split_port(rest).unwrap_or((rest, ""));
+        if port.contains('*') || scheme.contains('*') {
+            return self.refuse(
+                at,
+                text,
+                "has a wildcard outside of its host, so that it matched no origin",
+            );
+        }
+        match host.strip_prefix('*') {
+            None if !host.contains('*') => self.exact(at, text),
+            Some(end) if !end.contains('*') && (end.is_empty() || end.starts_with('.')) => {
+                self.wildcard(at, text);
+            }
+            _ if host.ends_with('*') => self.refuse(at, text, "leaves the end of the host open, so that hosts of anybody's match; list the origins"),
+            _ => self.glob(at, text),
+        }
     }
 
     fn is_regex(&mut self, at: &Value, text: &str) -> bool {
@@ -443,10 +503,12 @@ mod tests {
             ),
             ("https://a.example:*", r"/https://a\.example:[0-9]+/"),
             ("https://*", "https://*:*"),
+            ("https://a-*.b.example", "https://a-*.b.example"),
             (
-                "https://a-*.b.example",
-                r"/https://a-[a-z0-9._-]*\.b\.example/",
+                "https://app*.b.example",
+                "https://app.b.example https://app*.b.example",
             ),
+            ("https://a-*.b.example:*", "!"),
             (
                 "https://a.*.b.*.example",
                 r"/https://a\.[a-z0-9._-]*\.b\.[a-z0-9._-]*\.example/",

@@ -60,6 +60,9 @@ fn is_cors_key(key: &str) -> bool {
 /// What a file is, if it is of a system that import does not read yet or of none at all.
 pub fn name_of(value: &Value) -> Option<String> {
     if let Some(kind) = value.kind() {
+        if ["Component", "Kustomization"].contains(&kind) {
+            return Some(KUSTOMIZATION.to_owned());
+        }
         let version = value.text_of("apiVersion").unwrap_or_default();
         let group = version.split_once('/').map(|(group, _)| group);
         let of = group.map_or_else(String::new, |group| format!(" of {group}"));
@@ -71,36 +74,22 @@ pub fn name_of(value: &Value) -> Option<String> {
         return Some(format!("{article} {kind}{of}"));
     }
     let has = |name: &str| value.pairs().iter().any(|(key, _)| key == name);
-    let text = if has("_format_version") {
-        "a declarative configuration of Kong"
-    } else if value.at(&["spring", "cloud"]).is_some() || has("spring.cloud.gateway") {
-        "a configuration of Spring Cloud Gateway"
-    } else if has("Resources") || has("AWSTemplateFormatVersion") {
-        "a CloudFormation or SAM template"
+    let text = if has("Resources") || has("AWSTemplateFormatVersion") {
+        "a CloudFormation or SAM template without resources of AWS"
     } else if has("functions") && has("provider") {
         "a configuration of the Serverless Framework"
-    } else if has("CORSRules") || has("CORSConfiguration") || has("AllowedOrigins") && has("ID") {
-        "a CORS configuration of S3"
-    } else if has("x-tyk-api-gateway") || has("listen_path") || has("proxy") && has("CORS") {
-        "an API definition of Tyk"
-    } else if has_traefik_labels(value) {
-        "a compose file; import does not read the labels of its containers: write the middlewares and routers as a file of Traefik's own, in YAML"
-    } else if has("binds") {
-        "a configuration of agentgateway"
     } else if value.at(&["apps", "http"]).is_some() {
         "a configuration of Caddy"
-    } else if value
-        .list("routes")
-        .iter()
-        .any(|route| route.has("plugins"))
-    {
-        "a configuration of APISIX"
     } else if value
         .list("resources")
         .iter()
         .any(|one| one.text().is_some())
     {
-        "a kustomization: import what kustomize build prints"
+        KUSTOMIZATION
+    } else if value.has("op") && value.has("path") {
+        "a JSON patch: import what kustomize build prints"
+    } else if is_values(value) {
+        "a file of values for a Helm chart, as it seems: import what helm template prints"
     } else if value.has("corsPolicy") || is_istio_policy(value) {
         "a part of a VirtualService of Istio: import it whole, with its hosts and paths"
     } else if value
@@ -115,25 +104,48 @@ pub fn name_of(value: &Value) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// Whether a patch of kustomize says what is to become of this object: `$patch`.
+pub fn patch_in<'s>(value: &Value<'s>) -> Option<Value<'s>> {
+    let fields = value.all_entries().into_iter();
+    let mut fields = fields.chain(value.items().into_iter().map(|item| ("", item)));
+    fields.find_map(|(key, field)| {
+        if key == "$patch" {
+            return Some(field);
+        }
+        patch_in(&field)
+    })
+}
+
+/// The first text within that a template engine would have filled.
+pub fn template_in<'s>(value: &Value<'s>) -> Option<Value<'s>> {
+    if value.text().is_some_and(|text| text.contains("{{")) {
+        return Some(value.clone());
+    }
+    let fields = value.entries().into_iter();
+    let mut fields = fields.filter(|(key, _)| !NOT_SETTINGS.contains(key));
+    let found = fields.find_map(|(_, field)| template_in(&field));
+    found.or_else(|| value.items().iter().find_map(template_in))
+}
+
+/// Whether this has what the values of most charts have.
+fn is_values(value: &Value) -> bool {
+    let common = [
+        "fullnameOverride",
+        "image",
+        "nameOverride",
+        "replicaCount",
+        "serviceAccount",
+    ];
+    let common = common.iter().filter(|name| value.has(name)).count();
+    common > 1 || common == 1 && value.at(&["ingress", "annotations"]).is_some()
+}
+
 fn is_istio_policy(value: &Value) -> bool {
     let origins = value.list("allowOrigins");
     origins.iter().any(|origin| !origin.entries().is_empty())
 }
 
-/// Whether the containers of a compose file configure Traefik, by a map or by texts such as `a=b`.
-fn has_traefik_labels(value: &Value) -> bool {
-    let services = value.field("services").entries();
-    let labels = services.iter().filter_map(|(_, service)| {
-        let labels = service.get("labels");
-        labels.or_else(|| service.at(&["deploy", "labels"]))
-    });
-    let is_ours = |text: &str| text.starts_with("traefik.");
-    labels.into_iter().any(|labels| {
-        labels.entries().iter().any(|(key, _)| is_ours(key))
-            || labels.items().iter().filter_map(Value::text).any(is_ours)
-    })
-}
-
+const KUSTOMIZATION: &str = "a kustomization: import what kustomize build prints";
 /// Fields of Kubernetes that configure nothing.
 const NOT_SETTINGS: [&str; 3] = ["managedFields", "status", LAST_APPLIED];
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -202,10 +214,6 @@ mod tests {
                 Some("an Ingress of networking.k8s.io"),
             ),
             (r#"{"kind": "HostPolicy"}"#, Some("a HostPolicy")),
-            (
-                r#"{"_format_version": "3.0"}"#,
-                Some("a declarative configuration of Kong"),
-            ),
             (r#"{"listen_path": "/a"}"#, Some("an API definition of Tyk")),
             (r#"{"a": 1}"#, None),
         ] {

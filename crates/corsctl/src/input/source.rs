@@ -11,6 +11,8 @@ use saphyr_parser::ScanError;
 
 use crate::input::cursor::Value;
 use crate::input::document::Document;
+use crate::input::programs;
+use crate::input::toml::{is_toml, parse_toml};
 use crate::input::yaml::{Copies, parse_yaml, unquoted_star, without_mark};
 use crate::output::code::Code;
 use crate::output::{Failure, at};
@@ -39,6 +41,9 @@ pub struct InputError {
 }
 
 impl Source {
+    /// The most bytes that a file may have.
+    pub const MAX_LENGTH: u64 = 10_000_000;
+
     /// Reads a file; `-` is the standard input.
     pub fn read(file: &str) -> Result<Self, InputError> {
         let name = if file == "-" { "<stdin>" } else { file };
@@ -48,17 +53,29 @@ impl Source {
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
             InputError::of(name, Some(line), "is not text in UTF-8")
         })?;
-        Self::parse(name, text)
+        Self::of_text(name, text)
     }
 
-    fn parse(name: &str, text: &str) -> Result<Self, InputError> {
+    /// Reads a text as the file of this name.
+    pub fn of_text(name: &str, text: &str) -> Result<Self, InputError> {
         let mut copies = Copies::default();
-        let documents = parse(name, text, &mut copies).map_err(|mut wrong| {
-            if let Some((line, text)) = other_format(name, text) {
-                wrong = Malformed::new(line, text);
-            }
-            wrong.at(name, Some(wrong.line))
-        })?;
+        let read_toml = || {
+            parse_toml(text)
+                .map(|document| vec![document])
+                .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}")))
+        };
+        let documents = match parse(name, text, &mut copies) {
+            _ if name.ends_with(".toml") && template_line(text).is_none() => read_toml(),
+            // Some programs are one long text to YAML.
+            Ok(documents) if documents.iter().all(is_text) => match programs::recognise(text) {
+                Some((line, words)) => Err(Malformed::new(line, words)),
+                None => Ok(documents),
+            },
+            Ok(documents) => Ok(documents),
+            Err(_) if is_toml(text) && template_line(text).is_none() => read_toml(),
+            Err(wrong) => Err(other_format(text).unwrap_or(wrong)),
+        };
+        let documents = documents.map_err(|wrong| wrong.at(name, Some(wrong.line)))?;
         let mut source = Self {
             name: name.to_owned(),
             documents: Vec::new(),
@@ -210,12 +227,10 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
     let mut documents = Vec::new();
     // As jq prints them, values may follow each other.
     let mut nodes = serde_json::Deserializer::from_str(text).into_iter();
-    let mut start = 0;
+    let (mut start, mut before) = (0, 0);
     while let Some(node) = nodes.next() {
         let node = node.map_err(|error| Malformed::json(&error, text))?;
         let own = text.get(start..nodes.byte_offset()).unwrap_or_default();
-        let before = text.get(..start).unwrap_or_default();
-        let before = before.bytes().filter(|byte| *byte == b'\n').count();
         start = nodes.byte_offset();
         // Almost all JSON is YAML; where it is not, its lines stay unknown.
         let lines = parse_yaml(own, &mut Copies::none())
@@ -225,6 +240,7 @@ fn parse(name: &str, text: &str, copies: &mut Copies) -> Result<Vec<Document>, M
                 lines.map(&|line| line + before);
                 Some(lines)
             });
+        before += own.bytes().filter(|byte| *byte == b'\n').count();
         let lines = lines.unwrap_or_default();
         documents.push(Document { node, lines });
     }
@@ -239,41 +255,33 @@ fn is_json(name: &str, text: &str) -> bool {
     !is_yaml && (name.ends_with(".json") || text.trim_start().starts_with(['{', '[']))
 }
 
-/// What a text that is neither YAML nor JSON is, as far as it shows, and on which line.
-fn other_format(name: &str, text: &str) -> Option<(usize, String)> {
-    let line_of = |is_meant: fn(&str) -> bool| {
-        let mut lines = text.lines().map(str::trim).enumerate();
-        lines.find_map(|(index, line)| is_meant(line).then_some(index + 1))
+/// What a text that is neither YAML nor JSON is, as far as it shows.
+fn other_format(text: &str) -> Option<Malformed> {
+    let (line, words) = match template_line(text) {
+        Some(line) => (
+            line,
+            format!("is a template ({{{{ on line {line}): render it first, as with helm template"),
+        ),
+        None => programs::recognise(text)?,
     };
-    let is_template = |line: &str| !line.starts_with('#') && line.contains("{{");
-    let is_table = |line: &str| {
-        let inner = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'));
-        inner.is_some_and(|inner| !inner.is_empty() && !inner.contains([',', '"', '{', ':']))
-    };
-    if let Some(line) = line_of(is_template) {
-        let text =
-            format!("is a template ({{{{ on line {line}): render it first, as with helm template");
-        return Some((line, text));
-    }
-    if name.ends_with(".toml") || text.contains(" = ") && line_of(is_table).is_some() {
-        let text = "is TOML, which is not read: write it as YAML or JSON";
-        return Some((line_of(is_table).unwrap_or(1), text.to_owned()));
-    }
-    let is_program = |line: &str| {
-        ["add_header", "http-response set-header", "header "]
-            .iter()
-            .any(|start| line.starts_with(start) && line.contains("Access-Control-"))
-    };
-    let line = line_of(is_program)?;
-    let text = "sets CORS headers by commands, as in NGINX, HAProxy or Caddy, which is not read: write a policy";
-    Some((line, text.to_owned()))
+    Some(Malformed::new(line, words))
+}
+
+/// The line of the first marker of a template.
+fn template_line(text: &str) -> Option<usize> {
+    let mut lines = text.lines().map(str::trim).enumerate();
+    lines.find_map(|(index, line)| {
+        (!line.starts_with('#') && line.contains("{{")).then_some(index + 1)
+    })
+}
+
+fn is_text(document: &Document) -> bool {
+    matches!(document.node, Node::String(_))
 }
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let limit = MAX_LENGTH + 1;
+    let limit = Source::MAX_LENGTH + 1;
     let read = if file == "-" {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
     } else {
@@ -281,7 +289,10 @@ fn read_bytes(file: &str) -> Result<Vec<u8>, String> {
     };
     read.map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 == limit {
-        return Err(format!("is larger than {} MB", MAX_LENGTH / 1_000_000));
+        return Err(format!(
+            "is larger than {} MB",
+            Source::MAX_LENGTH / 1_000_000
+        ));
     }
     Ok(bytes)
 }
@@ -292,5 +303,3 @@ pub fn mentions_policy_field(text: &str) -> bool {
     let mut names = POLICY_FIELDS.iter().map(|field| field.name);
     names.any(|name| name.len() > 8 && plain.contains(&name.to_ascii_lowercase()))
 }
-
-const MAX_LENGTH: u64 = 10_000_000;

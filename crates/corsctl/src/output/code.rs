@@ -1,13 +1,13 @@
-//! The codes of the diagnostics that corsctl finds itself, beside those of the module.
+//! The codes of the diagnostics that corsctl finds itself, in addition to those of the module.
 //!
-//! A diagnostic is one line here, its entry in docs/diagnostics.md, and a case in `tests/`.
+//! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
 use cors::diagnostic::Severity;
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($code:ident = $level:ident $name:literal,)*) => {
-        /// What a diagnostic is about; docs/diagnostics.md has an entry for each.
+        /// What a diagnostic is about; docs/src/reference/diagnostics.md has an entry for each.
         ///
         /// The names do not change, and none is used again: scripts know them.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -44,6 +44,10 @@ codes! {
     ConfigurationRejected = Error "configuration-rejected",
     WrappedConfiguration = Error "wrapped-configuration",
     InvalidArgument = Error "invalid-argument",
+    FileUnwritable = Error "file-unwritable",
+
+    // Of corsctl render.
+    TemplateInvalid = Error "template-invalid",
 
     // Of corsctl check: what the plugin cannot know.
     MoreDiagnostics = Note "more-diagnostics",
@@ -78,6 +82,22 @@ codes! {
     // Of corsctl test.
     NoCases = Error "no-cases",
     InvalidCase = Error "invalid-case",
+    UnexpectedOutcome = Error "unexpected-outcome",
+
+    // Of corsctl probe: the likely causes, and why there is no answer to judge.
+    CachedForAnotherOrigin = Error "cached-for-another-origin",
+    SecondCorsLayer = Error "second-cors-layer",
+    PreflightAnsweredInFront = Error "preflight-answered-in-front",
+    VaryMissing = Error "vary-missing",
+    NoCorsHeaders = Error "no-cors-headers",
+    AnswerDiffers = Error "answer-differs",
+    NoAnswer = Error "no-answer",
+    NothingEnforced = Error "nothing-enforced",
+    RemoteAddress = Error "remote-address",
+
+    // Of corsctl learn.
+    LogWithoutOrigins = Error "log-without-origins",
+    NothingTrusted = Error "nothing-trusted",
 
     // Of corsctl import: what it reads, and from where.
     Imported = Note "imported",
@@ -87,6 +107,7 @@ codes! {
     UnknownSystem = Error "unknown-system",
     NoCorsPolicy = Error "no-cors-policy",
     NoReachablePolicy = Error "no-reachable-policy",
+    SourceTemplate = Error "source-template",
     NotImported = Error "not-imported",
     OtherPlugin = Changed "other-plugin",
     SourceMergeKey = Error "source-merge-key",
@@ -97,6 +118,7 @@ codes! {
     UnsupportedForm = Error "unsupported-form",
     MissingReference = Error "missing-reference",
     IgnoredCorsBlock = Error "ignored-cors-block",
+    IgnoredResource = Changed "ignored-resource",
     IgnoredField = Changed "ignored-field",
     ObsoleteField = Changed "obsolete-field",
     HeaderSetByHand = Changed "header-set-by-hand",
@@ -116,16 +138,21 @@ codes! {
     UnusedPolicy = Changed "unused-policy",
     UnreachedRoute = Changed "unreached-route",
     RouteNamesOfSystem = Changed "route-names-of-system",
+    WorkloadsSelected = Changed "workloads-selected",
     ShortHostName = Changed "short-host-name",
     PrefixBySegment = Changed "prefix-by-segment",
     FilterMissing = Wider "filter-missing",
     SkippedRoutes = Wider "skipped-routes",
+    HostWildcard = Wider "host-wildcard",
     AnyHost = Wider "any-host",
     PortIgnored = Wider "port-ignored",
     MethodIgnored = Wider "method-ignored",
+    OtherPathsForwarded = Wider "other-paths-forwarded",
 
     // Of corsctl import: origins.
     OriginNotExpressible = Error "origin-not-expressible",
+    IgnoredOrigin = Changed "ignored-origin",
+    OriginNormalizedBySource = Changed "origin-normalized-by-source",
     RedundantOrigins = Changed "redundant-origins",
     PortalOrigin = Changed "portal-origin",
     DefaultOrigins = Default "default-origins",
@@ -140,6 +167,7 @@ codes! {
     DefaultMethods = Default "default-methods",
     DefaultHeaders = Default "default-headers",
     DefaultMaxAge = Default "default-max-age",
+    DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
     SafelistedMethods = Wider "safelisted-methods",
@@ -152,9 +180,11 @@ codes! {
     HiddenOriginByEndpoint = Changed "hidden-origin-by-endpoint",
     OriginNotHidden = Changed "origin-not-hidden",
     DebugNotImported = Changed "debug-not-imported",
+    TimingNotImported = Changed "timing-not-imported",
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
+    PreflightOnly = Changed "preflight-only",
     PreflightListsAll = Changed "preflight-lists-all",
     UpstreamCorsRemoved = Changed "upstream-cors-removed",
     VaryAdded = Changed "vary-added",
@@ -225,7 +255,8 @@ mod tests {
     #[test]
     fn every_code_is_documented_and_made() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let page = fs::read_to_string(folder.join("../../docs/diagnostics.md")).unwrap();
+        let page =
+            fs::read_to_string(folder.join("../../docs/src/reference/diagnostics.md")).unwrap();
         let mut documented = BTreeMap::new();
         for entry in page.split("\n### `").skip(1) {
             let (name, text) = entry.split_once("`\n\n").unwrap();
@@ -264,7 +295,11 @@ mod tests {
     fn code_of(line: &str) -> Option<&str> {
         let (_, code) = match line.strip_suffix(']') {
             Some(text) => text.rsplit_once(" [")?,
-            None => line.trim_end_matches(',').split_once("\"code\": ")?,
+            None => {
+                let line = line.trim_end_matches(',');
+                let mut keys = ["\"code\": ", "\"ruleId\": "].into_iter();
+                keys.find_map(|key| line.split_once(key))?
+            }
         };
         Some(code.trim_matches('"'))
     }
@@ -277,9 +312,10 @@ mod tests {
             let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 codes.extend(codes_in(&path));
-            } else if name == "golden.txt" || name.ends_with(".said") {
+            } else if ["golden.txt", "outcomes.yaml"].contains(&name) || name.ends_with(".said") {
                 let text = fs::read_to_string(&path).unwrap();
-                codes.extend(text.lines().filter_map(code_of).map(str::to_owned));
+                let lines = text.lines().map(|line| line.trim_end_matches('"'));
+                codes.extend(lines.filter_map(code_of).map(str::to_owned));
             }
         }
         codes

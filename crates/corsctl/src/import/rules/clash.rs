@@ -85,8 +85,8 @@ pub fn conditions(
 ) -> Vec<Option<&'static str>> {
     let mut conditions: Vec<_> = routes.iter().map(|route| route.condition).collect();
     let is_of_method = |route: &Route| {
-        let is_specific = route.scope.precedence == Precedence::Specific;
-        is_specific && route.condition == Some(METHOD) && route.policy.is_some()
+        let is_ordered = route.scope.precedence == Precedence::FirstOfHost;
+        !is_ordered && route.condition == Some(METHOD) && route.policy.is_some()
     };
     if !routes.iter().any(|route| is_of_method(route)) {
         return conditions;
@@ -155,11 +155,7 @@ pub fn hold<'r>(
                 route,
                 index,
             };
-            let others: Vec<_> = related
-                .to(key)
-                .into_iter()
-                .filter_map(|number| held.get(number))
-                .collect();
+            let others = related_to(key, &held, &related);
             if let Some(first) = others.iter().find(|first| first.hides(&one)) {
                 if first.policy != one.policy {
                     let first = &first.route.place;
@@ -216,18 +212,20 @@ pub fn check_conditions(
                 route,
                 index,
             };
-            let others: Vec<_> = related
-                .to(key)
-                .into_iter()
-                .filter_map(|number| held.get(number))
-                .collect();
+            let others = related_to(key, held, related);
             let mut before = others.iter().filter(|other| other.index < index);
             let is_reached = route.scope.precedence == Precedence::Specific
                 || !before.any(|first| first.hides(&one));
-            let mut meeting = others.iter().filter(|other| other.key.meets(key));
-            let is_covered = others.iter().any(|other| other.key.covers(key));
+            // The most specific of those that take all of its requests, and what comes before that one.
+            let over = others.iter().filter(|other| other.key.covers(key));
+            let over = over.max_by(|one, other| one.key.compare(other.key));
+            let mut before = others.iter().filter(|other| {
+                let is_before = |over: &&Held| other.key.compare(over.key).is_gt();
+                other.key.meets(key) && over.is_none_or(is_before)
+            });
             !is_reached
-                || meeting.all(|other| other.policy == *policy) && (is_covered || policy.is_none())
+                || over.and_then(|over| over.policy) == *policy
+                    && before.all(|other| other.policy == *policy)
         };
         if !keys.iter().all(is_said) {
             let told = format!(
@@ -238,14 +236,17 @@ pub fn check_conditions(
     }
 }
 
+/// The held keys that a request may match together with this one.
+fn related_to<'h, 'r>(key: &Key, held: &'h [Held<'r>], related: &Related) -> Vec<&'h Held<'r>> {
+    let numbers = related.to(key).into_iter();
+    numbers.filter_map(|number| held.get(number)).collect()
+}
+
 /// Whether some request would have another policy without this key.
 pub fn is_needed(one: &Held, held: &[Held], related: &Related) -> bool {
     let key = one.key;
-    let others = related
-        .to(key)
-        .into_iter()
-        .filter_map(|number| held.get(number));
-    let others: Vec<_> = others.filter(|other| other.key != key).collect();
+    let mut others = related_to(key, held, related);
+    others.retain(|other| other.key != key);
     let over = others.iter().filter(|other| other.key.covers(key));
     let parent = over.max_by(|one, other| one.key.compare(other.key));
     let mut nearer = others.iter().filter(|other| {

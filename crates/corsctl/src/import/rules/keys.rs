@@ -99,7 +99,7 @@ fn or_any(names: &[String]) -> Vec<Option<String>> {
 }
 
 /// As many keys as one import may have.
-pub const MAX_KEYS: usize = 10_000;
+pub const MAX_KEYS: usize = 200_000;
 
 #[cfg(test)]
 mod tests {

@@ -279,6 +279,6 @@ mod tests {
         one.hosts = (0..=MAX_KEYS)
             .map(|number| format!("h{number}.example"))
             .collect();
-        assert!(refused(&[one]).contains("10001 combinations"));
+        assert!(refused(&[one]).contains("200001 combinations"));
     }
 }

@@ -8,12 +8,27 @@ use cors::config::json::Node;
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{Path, Route, Scope};
+use crate::import::rules::route::{Path, Precedence, Route, Scope};
+use crate::import::system::System;
 use crate::input::cursor::{Place, Value};
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::FirstOfHost,
+    changes: |_| CHANGES,
+    ..System::new(
+        "envoy",
+        "Envoy",
+        "Envoy: CorsPolicy, alone or in routes, virtual hosts, listeners",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let is_file = [
         "static_resources",
         "virtual_hosts",
@@ -37,7 +52,7 @@ pub fn owns(value: &Value) -> bool {
                     .all(|one| one.text().is_some()))
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut seen: HashMap<_, Vec<Value>> = HashMap::new();
     for (index, value) in values.iter().enumerate() {
@@ -220,7 +235,7 @@ fn check_weighted(route: &Value, notes: &mut Notes) {
 }
 
 /// The policy that a level has for the filter of whatever name.
-fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
+pub fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s>> {
     let entries = level.get("typed_per_filter_config")?.entries();
     for (name, value) in entries {
         if is_policy(&value) {
@@ -265,7 +280,7 @@ fn is_policy(value: &Value) -> bool {
 }
 
 /// Reads policies, the most specific first, as Envoy does: each field from the first that has it.
-fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
+pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     let first = levels.first()?;
     let place = first.place();
     for level in levels {

@@ -1,35 +1,51 @@
-//! The Gateway API's HTTPRoute with its CORS filter, and kgateway's TrafficPolicy, which holds one.
+//! The Gateway API's HTTPRoute with its CORS filter, and the policies that are attached to it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::import::changes::Notes;
-use crate::import::draft::{Change, Policy, When};
+use crate::import::draft::Policy;
 use crate::import::matching;
 use crate::import::objects::Object;
-use crate::import::origins::Origins;
 use crate::import::rules::route::{METHOD, Path, Route, Scope};
+use crate::import::system::System;
+use crate::import::systems::gateway_policies::{
+    KGATEWAY, attached, changes, cors_of, read_filter, replaces, targets_of,
+};
 use crate::input::cursor::{Place, Value};
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    changes,
+    ..System::new(
+        "gateway-api",
+        "the Gateway API",
+        "Gateway API HTTPRoute, kgateway TrafficPolicy, Envoy Gateway SecurityPolicy",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let is_ours = |kind: &str| value.is_resource(kind, GROUP);
-    is_ours("HTTPRoute") || is_ours("Gateway") || is_traffic_policy(value)
+    is_ours("HTTPRoute") || is_ours("Gateway") || attached(value).is_some()
 }
 
-pub fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
     let of_kind = |kind: &str| {
         let values = values.iter().filter(|value| value.is_resource(kind, GROUP));
         values.cloned().collect::<Vec<_>>()
     };
     let routes = of_kind("HTTPRoute");
-    let policies = values.iter().filter(|value| is_traffic_policy(value));
+    let policies = values.iter().filter(|value| attached(value).is_some());
     let (traffic, others): (Vec<_>, Vec<_>) = policies
         .cloned()
-        .partition(|value| value.at(CORS).is_some());
+        .partition(|value| cors_of(value).is_some() || replaces(value));
     let mut resources = Resources {
         named: traffic
             .iter()
+            .filter(|policy| policy.kind() == Some("TrafficPolicy"))
             .map(|policy| (full_name(policy), policy.clone()))
             .collect(),
         others: others.iter().map(full_name).collect(),
@@ -142,7 +158,7 @@ fn hosts_of(route: &Value, gateways: &HashMap<String, &Value>, notes: &mut Notes
 
 fn targets_gateway(policy: &Value) -> bool {
     let is_gateway = |target: &Value| target.text_of("kind") == Some("Gateway");
-    policy.list_at(TARGETS).iter().any(is_gateway)
+    targets_of(policy).iter().any(is_gateway)
 }
 
 /// The policies that routes may get from elsewhere.
@@ -180,7 +196,7 @@ impl<'s> Resources<'s, '_> {
             );
         }
         if let Some(cors) = cors.first() {
-            return read_cors(cors, self.notes);
+            return read_filter(cors, self.notes);
         }
         let extension = filters
             .iter()
@@ -194,10 +210,29 @@ impl<'s> Resources<'s, '_> {
             let of_rule = rule.text_of("name").and_then(target);
             of_rule.or_else(|| target(""))
         };
-        let found = extension
-            .or_else(targeting)
-            .or_else(|| self.gateway.clone());
-        self.take(&found?)
+        let found = extension.or_else(targeting);
+        if let Some(found) = found.filter(|found| !self.gives_way(found)) {
+            return self.take(&found);
+        }
+        self.take(&self.gateway.clone()?)
+    }
+
+    /// Whether a policy without CORS is merged with that of the Gateway, and takes its CORS over.
+    fn gives_way(&mut self, policy: &Value<'s>) -> bool {
+        let Some(merge) = policy.at(&["spec", "mergeType"]) else {
+            return false;
+        };
+        let has_cors = cors_of(policy).is_some();
+        if has_cors
+            && self
+                .gateway
+                .as_ref()
+                .is_some_and(|gateway| cors_of(gateway).is_some())
+        {
+            let text = "merges the policy with that of the Gateway, field by field: write the policy that comes out of it, without mergeType";
+            self.notes.push(Code::SeveralPolicies, &merge.place(), text);
+        }
+        !has_cors
     }
 
     /// The TrafficPolicy that a filter refers to.
@@ -225,12 +260,12 @@ impl<'s> Resources<'s, '_> {
     }
 
     fn take(&mut self, policy: &Value<'s>) -> Option<Policy> {
-        self.used.insert(full_name(policy));
-        let cors = policy.at(CORS)?;
+        self.used.extend(object_key(policy));
+        let cors = cors_of(policy)?;
         if cors.has("disable") {
             return None;
         }
-        read_cors(&cors, self.notes)
+        (attached(policy)?.read)(&cors, self.notes)
     }
 
     /// Notes what each policy targets; a second policy of one target is an error.
@@ -246,7 +281,7 @@ impl<'s> Resources<'s, '_> {
                 );
             }
             let namespace = namespace_of(policy).unwrap_or_default();
-            for target in policy.list_at(TARGETS) {
+            for target in targets_of(policy) {
                 let (kind, name) = (target.text_of("kind"), target.text_of("name"));
                 let (kind, name) = (kind.unwrap_or_default(), name.unwrap_or_default());
                 let section = target.text_of("sectionName");
@@ -265,7 +300,7 @@ impl<'s> Resources<'s, '_> {
                 match self.targets.entry(key) {
                     Entry::Occupied(first) => {
                         let first = name_of(first.get());
-                        self.notes.push(Code::SeveralPolicies, &place, format!("is targeted by \"{first}\" too; kgateway takes the older one: leave the other out"));
+                        self.notes.push(Code::SeveralPolicies, &place, format!("is targeted by \"{first}\" too, and the older one holds: leave the other out"));
                     }
                     Entry::Vacant(free) => {
                         free.insert(policy.clone());
@@ -285,7 +320,7 @@ impl<'s> Resources<'s, '_> {
             return;
         };
         let namespace = namespace_of(gateway).unwrap_or_default();
-        let targets = gateway.list_at(TARGETS).into_iter();
+        let targets = targets_of(gateway).into_iter();
         let targets: BTreeSet<_> = targets
             .filter_map(|target| Some(format!("{namespace}/{}", target.text_of("name")?)))
             .collect();
@@ -327,12 +362,14 @@ impl<'s> Resources<'s, '_> {
     fn top_level(&mut self, has_routes: bool) -> Vec<Route> {
         let gateway = self.gateway.clone();
         let is_alone = gateway.is_none();
-        let alone = || self.traffic.first().filter(|_| !has_routes).cloned();
-        let Some(value) = gateway.or_else(alone) else {
+        let with_cors = |value: &&Value| cors_of(value).is_some();
+        let mut traffic = self.traffic.iter().filter(|_| !has_routes);
+        let alone = traffic.find(with_cors).cloned();
+        let Some(value) = gateway.or(alone) else {
             return Vec::new();
         };
         if is_alone {
-            self.notes.push(Code::PolicyForEverything, &value.place(), format!("the TrafficPolicy \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", name_of(&value)));
+            self.notes.push(Code::PolicyForEverything, &value.place(), format!("the {} \"{}\" is attached to nothing in this file: it is written for everything that passes the filter", value.kind().unwrap_or_default(), name_of(&value)));
         }
         let policy = self.take(&value);
         let policy = policy.map(|policy| Route::everything(name_of(&value), value.place(), policy));
@@ -341,15 +378,14 @@ impl<'s> Resources<'s, '_> {
 
     fn tell_unused(&mut self) {
         for policy in &self.traffic {
-            if !self.used.contains(&full_name(policy)) {
-                self.notes.push(
-                    Code::UnusedPolicy,
-                    &policy.place(),
-                    format!(
-                        "the TrafficPolicy \"{}\" holds for nothing in this file and is left out",
-                        name_of(policy)
-                    ),
+            let is_used = object_key(policy).is_some_and(|key| self.used.contains(&key));
+            if !is_used && cors_of(policy).is_some() {
+                let text = format!(
+                    "the {} \"{}\" holds for nothing in this file and is left out",
+                    policy.kind().unwrap_or_default(),
+                    name_of(policy)
                 );
+                self.notes.push(Code::UnusedPolicy, &policy.place(), text);
             }
         }
     }
@@ -401,46 +437,6 @@ fn read_rule(rule: &Value, plain: Route) -> Vec<Route> {
     read
 }
 
-/// Reads an [HTTPCORSFilter](https://gateway-api.sigs.k8s.io/reference/spec/#httpcorsfilter).
-fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
-    cors.allow_only(FIELDS, "a CORS filter", notes);
-    let place = cors.place();
-    let mut policy = Policy::new(place.clone(), 200);
-    let list = cors.get("allowOrigins");
-    let texts = notes.texts(list.clone());
-    let mut origins = Origins::new(notes);
-    for (at, text) in texts {
-        if text.contains('*') {
-            origins.wildcard(&at, text);
-        } else {
-            origins.exact(&at, text);
-        }
-    }
-    if let Some(list) = &list {
-        origins.finish(&mut policy, list);
-    }
-    let methods = notes.names(cors.get("allowMethods"));
-    policy.set_methods(methods, &place, notes);
-    policy.headers = notes.names(cors.get("allowHeaders"));
-    policy.expose = notes.names(cors.get("exposeHeaders"));
-    policy.credentials = notes.bool(cors.get("allowCredentials"));
-    policy.read_wildcards_among_others(&place, notes);
-    policy.tell_expose(&place, notes);
-    match cors.get("maxAge") {
-        Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(
-            Code::DefaultMaxAge,
-            &place,
-            "no maxAge: the Gateway API's default is 5",
-        ),
-    }
-    Some(policy)
-}
-
-fn is_traffic_policy(value: &Value) -> bool {
-    value.is_resource("TrafficPolicy", KGATEWAY)
-}
-
 fn refers_to_traffic_policy(reference: &Value) -> bool {
     let group = reference.text_of("group").filter(|group| !group.is_empty());
     reference.text_of("kind") == Some("TrafficPolicy")
@@ -472,62 +468,6 @@ fn namespace_of<'s>(value: &Value<'s>) -> Option<&'s str> {
     value.resource_namespace()
 }
 
-/// What is different for every policy: with TrafficPolicies the gateway is kgateway.
-pub fn changes(values: &[Value]) -> &'static [Change] {
-    if values.iter().any(is_traffic_policy) {
-        KGATEWAY_CHANGES
-    } else {
-        CHANGES
-    }
-}
-
-const KGATEWAY_CHANGES: &[Change] = &[
-    (
-        When::Rejects,
-        Code::RejectedPreflightStatus,
-        "the preflight of an origin that is not allowed is answered 403; kgateway, as Envoy does, sends it on to the upstream",
-    ),
-    (
-        When::Always,
-        Code::UpstreamCorsRemoved,
-        "the upstream's own Access-Control-* headers are removed; kgateway passes them on, for origins that are not allowed too",
-    ),
-    (
-        When::PerOrigin,
-        Code::VaryAdded,
-        "Vary: Origin is on every response that depends on the origin; kgateway sends none",
-    ),
-];
-
-const CHANGES: &[Change] = &[
-    (
-        When::Rejects,
-        Code::RejectedPreflightStatus,
-        "the preflight of an origin that is not allowed is answered 403; gateways differ: Envoy Gateway and Istio answer it 200 without CORS headers, kgateway sends it on to the upstream",
-    ),
-    (
-        When::Always,
-        Code::UpstreamCorsRemoved,
-        "the upstream's own Access-Control-* headers are removed; gateways that are built on Envoy pass them on, for origins that are not allowed too",
-    ),
-    (
-        When::PerOrigin,
-        Code::VaryAdded,
-        "Vary: Origin is on every response that depends on the origin; gateways that are built on Envoy send none",
-    ),
-];
-
 const GROUP: &str = "gateway.networking.k8s.io";
-const KGATEWAY: &str = "gateway.kgateway.dev";
 /// Kinds that a filter may refer to and that have no CORS.
 const WITHOUT_CORS: [&str; 2] = ["DirectResponse", "HTTPRouteFilter"];
-const CORS: &[&str] = &["spec", "cors"];
-const TARGETS: &[&str] = &["spec", "targetRefs"];
-const FIELDS: &[&str] = &[
-    "allowCredentials",
-    "allowHeaders",
-    "allowMethods",
-    "allowOrigins",
-    "exposeHeaders",
-    "maxAge",
-];

@@ -3,18 +3,33 @@
 use cors::config::json::Node;
 
 use crate::import::changes::Notes;
-use crate::import::draft::{Change, Policy, When};
+use crate::import::draft::{Change, Policy, When, tell_literal};
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{Route, Scope};
+use crate::import::rules::route::{Precedence, Route, Scope};
+use crate::import::system::System;
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::First,
+    changes: |_| CHANGES,
+    ..System::new(
+        "higress",
+        "Higress",
+        "Higress: the cors plugin's configuration, or its WasmPlugin",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();
     version.starts_with("extensions.higress.io/") || value.has("allow_origin_patterns")
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     for (index, value) in values.iter().enumerate() {
         let read = if let Some(spec) = value.get("spec").filter(|_| owns(value)) {
@@ -149,7 +164,8 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             origins.exact(&at, &text);
         }
         for (at, text) in patterns {
-            read_pattern(&at, text, &mut origins);
+            let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
+            origins.ported_glob(&at, &text);
         }
         origins.finish(&mut policy, config);
     }
@@ -167,17 +183,10 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             ),
         );
     }
-    let unlisted = ["GET", "HEAD", "POST"].into_iter().filter(|safe| {
-        let mut methods = policy.methods.iter();
-        !methods.any(|method| method == safe || method == "*")
-    });
-    let unlisted: Vec<_> = unlisted.collect();
-    if !unlisted.is_empty() {
-        let told = format!(
-            "{} not listed, so Higress refused such requests with 403; the standard lets browsers send them without asking, and here they are answered like the others",
-            unlisted.join(", ")
-        );
-        notes.push(Code::SafelistedMethods, &place, told);
+    policy.tell_unlisted("so Higress refused such requests with 403", &place, notes);
+    // Of headers it names those that are asked.
+    if policy.credentials && policy.methods.iter().any(|method| method == "*") {
+        tell_literal("methods", &place, notes);
     }
     policy.headers = notes.names(config.get("allow_headers"));
     if policy.headers.is_empty() {
@@ -208,24 +217,7 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
     policy
 }
 
-/// Reads a pattern with `*` for any characters, and ports in brackets: `https://*.example:[80,81]`.
-fn read_pattern(at: &Value, text: &str, origins: &mut Origins) {
-    let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
-    let Some((start, ports)) = text
-        .strip_suffix(']')
-        .and_then(|text| text.split_once(":["))
-    else {
-        return origins.glob(at, &text);
-    };
-    if ports == "*" {
-        return origins.wildcard(at, &format!("{start}:*"));
-    }
-    for port in ports.split(',') {
-        origins.wildcard(at, &format!("{start}:{port}"));
-    }
-}
-
-pub const CHANGES: &[Change] = &[
+const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::PreflightListsAll,

@@ -3,16 +3,25 @@
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{METHOD, Path, Route, Scope};
+use crate::import::rules::route::{METHOD, Path, Precedence, Route, Scope};
+use crate::import::system::System;
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::FirstOfHost,
+    changes: |_| CHANGES,
+    ..System::new("istio", "Istio", "Istio: VirtualService", owns, read)
+};
+
+fn owns(value: &Value) -> bool {
     value.is_resource("VirtualService", "networking.istio.io")
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let services = values.iter().filter(|value| owns(value)).enumerate();
     services
         .flat_map(|(index, service)| read_service(service, index, notes))
@@ -190,7 +199,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     Some(policy)
 }
 
-pub const CHANGES: &[Change] = &[
+const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::UpstreamCorsRemoved,

@@ -7,12 +7,26 @@ use cors::config::json::Node;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, When};
+use crate::import::objects::Object;
 use crate::import::rules::route::{Path, Route};
+use crate::import::system::System;
 use crate::import::systems::rs_cors::{self, Names};
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    changes: |_| CHANGES,
+    ..System::new(
+        "krakend",
+        "KrakenD",
+        "KrakenD: the whole file, version 2 or 3",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let is_own = |endpoint: &Value| endpoint.has("endpoint") || endpoint.has("url_pattern");
     // A snapshot of xDS has endpoints too.
     let has_endpoints = value.has("endpoints") && value.list("endpoints").iter().all(is_own);
@@ -20,7 +34,7 @@ pub fn owns(value: &Value) -> bool {
     is_whole && value.kind().is_none() || NAMESPACES.iter().any(|name| value.has(name))
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     let services = values
         .iter()
@@ -156,7 +170,7 @@ fn names_origin(node: &Node) -> bool {
     has("scope", "request") && has("names", "origin")
 }
 
-pub const CHANGES: &[Change] = &[
+const CHANGES: &[Change] = &[
     (
         When::Rejects,
         Code::RejectedPreflightStatus,

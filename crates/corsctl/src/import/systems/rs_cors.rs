@@ -5,9 +5,11 @@ use cors::config::json::Node;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::recognise;
 use crate::import::rules::route::Route;
+use crate::import::system::System;
 use crate::input::cursor::{Value, same};
 use crate::output::code::Code;
 
@@ -22,13 +24,26 @@ pub struct Names {
     pub default_headers: &'static [&'static str],
 }
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    changes: |_| CHANGES,
+    gives_way: true,
+    ..System::new(
+        "rs-cors",
+        "rs/cors",
+        "rs/cors and what is built like it: allowed_origins, allowed_methods",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     value.kind().is_none()
         && (value.has("allowed_origins")
             || recognise::name_of(value).is_none() && !nested(value).is_empty())
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     let objects = values
         .iter()
@@ -60,10 +75,38 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
         } else {
             &NAMES
         };
-        let policy = read_policy(&value, names, notes);
+        tell_other_defaults(&value, notes);
+        let mut policy = read_policy(&value, names, notes);
+        // https://github.com/open-telemetry/opentelemetry-collector/blob/main/config/confighttp/server.go
+        if is_within(&value, "receivers") && !policy.is_any_origin() {
+            policy.credentials = true;
+            let text = "the OpenTelemetry Collector allows credentials to every origin that it allows: allowCredentials is true";
+            notes.push(Code::DefaultCredentials, &value.place(), text);
+        }
         routes.push(Route::everything("cors", value.place(), policy).of_document(index));
     }
     routes
+}
+
+/// The programs of Ory have defaults of their own, which differ between them.
+fn tell_other_defaults(value: &Value, notes: &mut Notes) {
+    if !is_within(value, "serve") {
+        return;
+    }
+    let fields = ["allowed_methods", "allowed_headers", "allow_credentials"];
+    for name in fields.into_iter().filter(|name| !value.has(name)) {
+        let text = format!(
+            "leaves {name} to the program that reads the file, and Ory's programs have different defaults: write it out"
+        );
+        notes.push(Code::UnsupportedForm, &value.place(), text);
+    }
+}
+
+/// Whether the value is somewhere below a top-level field.
+fn is_within(value: &Value, field: &str) -> bool {
+    let path = value.place().path;
+    let rest = path.strip_prefix(field);
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The policies under `cors` somewhere within a file, as programs that use the library have them.
@@ -240,6 +283,7 @@ const OTHER_FIELDS: &[&str] = &[
     "allow_credentials",
     "allow_private_network",
     "debug",
+    "enable",
     "enabled",
     "max_age",
     "options_passthrough",
@@ -247,7 +291,7 @@ const OTHER_FIELDS: &[&str] = &[
 ];
 
 /// The library's own.
-const NAMES: Names = Names {
+pub const NAMES: Names = Names {
     what: "rs/cors",
     origins: "allowed_origins",
     methods: "allowed_methods",

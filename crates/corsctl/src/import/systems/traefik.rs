@@ -8,21 +8,42 @@ use cors::config::json::Node;
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
 use crate::import::matching;
+use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{Path, Route, Scope};
+use crate::import::rules::route::{Path, Precedence, Route, Scope};
+use crate::import::system::System;
+use crate::import::systems::traefik_labels::{self, DOCKER, PROVIDER};
 use crate::import::systems::traefik_rule;
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
-pub fn owns(value: &Value) -> bool {
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::First,
+    changes: |_| CHANGES,
+    unwrap: traefik_labels::unwrap,
+    ..System::new(
+        "traefik",
+        "Traefik",
+        "Traefik: the headers middleware in YAML, TOML or labels, and Traefik Hub's API",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
     let version = value.text_of("apiVersion").unwrap_or_default();
     let is_ours = ["traefik.io/", "hub.traefik.io/", "traefik.containo.us/"];
     is_ours.iter().any(|group| version.starts_with(group))
-        || value.at(&["http", "middlewares"]).is_some()
+        || value.kind().is_none()
+            && FILE_KEYS
+                .iter()
+                .any(|name| value.at(&["http", name]).is_some())
+        || traefik_labels::has_labels(value)
         || !router_annotations(value).is_empty()
 }
 
-pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut middlewares = Middlewares::default();
     let mut routers = Vec::new();
     let mut apis = Vec::new();
@@ -52,16 +73,17 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
             }
             Some(_) => {}
             None => {
+                let provider = provider_of(value);
                 let entries = |name: &str| {
                     let found = value.at(&["http", name]);
                     found.map_or_else(Vec::new, |found| found.entries())
                 };
                 for (name, one) in entries("middlewares") {
-                    middlewares.add(FILE, name, one);
+                    middlewares.add(provider, name, one);
                 }
                 routers.extend(entries("routers").into_iter().map(|(_, router)| Router {
                     gates: router.get("entryPoints"),
-                    namespace: FILE,
+                    namespace: provider,
                     rule: router.get("rule"),
                     value: router,
                 }));
@@ -82,6 +104,12 @@ pub fn read(values: &[Value], notes: &mut Notes) -> Vec<Route> {
     routes.extend(apis.iter().map(|api| read_api(api, apis.len(), notes)));
     routes.sort_by_key(|route| Reverse(route.scope.priority));
     routes
+}
+
+/// What brings a document without a kind: a file, or the labels of containers.
+fn provider_of(value: &Value) -> &'static str {
+    let is_marked = value.pairs().iter().any(|(key, _)| key == PROVIDER);
+    if is_marked { DOCKER } else { FILE }
 }
 
 /// An Ingress names its middlewares in words that import does not read.
@@ -168,6 +196,7 @@ impl<'s> Middlewares<'s> {
         let names = match provider {
             "" => vec![(reference.text_of("namespace").unwrap_or(namespace), plain)],
             "file" => vec![(FILE, plain)],
+            "docker" | "swarm" => vec![(DOCKER, plain)],
             // The namespace and the name, either of which may hold a dash.
             "kubernetescrd" => {
                 let dashes = plain.match_indices('-');
@@ -554,7 +583,8 @@ const HUB: Names = Names {
     max_age: "maxAge",
 };
 
-/// In the place of a namespace: what stands in a file of Traefik's own.
+const FILE_KEYS: [&str; 2] = ["middlewares", "routers"];
+/// In the place of a namespace: what is in a file of Traefik.
 const FILE: &str = "@file";
 /// Of one router; chains may be as deep.
 const MAX_CHAINED: usize = 100;

@@ -1,0 +1,121 @@
+//! The policy that a route has in a configuration of its own, where the host has such: read with the
+//! route, not with its first request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::byte_map::Indexed;
+use crate::config::json::Node;
+use crate::config::reader::{Reader, quote};
+use crate::diagnostic::{Code, Diagnostics};
+use crate::escape::Escaped;
+use crate::policy::Policy;
+use crate::policy::read_names::MAX_NAME;
+use crate::select::selection::{Carrier, Governing, Notice, Selection};
+
+/// The policy of a route: one of the plugin's by its name, or one that the route writes.
+#[derive(Debug)]
+pub enum RoutePolicy {
+    Named(Name),
+    Written(Arc<Policy>),
+}
+
+/// The name of a policy that is looked up in the plugin's `policies`.
+#[derive(Debug)]
+pub struct Name {
+    text: Box<[u8]>,
+    /// Of the routes whose name is unknown.
+    grants_nothing: Arc<Policy>,
+    is_logged: AtomicBool,
+}
+
+impl RoutePolicy {
+    /// Reads the bytes of a route's configuration: a policy as JSON, or the name of one.
+    ///
+    /// Returns none if, and only if, there is an error.
+    pub fn from_bytes(bytes: &[u8]) -> (Option<Self>, Diagnostics) {
+        let mut reader = Reader::default();
+        let text = str::from_utf8(bytes).map(str::trim_ascii);
+        let policy = match text {
+            Ok(name) if !name.starts_with(['{', '[', '"']) => {
+                if name.is_empty() || name.len() > MAX_NAME {
+                    let text = format!(
+                        "is not the name of a policy; write one of policies, of at most {MAX_NAME} bytes, or a policy as JSON"
+                    );
+                    reader
+                        .diagnostics
+                        .error(Code::PolicyNameInvalid, "", &quote(name), text);
+                }
+                Self::Named(Name {
+                    text: name.as_bytes().into(),
+                    grants_nothing: Arc::default(),
+                    is_logged: AtomicBool::new(false),
+                })
+            }
+            _ => Self::Written(Arc::new(match Node::parse(bytes) {
+                Ok(node) => reader.read_policy("", &node),
+                Err(error) => {
+                    let text = format!("neither the name of a policy nor JSON: {error}");
+                    reader.diagnostics.error(Code::NotJson, "", "", text);
+                    Policy::default()
+                }
+            })),
+        };
+        let diagnostics = reader.diagnostics;
+        ((!diagnostics.has_errors()).then_some(policy), diagnostics)
+    }
+
+    pub(crate) fn select(&self, named: &Indexed<Arc<Policy>>) -> Selection {
+        let (policy, notice) = match self {
+            Self::Written(policy) => (policy, None),
+            Self::Named(name) => match named.get(&name.text) {
+                Some(policy) => (policy, None),
+                None => (&name.grants_nothing, Some(name.unknown())),
+            },
+        };
+        Selection {
+            governing: Governing::Policy(Arc::clone(policy), Carrier::RouteConfiguration),
+            notice: notice.map(Box::new),
+        }
+    }
+}
+
+impl Name {
+    fn unknown(&self) -> Notice {
+        let is_logged = self.is_logged.swap(true, Ordering::Relaxed);
+        Notice::Invalid((!is_logged).then(|| {
+            let name = Escaped(&self.text);
+            format!("a route's configuration names no policy: {name}; its routes allow no origin; add it to policies")
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_writes_a_policy_or_names_one() {
+        let read = |text: &str| RoutePolicy::from_bytes(text.as_bytes());
+        for text in [r#"{"allowOrigins": ["*"]}"#, " {\"allowOrigins\": []} "] {
+            let (policy, diagnostics) = read(text);
+            assert!(
+                matches!(policy, Some(RoutePolicy::Written(_))),
+                "{diagnostics:?}"
+            );
+        }
+        assert!(matches!(read("public").0, Some(RoutePolicy::Named(_))));
+        for text in [
+            "",
+            " ",
+            &"x".repeat(257),
+            "{",
+            "[]",
+            "\"public\"",
+            r#"{"rules": []}"#,
+        ] {
+            let (policy, diagnostics) = read(text);
+            assert!(policy.is_none() && diagnostics.has_errors(), "{text}");
+        }
+    }
+}

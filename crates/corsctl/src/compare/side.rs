@@ -1,0 +1,280 @@
+//! One side of a comparison: a configuration as it is written, and the module's reading of it.
+
+use cors::config::fields::{
+    Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment,
+};
+use cors::config::json::Node;
+use cors::routes::host::parse_hostname;
+use cors::routes::key::Key;
+use cors::routes::path::{parse_path, prefix_key};
+use cors::routes::route_name::parse_route_name;
+use cors::select::policy_set::PolicySet;
+use cors::select::selection::Source;
+use cors::simulate::exchange::{Incoming, Lines};
+
+use crate::compare::targets::Target;
+
+/// A configuration, and what the module makes of it.
+pub struct Side<'n> {
+    pub plugin: PolicySet,
+    root: Option<&'n Node>,
+    pub rules: Vec<Rule<'n>>,
+}
+
+pub struct Rule<'n> {
+    pub name: Option<&'n str>,
+    matched: Option<&'n Node>,
+    policy: Option<&'n Node>,
+    pub route_names: Vec<Key>,
+    pub hosts: Vec<Key>,
+    pub paths: Vec<Key>,
+}
+
+/// What governs a request.
+#[derive(Clone, Debug)]
+pub struct Governing<'n> {
+    pub by: By,
+    /// In the words of the module's log.
+    pub label: String,
+    pub policy: Option<&'n Node>,
+}
+
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum By {
+    Rule(usize),
+    TopLevel,
+    Metadata(String),
+    Nothing,
+}
+
+impl<'n> Side<'n> {
+    /// A configuration that the module takes.
+    pub fn new(plugin: PolicySet, root: &'n Node) -> Self {
+        // An empty one means a policy.
+        let root = match root {
+            Node::Object(pairs) if pairs.is_empty() => default_policy(),
+            root => root,
+        };
+        let rules = items(root, "rules").map(|rule| Rule::new(rule, root));
+        Self {
+            rules: rules.collect(),
+            plugin,
+            root: Some(root),
+        }
+    }
+
+    /// No configuration: nothing is governed.
+    pub fn nothing() -> Self {
+        Self {
+            plugin: PolicySet::default(),
+            root: None,
+            rules: Vec::new(),
+        }
+    }
+
+    /// The names of policies that route metadata may use.
+    pub fn policy_names(&self) -> Vec<&'n str> {
+        let policies = self.root.and_then(|root| field(root, "policies"));
+        let pairs = entries(policies);
+        pairs.map(|(name, _)| name).collect()
+    }
+
+    pub fn namespace(&self) -> Option<&'n str> {
+        text(self.root?, "routeMetadataNamespace")
+    }
+
+    /// The names of hosts that policies list as their service's.
+    pub fn policy_hosts(&self) -> Vec<Key> {
+        let rules = self.rules.iter().filter_map(|rule| rule.policy);
+        let named = entries(self.root.and_then(|root| field(root, "policies")));
+        let named = named.map(|(_, policy)| policy);
+        let policies = rules.chain(named).chain(self.root);
+        let names = policies.flat_map(|policy| texts(policy, "hosts"));
+        names.filter_map(|name| parse_hostname(name).ok()).collect()
+    }
+
+    /// What governs requests for a target.
+    pub fn governing(&self, target: &Target) -> Governing<'n> {
+        let request = Incoming {
+            headers: Lines::from_iter([
+                (":method", "GET"),
+                (":authority", &target.host),
+                (":path", &target.path),
+            ]),
+            route_name: target.route_name.clone(),
+            route_policy: target.route_policy.clone(),
+        };
+        let judgement = self.plugin.judge(&request);
+        let label = judgement.label().to_owned();
+        let nothing = || Governing {
+            by: By::Nothing,
+            label: "no policy".to_owned(),
+            policy: None,
+        };
+        match judgement.source() {
+            _ if !judgement.is_governed() => nothing(),
+            Source::Rule(index) => Governing {
+                by: By::Rule(index),
+                label,
+                policy: self.rules.get(index).and_then(|rule| rule.policy),
+            },
+            Source::TopLevel => Governing {
+                by: By::TopLevel,
+                label,
+                policy: self.root,
+            },
+            Source::RouteConfiguration | Source::RouteMetadata | Source::VirtualHostMetadata => {
+                let name = target.route_policy.as_deref().unwrap_or_default();
+                let policies = self.root.and_then(|root| field(root, "policies"));
+                let policy = entries(policies).find(|(known, _)| *known == name);
+                Governing {
+                    by: By::Metadata(name.to_owned()),
+                    label: format!("policies.{name}"),
+                    policy: policy.map(|(_, policy)| policy),
+                }
+            }
+            Source::Ambiguous => nothing(),
+        }
+    }
+
+    /// The names by which a user may mean what governs.
+    pub fn names(&self, by: &By) -> Vec<String> {
+        match by {
+            By::Rule(index) => {
+                let name = self.rules.get(*index).and_then(|rule| rule.name);
+                let place = format!("rules[{index}]");
+                name.map(str::to_owned).into_iter().chain([place]).collect()
+            }
+            By::TopLevel => vec!["top-level".to_owned()],
+            By::Metadata(name) => vec![name.clone(), format!("policies.{name}")],
+            By::Nothing => vec!["none".to_owned()],
+        }
+    }
+
+    /// Whether what governs on this side is that of the other, under the same name or match.
+    pub fn is_same(&self, by: &By, other: &Side, others: &By) -> bool {
+        let rule = |side: &Self, by: &By| match by {
+            By::Rule(index) => side.rules.get(*index).map(|rule| (rule.name, rule.matched)),
+            _ => None,
+        };
+        let others_rule = match others {
+            By::Rule(index) => other
+                .rules
+                .get(*index)
+                .map(|rule| (rule.name, rule.matched)),
+            _ => None,
+        };
+        match (rule(self, by), others_rule) {
+            (Some((Some(name), _)), Some((Some(other), _))) => name == other,
+            (Some((None, one)), Some((None, other))) => one == other,
+            (None, None) => by == others,
+            _ => false,
+        }
+    }
+}
+
+impl<'n> Rule<'n> {
+    fn new(rule: &'n Node, root: &'n Node) -> Self {
+        let matched = field(rule, "match");
+        let keys = |name: &'static str, key: &dyn Fn(&str) -> Option<Key>| -> Vec<Key> {
+            let texts = matched.into_iter().flat_map(|matched| texts(matched, name));
+            texts.filter_map(key).collect()
+        };
+        let exact = keys("exactPaths", &|text| {
+            Some(Key::Exact(parse_path(&with_sample(text)).ok()?.to_owned()))
+        });
+        let prefixes = keys("pathPrefixes", &|text| {
+            Some(prefix_key(parse_path(&with_sample(text)).ok()?))
+        });
+        let or_any = |keys: Vec<Key>| {
+            if keys.is_empty() {
+                vec![Key::Any]
+            } else {
+                keys
+            }
+        };
+        let named = || {
+            let name = text(rule, "policyRef")?;
+            let mut policies = entries(field(root, "policies"));
+            policies.find_map(|(known, policy)| (known == name).then_some(policy))
+        };
+        Self {
+            name: text(rule, "name"),
+            matched,
+            policy: field(rule, "policy").or_else(named),
+            route_names: or_any(keys("routeNames", &|text| parse_route_name(text).ok())),
+            hosts: or_any(keys("hostnames", &|text| {
+                parse_hostname(&with_sample(text)).ok()
+            })),
+            // A rule with both means the exact ones.
+            paths: or_any(if exact.is_empty() { prefixes } else { exact }),
+        }
+    }
+}
+
+/// The text with one tenant in place of a name in braces: all tenants are treated alike.
+pub fn with_sample(text: &str) -> String {
+    let named = text.split_once('{').and_then(|(before, rest)| {
+        let (_, after) = rest.split_once('}')?;
+        Some(format!("{before}any-tenant{after}"))
+    });
+    named.unwrap_or_else(|| text.to_owned())
+}
+
+/// The value of a field, in whatever spelling.
+pub fn field<'n>(object: &'n Node, name: &str) -> Option<&'n Node> {
+    let mut pairs = entries(Some(object));
+    pairs.find_map(|(key, value)| {
+        let found = find_in(TABLES, key)?;
+        (found.name == name).then_some(value)
+    })
+}
+
+/// The fields of an object, without comments.
+pub fn entries(object: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
+    let pairs = match object {
+        Some(Node::Object(pairs)) => pairs.as_slice(),
+        _ => &[],
+    };
+    let pairs = pairs.iter().filter(|(key, _)| !is_comment(key));
+    pairs.map(|(key, value)| (key.as_str(), value))
+}
+
+/// The texts of a list.
+pub fn texts<'n>(object: &'n Node, name: &str) -> impl Iterator<Item = &'n str> {
+    items(object, name).filter_map(|item| match item {
+        Node::String(text) => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// The name of a field, in the first spelling.
+pub fn name_of(key: &str) -> &str {
+    find_in(TABLES, key).map_or(key, |field| field.name)
+}
+
+fn items<'n>(object: &'n Node, name: &str) -> impl Iterator<Item = &'n Node> {
+    let items = match field(object, name) {
+        Some(Node::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    items.iter()
+}
+
+fn text<'n>(object: &'n Node, name: &str) -> Option<&'n str> {
+    match field(object, name) {
+        Some(Node::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// What an empty configuration means.
+fn default_policy() -> &'static Node {
+    static POLICY: std::sync::OnceLock<Node> = std::sync::OnceLock::new();
+    POLICY.get_or_init(|| {
+        let open = Node::List(vec![Node::String("open".to_owned())]);
+        Node::Object(vec![("presets".to_owned(), open)])
+    })
+}
+
+const TABLES: &[&[Field]] = &[POLICY_FIELDS, PLUGIN_FIELDS, RULE_FIELDS, MATCH_FIELDS];

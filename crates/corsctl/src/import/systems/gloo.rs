@@ -1,0 +1,278 @@
+//! Gloo Gateway with its own API: the `cors` of a VirtualService's virtual host and of its routes, and
+//! the VirtualHostOption and RouteOption that these name.
+
+use std::collections::HashMap;
+
+use crate::import::changes::Notes;
+use crate::import::draft::Policy;
+use crate::import::envoy_policy;
+use crate::import::matching;
+use crate::import::objects::Object;
+use crate::import::origins::Origins;
+use crate::import::rules::route::{METHOD, Path, Precedence, Route, Scope};
+use crate::import::system::System;
+use crate::input::cursor::Value;
+use crate::output::code::Code;
+
+/// How import knows the system.
+pub static SYSTEM: System = System {
+    precedence: Precedence::FirstOfHost,
+    changes: |_| envoy_policy::CHANGES,
+    ..System::new(
+        "gloo",
+        "Gloo",
+        "Gloo: VirtualService with its options, VirtualHostOption, RouteOption",
+        owns,
+        read,
+    )
+};
+
+fn owns(value: &Value) -> bool {
+    KINDS.iter().any(|kind| is_ours(value, kind))
+}
+
+/// Istio has a kind of the same name, so that the group has to be there.
+fn is_ours(value: &Value, kind: &str) -> bool {
+    value.has("apiVersion") && value.is_resource(kind, GROUP)
+}
+
+fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
+    let options = values
+        .iter()
+        .filter(|value| is_ours(value, "VirtualHostOption") || is_ours(value, "RouteOption"));
+    let mut options = Options {
+        named: options.map(|option| (key_of(option), option)).collect(),
+        used: Vec::new(),
+        has_tables: values.iter().any(|value| is_ours(value, "RouteTable")),
+    };
+    let mut routes = Vec::new();
+    let services = values
+        .iter()
+        .filter(|value| is_ours(value, "VirtualService"));
+    for (index, service) in services.enumerate() {
+        routes.extend(read_service(service, index, &mut options, notes));
+    }
+    for table in values.iter().filter(|value| is_ours(value, "RouteTable")) {
+        let mut all = table.list_at(&["spec", "routes"]).into_iter();
+        if let Some(cors) = all.find_map(|route| route.at(CORS)) {
+            let text = "is of a RouteTable, whose routes hold where a VirtualService delegates to it; write them into that VirtualService";
+            notes.unread(&cors.place(), text);
+        }
+    }
+    for (key, option) in &options.named {
+        if let Some(cors) = option.at(&["spec", "options", "cors"])
+            && !options.used.contains(key)
+        {
+            let text = "holds for nothing in this file that import reads: it is read where a VirtualService names it in optionsConfigRefs";
+            notes.unread(&cors.place(), text);
+        }
+    }
+    routes
+}
+
+/// VirtualHostOptions and RouteOptions, by kind, namespace and name.
+struct Options<'s> {
+    named: HashMap<String, &'s Value<'s>>,
+    used: Vec<String>,
+    /// Whether the file holds RouteTables.
+    has_tables: bool,
+}
+
+impl<'s> Options<'s> {
+    /// The policy of a level: its own, else that of the first option that it names.
+    fn policy_of(
+        &mut self,
+        level: &Value<'s>,
+        kind: &str,
+        namespace: &str,
+        notes: &mut Notes,
+    ) -> Option<Value<'s>> {
+        if let Some(merge) = level.at(&["options", "corsPolicyMergeSettings"]) {
+            let text = "merges the policies of virtual host and route, which import does not do: write the merged policy on the routes";
+            notes.push(Code::UnsupportedForm, &merge.place(), text);
+        }
+        let mut found = level.at(CORS);
+        for reference in level.list_at(&["optionsConfigRefs", "delegateOptions"]) {
+            let name = reference.text_of("name").unwrap_or_default();
+            let namespace = reference.text_of("namespace").unwrap_or(namespace);
+            let key = format!("{kind} {namespace}/{name}");
+            let Some(option) = self.named.get(&key) else {
+                let text = format!(
+                    "names the {kind} \"{name}\", which is not in this file and may have CORS: import both together"
+                );
+                notes.unread(&reference.place(), text);
+                continue;
+            };
+            found = found.or_else(|| option.at(&["spec", "options", "cors"]));
+            self.used.push(key);
+        }
+        found
+    }
+}
+
+fn key_of(option: &Value) -> String {
+    let namespace = option.resource_namespace().unwrap_or_default();
+    let name = option.resource_name().unwrap_or_default();
+    format!("{} {namespace}/{name}", option.kind().unwrap_or_default())
+}
+
+fn read_service<'s>(
+    service: &Value<'s>,
+    index: usize,
+    options: &mut Options<'s>,
+    notes: &mut Notes,
+) -> Vec<Route> {
+    let namespace = service.resource_namespace().unwrap_or_default();
+    let Some(host) = service.at(&["spec", "virtualHost"]) else {
+        return Vec::new();
+    };
+    let mut hosts = notes.names(host.get("domains"));
+    if hosts.iter().any(|host| host == "*") {
+        hosts.clear();
+    }
+    let of_host = options.policy_of(&host, "VirtualHostOption", namespace, notes);
+    let mut routes = Vec::new();
+    let mut own = host.list("routes");
+    if own.is_empty() {
+        own.push(host.field("routes"));
+    }
+    for route in own {
+        let of_route = options.policy_of(&route, "RouteOption", namespace, notes);
+        if let Some(delegate) = route.get("delegateAction")
+            && !options.has_tables
+        {
+            let text = "delegates to a RouteTable, which is not in this file and may have CORS: import both together";
+            notes.unread(&delegate.place(), text);
+        }
+        let levels: Vec<_> = of_route.into_iter().chain(of_host.clone()).collect();
+        let plain = Route {
+            name: service.resource_name().unwrap_or("gloo").to_owned(),
+            place: route.place(),
+            hosts: hosts.clone(),
+            paths: Vec::new(),
+            route_names: Vec::new(),
+            condition: None,
+            policy: read_policy(&levels, notes),
+            scope: Scope {
+                owner: index.to_string(),
+                ..Scope::default()
+            },
+        };
+        let matchers = route.list("matchers");
+        if matchers.is_empty() {
+            routes.push(plain);
+            continue;
+        }
+        routes.extend(matchers.iter().map(|one| read_matcher(one, &plain, notes)));
+    }
+    routes
+}
+
+fn read_matcher(one: &Value, plain: &Route, notes: &mut Notes) -> Route {
+    let mut condition = matching::condition(one, CONDITIONS);
+    let path = if let Some(path) = one.text_of("exact") {
+        Path::Exact(path.to_owned())
+    } else if let Some(prefix) = one.text_of("prefix") {
+        matching::below(prefix, &one.place(), notes)
+    } else {
+        if one
+            .text_of("regex")
+            .is_some_and(|regex| !matching::is_any_path(regex))
+        {
+            condition = Some("a regular expression over the path");
+        }
+        Path::Any
+    };
+    Route {
+        place: one.place(),
+        paths: vec![path],
+        condition,
+        ..plain.clone()
+    }
+}
+
+/// Reads the policies of a route and of its virtual host, the former first: as in Envoy, each list comes
+/// from the first that has it.
+fn read_policy(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
+    let first = levels.first()?;
+    let place = first.place();
+    for level in levels {
+        level.allow_only(FIELDS, "Gloo's cors", notes);
+    }
+    if notes.bool(first.get("disableForRoute")) {
+        return None;
+    }
+    let mut policy = Policy::new(place.clone(), 200);
+    let has_origins = |level: &&Value| {
+        let mut names = ORIGINS.iter();
+        names.any(|name| !level.list(name).is_empty())
+    };
+    let Some(of_origins) = levels.iter().find(has_origins) else {
+        notes.push(
+            Code::SourceInvalidValue,
+            &place,
+            "lists no origin, which Gloo refuses: allowOrigin or allowOriginRegex",
+        );
+        return None;
+    };
+    let exact = notes.texts(of_origins.get(ORIGINS[0]));
+    let regexes = notes.texts(of_origins.get(ORIGINS[1]));
+    let mut origins = Origins::new(notes);
+    for (at, text) in exact {
+        origins.exact(&at, text);
+    }
+    for (at, text) in regexes {
+        origins.regex(&at, text);
+    }
+    origins.finish(&mut policy, of_origins);
+    let mut list = |name: &str| {
+        let mut lists = levels.iter().map(|level| notes.names(level.get(name)));
+        lists.find(|list| !list.is_empty()).unwrap_or_default()
+    };
+    policy.headers = list("allowHeaders");
+    policy.expose = list("exposeHeaders");
+    let methods = list("allowMethods");
+    policy.set_methods(methods, &place, notes);
+    // A false one is not written, so that the virtual host's holds.
+    policy.credentials = levels
+        .iter()
+        .any(|level| notes.bool(level.get("allowCredentials")));
+    let age = levels.iter().find_map(|level| level.get("maxAge"));
+    let is_seconds = |age: &Value| {
+        let text = age.text().unwrap_or("0");
+        text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if let Some(age) = age.as_ref().filter(|age| !is_seconds(age)) {
+        let text = "is sent as it is, and browsers read seconds alone, so that it has no effect; write seconds";
+        notes.push(Code::SourceInvalidValue, &age.place(), text);
+    }
+    envoy_policy::finish(&mut policy, age, "Gloo", &place, notes);
+    Some(policy)
+}
+
+const GROUP: &str = "gateway.solo.io";
+const KINDS: [&str; 4] = [
+    "RouteOption",
+    "RouteTable",
+    "VirtualHostOption",
+    "VirtualService",
+];
+const CORS: &[&str] = &["options", "cors"];
+const ORIGINS: [&str; 2] = ["allowOrigin", "allowOriginRegex"];
+const FIELDS: &[&str] = &[
+    "allowCredentials",
+    "allowHeaders",
+    "allowMethods",
+    ORIGINS[0],
+    ORIGINS[1],
+    "disableForRoute",
+    "exposeHeaders",
+    "maxAge",
+];
+
+const CONDITIONS: &[(&str, &str)] = &[
+    ("caseSensitive", "a path in any case"),
+    ("headers", "headers"),
+    ("methods", METHOD),
+    ("queryParameters", "query parameters"),
+];

@@ -1,0 +1,23 @@
+//! The meaning of what `corsctl import` reads: for each system a model of what it does, written from its
+//! documentation or its source. Random configurations and calls of `fetch` go through the model and
+//! through what import writes; in whatever a browser lets a script do the two must agree, or import
+//! must have reported the difference.
+
+mod classes;
+mod compare;
+mod envoy_filter;
+mod parts;
+
+mod agentgateway;
+mod apisix;
+mod emissary;
+mod envoy;
+mod gateway_api;
+mod gloo;
+mod higress;
+mod istio;
+mod krakend;
+mod rs_cors;
+mod spring;
+mod traefik;
+mod tyk;
