@@ -72,7 +72,7 @@ fn a_large_log_takes_little_memory() {
     let line = line.replace('"', "\\\"");
     let command = format!(
         "ulimit -v 262144; for i in {{1..300}}; do echo \"{line}\"; done > {log};
-         (for i in {{1..1000}}; do cat {log}; done; head -c 50000000 /dev/zero) | {corsctl} learn - --max-origins 100 --progress",
+         (for i in {{1..200}}; do cat {log}; done; head -c 50000000 /dev/zero) | {corsctl} learn - --max-origins 100 --progress",
         log = scratch("flood.json", b""),
         corsctl = support::corsctl().display(),
     );
@@ -83,7 +83,7 @@ fn a_large_log_takes_little_memory() {
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(
-        said.starts_with("300001 lines: 300000 from other origins"),
+        said.starts_with("60001 lines: 60000 from other origins"),
         "{said}"
     );
     assert!(said.contains("skipped: 1 lines cut off"), "{said}");
@@ -230,7 +230,7 @@ fn a_table_is_sent_as_far_as_it_changes_nothing() {
         "probe", &policy, "--url", &url, "--cases", &cases, "--output", "junit",
     ]);
     assert!(
-        text(&output.stdout).contains("tests=\"2\" disabled=\"1\""),
+        text(&output.stdout).contains("tests=\"2\" skipped=\"1\""),
         "{}",
         text(&output.stdout)
     );
@@ -311,14 +311,11 @@ fn probe_survives_servers_that_answer_badly() {
         .local_addr()
         .expect("it")
         .port();
-    let output = corsctl(&[
-        "probe",
-        &policy,
-        "--url",
-        &format!("http://127.0.0.1:{free}/"),
-    ]);
+    let url = format!("http://127.0.0.1:{free}/");
+    let output = corsctl(&["probe", &policy, "--url", &url]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stdout).contains("no connection to 127.0.0.1:"));
+    let said = text(&output.stdout).replace(&free.to_string(), "PORT");
+    expect(&folder("probe").join("no-connection"), &said);
 }
 
 /// The headers count, not the length of what follows.

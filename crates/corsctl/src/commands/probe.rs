@@ -108,6 +108,8 @@ struct Probed {
     /// Why there is no answer.
     error: Option<String>,
     seconds: f64,
+    #[serde(skip)]
+    has_cors: bool,
 }
 
 #[derive(Serialize)]
@@ -173,7 +175,8 @@ fn probe(arguments: &Arguments) -> Result<Outcome, Failure> {
         arguments.cacert.as_deref(),
     );
     let client = client.map_err(|error| Failure::new(Code::InvalidArgument, error))?;
-    let requests = send(&steps, &client, &plugin, arguments, &mut notes);
+    let mut requests = send(&steps, &client, &plugin, arguments, &mut notes);
+    judge_together(&mut requests);
     Ok(Outcome {
         good: requests.iter().all(|probed| probed.good),
         url: target.url.to_string(),
@@ -253,6 +256,7 @@ impl Step {
             because: String::new(),
             error: None,
             seconds: start.elapsed().as_secs_f64(),
+            has_cors: false,
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -262,6 +266,7 @@ impl Step {
             }
         };
         probed.status = Some(answer.status);
+        probed.has_cors = answer.has_cors();
         let differences = differences(&judge(plugin, &self.request), &answer);
         probed.good = differences.is_empty();
         probed.differences = differences.iter().map(Difference::text).collect();
@@ -272,6 +277,18 @@ impl Step {
             probed.because = because;
         }
         probed
+    }
+}
+
+/// Where no answer has any CORS header, those that only miss Vary miss it for the same cause.
+fn judge_together(requests: &mut [Probed]) {
+    if requests.iter().any(|probed| probed.has_cors) {
+        return;
+    }
+    for probed in requests {
+        if probed.cause == Some(Code::VaryMissing) {
+            probed.cause = Some(Code::NoCorsHeaders);
+        }
     }
 }
 

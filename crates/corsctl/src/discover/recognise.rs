@@ -1,5 +1,5 @@
-//! Which of the filters, resources and documents of a file are this plugin's, as far as their names and
-//! fields tell.
+//! Which of the filters, resources and documents of a file are this plugin's, by their names and
+//! fields.
 
 use cors::config::fields::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
 use cors::config::json::Node;
@@ -209,7 +209,7 @@ fn is_one_of(node: &Node, words: &[&str]) -> bool {
     matches!(node, Node::String(text) if words.iter().any(|word| word.eq_ignore_ascii_case(text)))
 }
 
-/// The configuration that is all a document holds, under a key of its own.
+/// The configuration that is all a document holds, under its own key.
 pub fn wrapped<'d>(value: &Value<'d>) -> Option<(&'d str, Value<'d>)> {
     let entries = value.entries();
     let [(key, within)] = entries.as_slice() else {

@@ -81,6 +81,10 @@ impl<'l> Entry<'l> {
                 break;
             };
             if let Some(field) = field {
+                // A quote in a value can look like the start of another field.
+                if has_origin && field == Field::Origin {
+                    return Err(Unread::Torn);
+                }
                 has_origin |= field == Field::Origin;
                 entry.set(field, Cow::Borrowed(value));
             }
@@ -337,7 +341,12 @@ mod tests {
                 "{line}"
             );
         }
-        for line in [r#"{"origin": "https://a.exam"#, "{}{}", "\0{\"origin\":\0}"] {
+        for line in [
+            r#"{"origin": "https://a.exam"#,
+            "{}{}",
+            "\0{\"origin\":\0}",
+            r#"origin="https://a.example" origin="https://b.example""#,
+        ] {
             assert_eq!(Entry::parse(line).err(), Some(Unread::Torn), "{line}");
         }
     }

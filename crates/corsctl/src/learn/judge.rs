@@ -58,6 +58,7 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
         headers: names
             .split(',')
             .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
             .collect(),
         credentials: false,
     };
@@ -125,6 +126,17 @@ mod tests {
             ),
         ] {
             assert_eq!(judged(policy, &fields), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_that_asks_for_no_headers_is_blocked_for_none() {
+        let policy = r#"{"allowOrigins": ["https://app.example"], "allowMethods": ["PUT"]}"#;
+        for names in ["", "-", " , "] {
+            let fields = format!(
+                r#""method":"OPTIONS","asked_method":"PUT","asked_headers":"{names}","origin":"https://app.example""#
+            );
+            assert_eq!(judged(policy, &fields), Judged::Allowed, "{names}");
         }
     }
 

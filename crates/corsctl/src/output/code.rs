@@ -1,4 +1,4 @@
-//! The codes of the diagnostics that corsctl finds itself, beside those of the module.
+//! The codes of the diagnostics that corsctl finds itself, in addition to those of the module.
 //!
 //! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 
@@ -295,7 +295,11 @@ mod tests {
     fn code_of(line: &str) -> Option<&str> {
         let (_, code) = match line.strip_suffix(']') {
             Some(text) => text.rsplit_once(" [")?,
-            None => line.trim_end_matches(',').split_once("\"code\": ")?,
+            None => {
+                let line = line.trim_end_matches(',');
+                let mut keys = ["\"code\": ", "\"ruleId\": "].into_iter();
+                keys.find_map(|key| line.split_once(key))?
+            }
         };
         Some(code.trim_matches('"'))
     }

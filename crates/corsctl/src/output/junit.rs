@@ -105,8 +105,8 @@ mod tests {
         let read = Report::deserialize_from_str(&xml).expect("a report");
         let read = &read.test_suites[0];
         assert_eq!(
-            (read.tests, read.failures, read.errors, read.disabled),
-            (4, 1, 1, Some(1))
+            (read.tests, read.failures, read.errors, read.skipped),
+            (4, 1, 1, 1)
         );
         assert_eq!(read.test_cases[1].name.as_str(), "<wrong> & \\u0001");
         assert!(

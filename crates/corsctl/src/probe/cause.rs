@@ -71,7 +71,9 @@ pub fn likely<'a>(
         request.method == "OPTIONS" && request.header(ACCESS_CONTROL_REQUEST_METHOD).is_some();
     let is_refusal_of_ours =
         answer.status == 403 && answer.has("cache-control") && answer.has(VARY);
-    if is_preflight && wrong(STATUS) && allowed.is_empty() && !is_refusal_of_ours {
+    // An upstream that knows nothing of CORS often answers OPTIONS like any request.
+    let is_usual = matches!(answer.status, 200..=299 | 404);
+    if is_preflight && wrong(STATUS) && allowed.is_empty() && !is_refusal_of_ours && !is_usual {
         return (Code::PreflightAnsweredInFront, in_front(answer));
     }
     let expects_none = |name: &str| {
@@ -94,8 +96,7 @@ pub fn likely<'a>(
             signs(answer).trim_start_matches([',', ' ']).to_owned(),
         );
     }
-    let mut names = answer.lines.iter().map(|(name, _)| name.as_str());
-    if !names.any(|name| name.starts_with("access-control-")) {
+    if !answer.has_cors() {
         return match signs(answer) {
             signs if signs.is_empty() => (Code::NoCorsHeaders, String::new()),
             signs => (

@@ -78,6 +78,11 @@ impl Answer {
         self.values(name).next().is_some()
     }
 
+    pub fn has_cors(&self) -> bool {
+        let mut names = self.lines.iter().map(|(name, _)| name);
+        names.any(|name| name.starts_with("access-control-"))
+    }
+
     /// The lines with those of one name joined, as the plugin sees them.
     pub fn joined(&self) -> Lines {
         self.lines
@@ -288,9 +293,12 @@ fn tls(version: Version, authorities: Option<&str>) -> Result<TlsConnector, Stri
         }
     }
     if roots.is_empty() {
-        return Err(
-            "no certificate authorities are known here; name a file with --cacert".to_owned(),
-        );
+        return Err(match authorities {
+            Some(file) => format!("--cacert {}: holds no certificate in PEM", Shown(file)),
+            None => {
+                "no certificate authorities are known here; name a file with --cacert".to_owned()
+            }
+        });
     }
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)

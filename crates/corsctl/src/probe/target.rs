@@ -30,7 +30,7 @@ impl Target {
         let address = address(&read, resolve).map_err(invalid)?;
         if !address.ip().is_loopback() && !allow_remote {
             let text = format!(
-                "{} is {}, which is not this machine; if you may send it requests, add --allow-remote",
+                "{} has the address {}, which is not of this machine; if you may send it requests, add --allow-remote",
                 Shown(&read.authority),
                 address.ip()
             );
