@@ -167,11 +167,15 @@ impl Policy {
     }
 
     /// The grant of a verdict.
+    #[inline]
     pub(crate) fn grant(&self, place: u8) -> &Grant {
-        usize::from(place)
-            .checked_sub(1)
-            .and_then(|place| self.others.get(place))
-            .unwrap_or(&self.first)
+        match place {
+            0 => &self.first,
+            place => self
+                .others
+                .get(usize::from(place) - 1)
+                .unwrap_or(&self.first),
+        }
     }
 
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {

@@ -105,11 +105,6 @@ impl OriginSet {
 
     /// Finds the pattern that allows the value of an `Origin` header, where nothing binds a name.
     pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
-        self.find_for(value, Binding::None)
-    }
-
-    /// Finds the pattern that allows the value of an `Origin` header.
-    pub fn find_for(&self, value: &[u8], tenant: Binding) -> Result<Match, Mismatch> {
         if value.len() > MAX_ORIGIN_LENGTH + 1 {
             return Err(Mismatch::Malformed);
         }
@@ -124,12 +119,22 @@ impl OriginSet {
             Some(Origin::Null) => Err(Mismatch::Null),
             Some(Origin::Tuple(origin)) if !origin.is_serialized() => Err(Mismatch::Origin),
             Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
-            Some(Origin::Tuple(origin)) => self
-                .find_tuple(&origin)
-                .or_else(|| self.find_tenant(&origin, tenant))
-                .ok_or(Mismatch::Origin),
+            Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
             None => Err(Mismatch::Malformed),
         }
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header.
+    pub fn find_for(&self, value: &[u8], tenant: Binding) -> Result<Match, Mismatch> {
+        let found = self.find(value);
+        if found == Err(Mismatch::Origin)
+            && let Some(Origin::Tuple(origin)) = Origin::parse(value)
+            && origin.is_serialized()
+            && let Some(found) = self.find_tenant(&origin, tenant)
+        {
+            return Ok(found);
+        }
+        found
     }
 
     /// The pattern behind a match, as it can be written in a configuration.
@@ -181,9 +186,9 @@ impl OriginSet {
                 let port = if any_port { ":*" } else { "" };
                 format!(
                     "{}{{{}}}{}{port}",
-                    text(0..start),
+                    text(0..usize::from(start)),
                     self.tenant,
-                    text(end..host)
+                    text(usize::from(end)..host)
                 )
             }
             (Match::Tail { start, any_port }, Some(origin)) => {
@@ -312,9 +317,10 @@ impl OriginSet {
                     Binding::Text(bound) => text.get(part.clone()) == Some(bound),
                 };
                 if is_meant && schemes & mask != 0 {
+                    // No origin is longer than 326 bytes.
                     return Some(Match::Tenant {
-                        start: begin + part.start,
-                        end: begin + part.end,
+                        start: u16::try_from(begin + part.start).ok()?,
+                        end: u16::try_from(begin + part.end).ok()?,
                         any_port,
                     });
                 }
@@ -386,8 +392,8 @@ pub enum Match {
     },
     /// Where the label is that the name stands for.
     Tenant {
-        start: usize,
-        end: usize,
+        start: u16,
+        end: u16,
         any_port: bool,
     },
 }
