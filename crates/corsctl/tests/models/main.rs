@@ -10,10 +10,14 @@ mod parts;
 
 mod agentgateway;
 mod apisix;
+mod aws;
+mod contour;
 mod emissary;
 mod envoy;
+mod envoy_gateway;
 mod gateway_api;
 mod gloo;
+mod google;
 mod higress;
 mod istio;
 mod krakend;
