@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::compare::ask::{Ask, Direction, Upstream};
 use crate::compare::finder::Finder;
 use crate::compare::policies::{Change, compare};
-use crate::compare::side::{By, Governing, Side};
-use crate::compare::targets::{Target, targets};
+use crate::compare::side::{By, Governing, Side, Target};
+use crate::compare::targets::targets;
 
 /// What became of the requests that one policy governed before and one governs now.
 #[derive(Debug, Serialize)]

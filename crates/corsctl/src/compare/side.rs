@@ -12,8 +12,6 @@ use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use cors::simulate::exchange::{Incoming, Lines};
 
-use crate::compare::targets::{Target, bind};
-
 /// A configuration, and what the module makes of it.
 pub struct Side<'n> {
     pub plugin: PolicySet,
@@ -28,6 +26,16 @@ pub struct Rule<'n> {
     pub route_names: Vec<Key>,
     pub hosts: Vec<Key>,
     pub paths: Vec<Key>,
+}
+
+/// What a request is for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Target {
+    pub host: String,
+    pub path: String,
+    pub route_name: Option<String>,
+    /// The policy in the metadata of the route, by name.
+    pub route_policy: Option<String>,
 }
 
 /// What governs a request.
@@ -297,3 +305,24 @@ fn default_policy() -> &'static Node {
 }
 
 const TABLES: &[&[Field]] = &[POLICY_FIELDS, PLUGIN_FIELDS, RULE_FIELDS, MATCH_FIELDS];
+
+/// What a key binds in a text that it matches.
+pub fn bind<'t>(key: &Key, text: &'t str) -> Option<&'t str> {
+    let Key::Bound {
+        separator,
+        before,
+        after,
+        is_prefix,
+        ..
+    } = key
+    else {
+        return None;
+    };
+    let separator = char::from(*separator);
+    let rest = text.strip_prefix(before.as_str())?;
+    let end = rest.find(separator).unwrap_or(rest.len());
+    let (part, rest) = rest.split_at(end);
+    let below = rest.strip_prefix(after.as_str())?;
+    let is_whole = below.is_empty() || *is_prefix && below.starts_with(separator);
+    (is_whole && !part.is_empty()).then_some(part)
+}

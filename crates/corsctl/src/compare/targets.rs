@@ -4,17 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use cors::routes::key::Key;
 
-use crate::compare::side::{Rule, Side};
-
-/// What a request is for.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Target {
-    pub host: String,
-    pub path: String,
-    pub route_name: Option<String>,
-    /// The policy in the metadata of the route, by name.
-    pub route_policy: Option<String>,
-}
+use crate::compare::side::{Rule, Side, Target, bind};
 
 /// There are more than can be looked at.
 #[derive(Debug)]
@@ -62,27 +52,6 @@ pub fn targets(old: &Side, new: &Side) -> Result<Vec<Target>, TooMany> {
         }
     }
     Ok(targets)
-}
-
-/// What a key binds in a text that it matches.
-pub fn bind<'t>(key: &Key, text: &'t str) -> Option<&'t str> {
-    let Key::Bound {
-        separator,
-        before,
-        after,
-        is_prefix,
-        ..
-    } = key
-    else {
-        return None;
-    };
-    let separator = char::from(*separator);
-    let rest = text.strip_prefix(before.as_str())?;
-    let end = rest.find(separator).unwrap_or(rest.len());
-    let (part, rest) = rest.split_at(end);
-    let below = rest.strip_prefix(after.as_str())?;
-    let is_whole = below.is_empty() || *is_prefix && below.starts_with(separator);
-    (is_whole && !part.is_empty()).then_some(part)
 }
 
 /// The path keys of rules by their keys for route name and host.
