@@ -11,7 +11,7 @@ use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
 use cors::select::policy_set::PolicySet;
 use cors::select::selection::{Notice, Source};
-use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
+use cors::simulate::browser::{Blocked, Engine, Fetch, Outcome, SetHeader, Stage, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
@@ -148,11 +148,13 @@ impl Arguments {
             return Err(invalid(text));
         }
         Ok(Fetch {
+            engine: Engine::Standard,
             origin: self.origin.clone(),
             url,
             method: self.method.clone(),
-            headers,
+            headers: headers.into_iter().map(SetHeader::named).collect(),
             credentials: self.credentials,
+            upload: Upload::Whole,
         })
     }
 }
@@ -198,7 +200,7 @@ fn code(because: &Blocked) -> Code {
     match because {
         Blocked::AllowCredentialsNotTrue => Code::AllowCredentialsMissing,
         Blocked::AllowOriginWildcard => Code::AllowOriginWildcard,
-        Blocked::ForbiddenMethod(_) => Code::ForbiddenMethod,
+        Blocked::ForbiddenMethod(_) | Blocked::StreamingUnsupported => Code::ForbiddenMethod,
         Blocked::HeaderNotListed(_) => Code::HeaderNotListed,
         Blocked::MethodNotListed(_) => Code::MethodNotListed,
         // The plugin writes whole answers: if one of these is wrong, all is.
