@@ -1,5 +1,6 @@
 //! Asks the model on both sides: what the filter answers, and what a browser concludes from it.
 
+use crate::compare::side::Target;
 use cors::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -9,8 +10,6 @@ use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::{Engine, Fetch, Outcome, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
-
-use crate::compare::targets::Target;
 
 /// Two plugins, and what they are asked for.
 #[derive(Clone, Copy)]

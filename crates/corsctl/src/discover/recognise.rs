@@ -333,6 +333,32 @@ mod tests {
     }
 
     #[test]
+    fn the_filter_of_a_dynamic_module_is_this_plugin_as_that_of_a_wasm_module_is() {
+        const FILTER: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+        for (config, is_it) in [
+            (r#"{"dynamic_module_config": {"name": "cors"}}"#, true),
+            (
+                r#"{"dynamic_module_config": {"name": "a"}, "filter_config": {"value": "{\"allowOrigins\": []}"}}"#,
+                true,
+            ),
+            (
+                r#"{"dynamic_module_config": {"name": "a"}, "filter_config": {"value": "{\"text\": \"cors\"}"}}"#,
+                false,
+            ),
+        ] {
+            for (kind, is_of_this_route) in [("", false), ("PerRoute", true)] {
+                let mut config: serde_json::Value = serde_json::from_str(config).unwrap();
+                config["@type"] = format!("{FILTER}{kind}").into();
+                let entry = serde_json::json!({"name": "a", "typed_config": config});
+                let node = node(&entry.to_string());
+                assert_eq!(is_plugin_filter(&Value::bare(&node)), is_it, "{entry}");
+                let filter = Value::bare(&node).get("typed_config").unwrap();
+                assert_eq!(is_of_route(&filter), is_of_this_route, "{entry}");
+            }
+        }
+    }
+
+    #[test]
     fn a_configuration_under_a_key_of_its_own_is_found_below_it() {
         for (json, key) in [
             (r#"{"cors": {"allowOrigins": []}}"#, Some("cors")),

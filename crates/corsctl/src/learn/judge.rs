@@ -13,7 +13,7 @@ use crate::learn::fields::Field;
 pub enum Judged {
     Allowed,
     /// The service's own page, or a request without Origin.
-    NotJudged,
+    NotCors,
     /// No policy governs it, or one whose mode is `off`.
     Ungoverned,
     /// The reason, as the access log has it.
@@ -25,7 +25,7 @@ pub enum Judged {
 /// Judges a request; a policy in shadow mode is taken as if it were enforced.
 pub fn judge(plugin: &PolicySet, entry: &Entry) -> Judged {
     if matches!(entry.sender(), Sender::None | Sender::Same) {
-        return Judged::NotJudged;
+        return Judged::NotCors;
     }
     let request = entry.request();
     let judgement = plugin.judge(&request);
@@ -34,7 +34,7 @@ pub fn judge(plugin: &PolicySet, entry: &Entry) -> Judged {
     };
     match verdict.reason {
         Reason::Refused(refusal) => Judged::Refused(refusal.code()),
-        Reason::NotCors | Reason::SameOrigin(_) => Judged::NotJudged,
+        Reason::NotCors | Reason::SameOrigin(_) => Judged::NotCors,
         Reason::Allowed if judgement.is_shadow() => Judged::Allowed,
         Reason::Allowed => match blocked(plugin, entry, &request) {
             Some(because) => Judged::Blocked(because),
@@ -62,6 +62,7 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
             .filter(|name| !name.is_empty())
             .map(SetHeader::named)
             .collect(),
+        upload: Upload::Whole,
         credentials: false,
         upload: Upload::Whole,
     };
@@ -101,10 +102,10 @@ mod tests {
         let app = r#""origin":"https://app.example""#;
         for (fields, expected) in [
             (app.to_owned(), Judged::Allowed),
-            (r#""origin":"-""#.to_owned(), Judged::NotJudged),
+            (r#""origin":"-""#.to_owned(), Judged::NotCors),
             (
                 r#""origin":"https://api.example.com""#.to_owned(),
-                Judged::NotJudged,
+                Judged::NotCors,
             ),
             (
                 r#""origin":"https://evil.example""#.to_owned(),

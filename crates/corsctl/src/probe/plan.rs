@@ -184,7 +184,12 @@ impl Pattern {
             None => (rest, ""),
         };
         let mut origins = match (host, host.strip_prefix("*.")) {
-            ("*", _) => vec![format!("{scheme}://{UNKNOWN}{port}")],
+            ("*", _) => {
+                let other_scheme = if scheme == "https" { "http" } else { "https" };
+                [scheme, other_scheme]
+                    .map(|scheme| format!("{scheme}://{UNKNOWN}{port}"))
+                    .to_vec()
+            }
             (_, Some(domain)) => {
                 let mut origins = around(&format!("{scheme}://corsctl-probe.{domain}{port}"));
                 // The domain itself, and what only ends like it.
