@@ -23,10 +23,12 @@ use crate::policy::grant::Grant;
 use crate::policy::verdict::{Reason, Verdict};
 use crate::routes::host::Hosts;
 
-/// A validated policy. The default grants nothing.
-#[derive(Debug, Default)]
+/// A validated policy.
+#[derive(Debug)]
 pub struct Policy {
     pub(crate) fields: PolicyFields,
+    is_open: bool,
+    varies: bool,
     /// The first grant; most policies have no other.
     pub(crate) first: Grant,
     pub(crate) others: Vec<Grant>,
@@ -144,12 +146,15 @@ impl Default for Expose {
 
 impl Policy {
     pub fn new(fields: PolicyFields, mut first: Grant, mut others: Vec<Grant>) -> Self {
-        let varies = fields.lists_grants || fields.upstream_cors == UpstreamCors::Keep;
+        let is_open = !fields.lists_grants && first.is_open();
+        let varies = !is_open || fields.upstream_cors == UpstreamCors::Keep;
         for grant in others.iter_mut().chain([&mut first]) {
             grant.prepare(varies);
         }
         Self {
             fields,
+            is_open,
+            varies,
             first,
             others,
         }
@@ -158,12 +163,12 @@ impl Policy {
     /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
     /// `Origin`.
     pub fn is_open(&self) -> bool {
-        !self.fields.lists_grants && self.first.is_open()
+        self.is_open
     }
 
     /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
     pub(crate) fn varies(&self) -> bool {
-        !self.is_open() || self.fields.upstream_cors == UpstreamCors::Keep
+        self.varies
     }
 
     /// The grant of a verdict.
@@ -247,6 +252,14 @@ impl Policy {
             summary.insert_str(0, &format!("{count}, "));
         }
         summary
+    }
+}
+
+impl Default for Policy {
+    /// Grants nothing.
+    #[inline(never)] // In several places.
+    fn default() -> Self {
+        Self::new(PolicyFields::default(), Grant::default(), Vec::new())
     }
 }
 

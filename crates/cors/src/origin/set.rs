@@ -49,7 +49,7 @@ impl OriginSet {
     #[must_use]
     pub fn insert_regex(&mut self, regex: OriginRegex, elsewhere: usize) -> bool {
         // Of those with which one origin must be compared, the last one finds all others.
-        let work = self.work_beside(&regex).saturating_add(regex.work());
+        let work = self.work_with(&regex).saturating_add(regex.work());
         let is_bounded = work.saturating_add(elsewhere) <= MAX_WORK;
         if is_bounded {
             self.regexes.push(regex);
@@ -58,7 +58,7 @@ impl OriginSet {
     }
 
     /// How many states one origin can visit at most that has the literal ends of an expression.
-    pub fn work_beside(&self, regex: &OriginRegex) -> usize {
+    pub fn work_with(&self, regex: &OriginRegex) -> usize {
         let others = self.regexes.iter().filter(|other| other.can_meet(regex));
         others.fold(0, |sum, other| sum.saturating_add(other.work()))
     }
@@ -261,7 +261,11 @@ impl OriginSet {
     }
 
     fn find_tuple(&self, origin: &TupleOrigin) -> Option<Match> {
-        self.find_tail(origin).or_else(|| {
+        let mut found = self.find_tail(origin);
+        if found.is_none() && !self.globs.is_empty() {
+            found = self.find_glob(origin);
+        }
+        found.or_else(|| {
             self.regexes
                 .iter()
                 .position(|regex| regex.is_match(origin))
@@ -293,11 +297,7 @@ impl OriginSet {
                 dots -= 1;
             }
         }
-        let found = self.find_tail_at(origin, origin.host_end, mask);
-        if found.is_some() || self.globs.is_empty() {
-            return found;
-        }
-        self.find_glob(origin, mask)
+        self.find_tail_at(origin, origin.host_end, mask)
     }
 
     /// Looks up the host with each label that the name can stand for.
@@ -329,7 +329,9 @@ impl OriginSet {
         None
     }
 
-    fn find_glob(&self, origin: &TupleOrigin, mask: u64) -> Option<Match> {
+    #[inline(never)] // Out of the way of most policies.
+    fn find_glob(&self, origin: &TupleOrigin) -> Option<Match> {
+        let mask = self.mask_of(origin.scheme())?;
         [false, true].into_iter().find_map(|any_port| {
             let (label, below) = split_label(origin, any_port)?;
             let (before, after) = self.globs.find(label, below, any_port, mask)?;

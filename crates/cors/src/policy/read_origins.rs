@@ -108,9 +108,7 @@ impl Reader {
                     any_origin = Some((at.clone(), quote(source)));
                 }
                 self.check_repeated(&at, source, &format!("/{source}/"), earlier);
-                let elsewhere = earlier
-                    .iter()
-                    .map(|grant| grant.origins.work_beside(&regex));
+                let elsewhere = earlier.iter().map(|grant| grant.origins.work_with(&regex));
                 let elsewhere = elsewhere.sum();
                 if !origins.insert_regex(regex, elsewhere) {
                     self.diagnostics.error(

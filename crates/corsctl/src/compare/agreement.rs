@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -424,14 +424,17 @@ impl Sample {
             url.authority.push_str(":8443");
         }
         let fetch = Fetch {
+            engine: Engine::Standard,
             origin: self.origin.to_owned(),
             url,
             method: self.method.to_owned(),
             headers: vec![self.header.to_owned()]
                 .into_iter()
                 .filter(|name| !name.is_empty())
+                .map(SetHeader::named)
                 .collect(),
             credentials: self.credentials,
+            upload: Upload::Whole,
         };
         let outcome = run(plugin, &fetch, &self.target(), self.grants);
         let reads = |name: &str| match &outcome {

@@ -7,7 +7,7 @@ use cors::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH, SEC_FETCH_SITE,
 };
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
@@ -67,11 +67,13 @@ impl<'a> Ask<'a> {
             url.authority.push_str(":8443");
         }
         Fetch {
+            engine: Engine::Standard,
             origin: origin.to_owned(),
             url,
             method: method.to_owned(),
             headers: Vec::new(),
             credentials: false,
+            upload: Upload::Whole,
         }
     }
 
@@ -119,7 +121,11 @@ impl<'a> Ask<'a> {
             url: fetch.url.to_string(),
             origin: Some(fetch.origin.clone()),
             credentials: fetch.credentials,
-            request_headers: fetch.headers.clone(),
+            request_headers: fetch
+                .headers
+                .iter()
+                .map(|header| header.name.clone())
+                .collect(),
             route_name: self.target.route_name.clone(),
             route_policy: self.target.route_policy.clone(),
             upstream_grants: upstream == Upstream::Granting,

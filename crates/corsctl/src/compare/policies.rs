@@ -8,7 +8,7 @@ use cors::http::header::{
     ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK, METHOD, ORIGIN,
 };
-use cors::simulate::browser::Outcome;
+use cors::simulate::browser::{Outcome, SetHeader};
 use cors::simulate::exchange::{Exchange, Lines};
 use serde::Serialize;
 
@@ -262,7 +262,7 @@ impl Comparison<'_> {
             "scripts may set the headers",
             |ask, name| {
                 let mut fetch = ask.fetch(origin, "GET");
-                fetch.headers.push(name.to_owned());
+                fetch.headers.push(SetHeader::named(name));
                 ask.compare(&fetch, Upstream::Silent(&[]))
             },
         );

@@ -307,7 +307,7 @@ fn default_policy() -> &'static Node {
 const TABLES: &[&[Field]] = &[POLICY_FIELDS, PLUGIN_FIELDS, RULE_FIELDS, MATCH_FIELDS];
 
 /// What a key binds in a text that it matches.
-fn bind<'t>(key: &Key, text: &'t str) -> Option<&'t str> {
+pub fn bind<'t>(key: &Key, text: &'t str) -> Option<&'t str> {
     let Key::Bound {
         separator,
         before,

@@ -2,7 +2,7 @@
 
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Stage, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Stage, Upload, Url};
 use cors::simulate::exchange::{Incoming, Response, exchange};
 
 use crate::learn::entry::{Entry, Sender};
@@ -48,6 +48,7 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
     let method = entry.asked_method()?;
     let names = entry.get(Field::AskedHeaders).unwrap_or_default();
     let fetch = Fetch {
+        engine: Engine::Standard,
         origin: entry.get(Field::Origin)?.to_owned(),
         url: Url {
             scheme: "https".to_owned(),
@@ -57,9 +58,11 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
         method: method.to_owned(),
         headers: names
             .split(',')
-            .map(|name| name.trim().to_owned())
+            .map(str::trim)
             .filter(|name| !name.is_empty())
+            .map(SetHeader::named)
             .collect(),
+        upload: Upload::Whole,
         credentials: false,
     };
     if !fetch.needs_preflight() {
