@@ -119,7 +119,7 @@ export const EXAMPLES = [
       allowCredentials: true,
       grants: [{ allowOrigins: ["*"], allowMethods: ["GET"] }],
     },
-    { origin: "https://anybody.example", method: "PUT", headers: [] },
+    { origin: "https://partner.example.com", method: "PUT", credentials: true, headers: [] },
   ),
   example(
     "tenants",

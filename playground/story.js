@@ -247,7 +247,7 @@ function originFixes(call, decided, of, edits) {
   }
   if (call.origin === "null") {
     const text =
-      "Serve the page from an origin of its own: allow-same-origin on its sandboxed frame, or a server for its file. " +
+      "Serve the page from its own origin: allow-same-origin on its sandboxed frame, or a server for its file. " +
       'Listing "null" would allow any site that sandboxes a frame.';
     return [{ text }];
   }

@@ -147,7 +147,7 @@ fn errors_are_shown_at_their_place() {
     assert_eq!(
         selected,
         "✕ Error, line 2: allowOrigins[1] \"https:\n\"https://a.example/x\"\n\
-        ✕ Error, line 3: maxAge \"soon\" is no dur\n\"soon\"\n2\ntrue"
+        ✕ Error, line 3: maxAge \"soon\" is not a \n\"soon\"\n2\ntrue"
     );
     let said = page.text(
         r#"set('#policy', '{"allowOrigins": ["https://a.example"],\n "é": }');

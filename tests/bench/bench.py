@@ -82,7 +82,7 @@ CALLS = {
 }
 # The events that callgrind counts, by its names.
 EVENTS = {"Ir": "instructions of a request", "I1mr": "misses of an instruction cache of 32 KiB"}
-PROGRAMS = ("envoy", "shipped", "plain", "floor", "sdk_floor", "calls", "empty")
+PROGRAMS = ("envoy", "shipped", "native", "plain", "floor", "sdk_floor", "calls", "empty")
 # Requests of each kind and variant whose instructions are counted, and those before.
 COUNTED, WARM_UP = 1000, 100
 # The differences of Envoy's own filter: no Vary, 200, refused preflights are forwarded.
@@ -223,6 +223,7 @@ class Bench:
             "floor": Variant(wasm_filter(module.floor, POLICY)),
             "SDK's floor": Variant(wasm_filter(module.sdk_floor, POLICY)),
             "cors.wasm": Variant(wasm_filter(module.shipped, POLICY)),
+            "libcors.so": Variant(dynamic_filter(module.native, POLICY)),
             "plain build": Variant(wasm_filter(module.plain, POLICY)),
         }
 
@@ -275,6 +276,7 @@ class Bench:
             "floor": Variant(wasm_filter(self.options.floor, POLICY)),
             "SDK's floor": Variant(wasm_filter(self.options.sdk_floor, POLICY)),
             "cors.wasm": Variant(wasm_filter(self.options.shipped, POLICY)),
+            "libcors.so": Variant(dynamic_filter(self.options.native, POLICY)),
             "plain build": Variant(wasm_filter(self.options.plain, POLICY)),
         }
         seen = {}
@@ -525,6 +527,13 @@ def wasm_filter(module, policy):
     return [typed_filter("cors", "wasm.v3.Wasm", config=config)]
 
 
+def dynamic_filter(module, policy):
+    """The dynamic module."""
+    configuration = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": json.dumps(policy)}
+    load = {"module": {"local": {"filename": str(module)}}}
+    return [typed_filter("cors", "dynamic_modules.v3.DynamicModuleFilter", dynamic_module_config=load, filter_config=configuration)]
+
+
 def native_filter():
     return [typed_filter("envoy.filters.http.cors", "cors.v3.Cors")]
 
@@ -591,6 +600,7 @@ def ratios_of(figures, of):
         "SDK's floor / floor": added["SDK's floor"] / added["floor"],
         "plain / floor": added["plain build"] / added["floor"],
         "total cors.wasm / Envoy's cors": cost["cors.wasm"] / cost["Envoy's cors"],
+        "total libcors.so / Envoy's cors": cost["libcors.so"] / cost["Envoy's cors"],
         "total floor / Envoy's cors": cost["floor"] / cost["Envoy's cors"],
     }
 

@@ -8,6 +8,7 @@ mod elements;
 mod fetches;
 mod local_network;
 mod messages;
+mod model;
 mod origins;
 mod protocols;
 

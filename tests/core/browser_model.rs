@@ -1,11 +1,11 @@
-//! The oracle: for every policy and every call of `fetch`, a browser lets the script read the response
+//! The oracle: for every policy and every call of `fetch`, every browser lets the script read the response
 //! exactly when a simple reading of the policy allows it.
 
 use std::cell::Cell;
 
 use cors::diagnostic::{Code, Diagnostic};
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -77,7 +77,10 @@ impl Grant {
         self.allows_origin(&fetch.origin)
             && (self.credentials || !fetch.credentials)
             && self.allows_method(&fetch.method)
-            && fetch.headers.iter().all(|name| self.allows_header(name))
+            && fetch
+                .headers
+                .iter()
+                .all(|header| self.allows_header(&header.name))
     }
 
     fn allows_origin(&self, origin: &str) -> bool {
@@ -138,6 +141,13 @@ fn matches(pattern: &str, origin: &str) -> bool {
         exact => exact == origin,
     }
 }
+
+const ENGINES: &[Engine] = &[
+    Engine::Standard,
+    Engine::Chromium,
+    Engine::Firefox,
+    Engine::WebKit,
+];
 
 const ORIGINS: &[&str] = &[
     "null",
@@ -250,13 +260,16 @@ fn fetches() -> impl Strategy<Value = Fetch> {
         method,
         headers,
         any::<bool>(),
+        prop::sample::select(ENGINES),
     )
-        .prop_map(|(origin, method, headers, credentials)| Fetch {
+        .prop_map(|(origin, method, headers, credentials, engine)| Fetch {
+            engine,
             origin: origin.to_owned(),
             url: Url::parse("https://api.example/path?query").unwrap(),
             method: method.to_owned(),
-            headers: headers.into_iter().map(str::to_owned).collect(),
+            headers: headers.into_iter().map(SetHeader::named).collect(),
             credentials,
+            upload: Upload::Whole,
         })
 }
 

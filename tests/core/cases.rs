@@ -4,8 +4,7 @@
 use cors::policy::verdict::{Reason, Verdict};
 use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Incoming, Response, exchange};
-use support::http::Lines;
-use support::table::{self, Case, From};
+use support::table::{self, Case, Difference, From};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -96,22 +95,14 @@ fn differences(plugin: &PolicySet, case: &Case) -> Vec<String> {
         Some(_) => From::Upstream,
         None => From::Filter,
     };
-    let mut headers = Lines::default();
-    for (name, value) in exchange.response.headers.iter() {
-        headers.push(name, value.to_vec());
-    }
-    let status = exchange.response.status;
+    let response = &exchange.response;
     let seen = exchange.forwarded.unwrap_or_default();
-    let is_seen = |name: &&String| seen.get(name).is_some();
-    let mut wrong = case.answer.differences(from, status, &headers);
-    if verdict != case.verdict {
-        wrong.push(format!("verdict {verdict}, not {}", case.verdict));
-    }
-    let absent = case.receives.absent.iter().filter(is_seen);
-    wrong.extend(absent.map(|name| format!("the upstream saw {name}")));
-    let present = case.receives.present.iter().filter(|name| !is_seen(name));
-    wrong.extend(present.map(|name| format!("the upstream did not see {name}")));
-    wrong
+    let mut wrong = case
+        .answer
+        .differences(from, response.status, response.headers.iter());
+    wrong.extend(Difference::between("verdict", verdict, &case.verdict));
+    wrong.extend(case.receives.differences(|name| seen.get(name).is_some()));
+    wrong.iter().map(ToString::to_string).collect()
 }
 
 /// The verdict as the table writes it.

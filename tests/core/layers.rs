@@ -34,7 +34,7 @@ const IMPORT: &[&[&str]] = &[
     &["detect"],
     &["systems"],
     &["ingress", "recognise", "system"],
-    &["matching", "origins"],
+    &["envoy_policy", "matching", "origins", "texts"],
     &["objects"],
     &["rules"],
     &["draft"],

@@ -115,8 +115,10 @@ fn no_configuration_is_the_default_policy() {
     let answer = send(&envoy, "absent", "GET", "/", &[("origin", APP)]);
     assert_eq!(allow_origin(&answer), "*");
     let log = envoy.log();
-    let warning = format!("[warning][{}]", Shell::under_test().component());
-    let warning = log.lines().find(|line| line.contains(&warning));
+    let level = format!("[warning][{}]", Shell::under_test().component());
+    let warning = log
+        .lines()
+        .find(|line| line.contains(&level) && line.contains("cors: "));
     assert!(warning.is_some_and(|line| line.contains("TRACE")), "{log}");
 }
 

@@ -123,18 +123,10 @@ fn differences(
     };
     let mut wrong = case
         .answer
-        .differences(from, response.status, &response.headers);
-    for name in &case.receives.absent {
-        if seen.iter().any(|headers| headers.has(name)) {
-            wrong.push(format!("the upstream saw {name}"));
-        }
-    }
-    for name in &case.receives.present {
-        if !seen.iter().any(|headers| headers.has(name)) {
-            wrong.push(format!("the upstream did not see {name}"));
-        }
-    }
-    wrong
+        .differences(from, response.status, response.headers.iter());
+    let has_received = |name: &str| seen.iter().any(|headers| headers.has(name));
+    wrong.extend(case.receives.differences(has_received));
+    wrong.iter().map(ToString::to_string).collect()
 }
 
 /// Envoy's expected counters after every case was sent once, shadow or not.

@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn the_domain_below_a_wildcard_is_told() {
+    fn the_domain_below_a_wildcard_is_reported() {
         let domain = |text: &str| match OriginPattern::parse(text).unwrap().0 {
             OriginPattern::Tuple(pattern) => pattern.wildcard_domain().map(str::to_owned),
             _ => None,

@@ -24,10 +24,12 @@ use crate::policy::grant::Grant;
 use crate::policy::verdict::{Reason, Verdict};
 use crate::routes::host::Hosts;
 
-/// A validated policy. The default grants nothing.
-#[derive(Debug, Default)]
+/// A validated policy.
+#[derive(Debug)]
 pub struct Policy {
     pub(crate) fields: PolicyFields,
+    is_open: bool,
+    varies: bool,
     /// The first grant; most policies have no other.
     pub(crate) first: Grant,
     pub(crate) others: Vec<Grant>,
@@ -145,12 +147,15 @@ impl Default for Expose {
 
 impl Policy {
     pub fn new(fields: PolicyFields, mut first: Grant, mut others: Vec<Grant>) -> Self {
-        let varies = fields.lists_grants || fields.upstream_cors == UpstreamCors::Keep;
+        let is_open = !fields.lists_grants && first.is_open();
+        let varies = !is_open || fields.upstream_cors == UpstreamCors::Keep;
         for grant in others.iter_mut().chain([&mut first]) {
             grant.prepare(varies);
         }
         Self {
             fields,
+            is_open,
+            varies,
             first,
             others,
         }
@@ -159,20 +164,24 @@ impl Policy {
     /// Any origin and no credentials: the same headers for everybody, so that no answer depends on
     /// `Origin`.
     pub fn is_open(&self) -> bool {
-        !self.fields.lists_grants && self.first.is_open()
+        self.is_open
     }
 
     /// Whether responses depend on `Origin`; the upstream's own may, where they are kept.
     pub(crate) fn varies(&self) -> bool {
-        !self.is_open() || self.fields.upstream_cors == UpstreamCors::Keep
+        self.varies
     }
 
     /// The grant of a verdict.
+    #[inline]
     pub(crate) fn grant(&self, place: u8) -> &Grant {
-        usize::from(place)
-            .checked_sub(1)
-            .and_then(|place| self.others.get(place))
-            .unwrap_or(&self.first)
+        match place {
+            0 => &self.first,
+            place => self
+                .others
+                .get(usize::from(place) - 1)
+                .unwrap_or(&self.first),
+        }
     }
 
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {
@@ -244,6 +253,14 @@ impl Policy {
             summary.insert_str(0, &format!("{count}, "));
         }
         summary
+    }
+}
+
+impl Default for Policy {
+    /// Grants nothing.
+    #[inline(never)] // In several places.
+    fn default() -> Self {
+        Self::new(PolicyFields::default(), Grant::default(), Vec::new())
     }
 }
 

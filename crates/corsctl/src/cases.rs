@@ -1,12 +1,8 @@
 //! The table of cases: requests and what is expected to become of them, in JSON or YAML.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
+use ::cases::{Answer, Request};
 use cors::escape::Shown;
 use cors::simulate::browser::Url;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::input::cursor::Value;
 use crate::input::source::Source;
@@ -37,10 +33,10 @@ pub fn read(file: &str) -> Result<Vec<Listed>, Failure> {
         .map(|(index, value)| {
             let line = value.line_of("");
             let place = format!("{}case {}", at(&source.name, line), index + 1);
-            match value.read() {
-                Ok(case) => Ok(Listed { case, line, place }),
-                Err(error) => Err(invalid(&place, &error.to_string())),
-            }
+            let case: Result<Case, _> = value.read();
+            let case = case.map_err(|error| invalid(&place, &error.to_string()))?;
+            check_verdict(&case).map_err(|error| invalid(&place, &error))?;
+            Ok(Listed { case, line, place })
         })
         .collect()
 }
@@ -56,126 +52,44 @@ fn invalid(place: &str, error: &str) -> Failure {
     Failure::new(Code::InvalidCase, format!("{place}: {}", Shown(error)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    pub name: String,
-    pub request: Request,
-    #[serde(default)]
-    pub route: Route,
-    #[serde(default)]
-    pub upstream: Upstream,
-    /// Without it only the verdict counts.
-    pub answer: Option<Answer>,
-    pub verdict: Option<String>,
-    #[serde(default)]
-    pub receives: Receives,
+/// A case of a user: without an answer only the verdict counts, and the other way round.
+pub type Case = ::cases::Case<Option<Answer>, Option<String>>;
+
+/// What a case can expect of the plugin.
+pub const VERDICTS: [&str; 9] = [
+    "allowed",
+    "refused: host",
+    "refused: malformed",
+    "refused: null",
+    "refused: origin",
+    "refused: path",
+    "same-origin",
+    "not-cors",
+    "ungoverned",
+];
+
+pub fn url(request: &Request) -> Result<Url, String> {
+    Url::parse(&request.url).ok_or_else(|| format!("{:?} is not a URL", request.url))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    pub method: String,
-    pub url: String,
-    #[serde(default)]
-    pub headers: HeaderList,
-}
-
-/// What Envoy knows of the route.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Route {
-    pub name: Option<String>,
-    pub policy: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Upstream {
-    pub status: u16,
-    pub headers: HeaderList,
-}
-
-/// Names and values of headers: a list of pairs, or an object.
-#[derive(Default)]
-pub struct HeaderList(pub Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for HeaderList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(HeaderVisitor).map(Self)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Vec<(String, String)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("headers as {name: value} or [[name, value]]")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut headers = Vec::new();
-        while let Some(header) = map.next_entry()? {
-            headers.push(header);
-        }
-        Ok(headers)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut headers = Vec::new();
-        while let Some(header) = seq.next_element()? {
-            headers.push(header);
-        }
-        Ok(headers)
-    }
-}
-
-impl Default for Upstream {
-    fn default() -> Self {
-        Self {
-            status: 200,
-            headers: HeaderList::default(),
-        }
-    }
-}
-
-/// What the client gets: of the headers of CORS, these and no others.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    pub from: String,
-    pub status: u16,
-    pub headers: BTreeMap<String, String>,
-}
-
-/// Names of request headers that the upstream must, or must not, see.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Receives {
-    pub absent: Vec<String>,
-    pub present: Vec<String>,
-}
-
-impl Request {
-    pub fn url(&self) -> Result<Url, String> {
-        Url::parse(&self.url).ok_or_else(|| format!("{:?} is not a URL", self.url))
-    }
-}
-
-/// In a table one character up to U+00FF is one byte.
+/// Header lines as bytes.
 pub fn bytes(headers: &[(String, String)]) -> Result<Vec<(String, Vec<u8>)>, String> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let bytes = value
-                .chars()
-                .map(u8::try_from)
-                .collect::<Result<Vec<u8>, _>>();
-            let bytes =
-                bytes.map_err(|_| format!("{name}: a character above U+00FF is no byte"))?;
-            Ok((name.clone(), bytes))
-        })
-        .collect()
+    let lines = headers.iter().map(|(name, value)| {
+        let bytes = ::cases::bytes(value);
+        let bytes = bytes.ok_or_else(|| format!("{name}: a character above U+00FF is not a byte"));
+        Ok((name.clone(), bytes?))
+    });
+    lines.collect()
+}
+
+fn check_verdict(case: &Case) -> Result<(), String> {
+    match case.verdict.as_deref() {
+        Some(verdict) if !VERDICTS.contains(&verdict) => {
+            let words = VERDICTS.join(", ");
+            Err(format!(
+                "{verdict:?} is not a verdict; write one of {words}"
+            ))
+        }
+        _ => Ok(()),
+    }
 }

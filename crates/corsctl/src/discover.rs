@@ -1,4 +1,4 @@
-//! Where a file holds configurations of the plugin, and what stands around them.
+//! Where a file holds configurations of the plugin, and what is around them.
 
 pub mod advice;
 pub mod automaton;

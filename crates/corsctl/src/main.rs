@@ -46,7 +46,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Find every error in configurations, wherever they stand
+    /// Find every error in configurations, wherever they are
     Check(commands::check::Arguments),
     /// Say what a change of configuration allows that was not allowed before
     Diff(commands::diff::Arguments),
@@ -58,12 +58,12 @@ enum Command {
     Learn(commands::learn::Arguments),
     /// Compare the answers of a live gateway with a configuration
     Probe(commands::probe::Arguments),
-    /// Hold a table of requests and expected verdicts against a configuration
+    /// Compare a table of requests and expected verdicts with a configuration
     Test(commands::test::Arguments),
     /// Fill a template from the environment, and write it only if the module takes it
     Render(commands::render::Arguments),
     /// Print the JSON Schema of the plugin's configuration, for editors
-    Schema,
+    Schema(commands::schema::Arguments),
     /// Print the completions for a shell
     Completions {
         #[arg(value_enum)]
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
         Command::Probe(arguments) => commands::probe::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
         Command::Render(arguments) => commands::render::run(arguments),
-        Command::Schema => commands::schema::run(),
+        Command::Schema(arguments) => commands::schema::run(arguments),
         Command::Man { folder } => commands::man::run(Cli::command(), folder),
         Command::Completions { shell } => {
             let mut command = Cli::command();

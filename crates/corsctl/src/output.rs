@@ -144,7 +144,7 @@ pub fn with_code(text: &str, code: &str) -> String {
 pub struct Failure {
     pub code: Code,
     pub text: String,
-    /// What the text is about, each on a line of its own.
+    /// What the text is about, each on a separate line.
     pub list: Vec<String>,
 }
 
@@ -167,7 +167,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// JSON with objects on lines of their own and lists of texts on one.
+/// JSON with objects on separate lines and lists of texts on one.
 pub struct Pretty<'n>(pub &'n Node, pub usize);
 
 impl fmt::Display for Pretty<'_> {
@@ -204,7 +204,7 @@ pub fn print_json(value: &impl serde::Serialize) {
     }
 }
 
-/// Writes to the standard output; whoever reads it may stop before the end, as `head` does.
+/// Writes to the standard output; the reader may stop before the end, as `head` does.
 pub fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(guard(text).as_bytes());
 }

@@ -3,6 +3,7 @@
 //! tests/corsctl/golden.txt is a transcript; `BLESS=1 cargo test --test corsctl` writes the current output
 //! into it. Read the difference before you commit it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -30,10 +31,89 @@ fn the_table_passes() {
 
 #[test]
 fn the_schema_is_the_committed_one() {
-    let schema = std::fs::read_to_string(support::root().join("envoy/cors.schema.json"))
-        .expect("the schema");
-    let (_, said) = corsctl(&["schema"]);
-    assert!(schema == said, "corsctl schema > envoy/cors.schema.json");
+    for (file, arguments) in [
+        (SCHEMA, &["schema"][..]),
+        (SCHEMA_OF_CASES, &["schema", "--cases"]),
+    ] {
+        let (_, said) = corsctl(arguments);
+        let path = support::root().join(file);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &said).expect(file);
+        }
+        let schema = std::fs::read_to_string(&path).expect(file);
+        assert!(schema == said, "BLESS=1 renews {file}");
+    }
+}
+
+#[test]
+fn the_schema_of_cases_takes_what_corsctl_test_takes() {
+    let schema: Value = read_json(SCHEMA_OF_CASES);
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let mut verdicts = BTreeSet::new();
+    let groups: Vec<Value> = read_json("tests/cases.json");
+    for group in &groups {
+        let problem = validator.iter_errors(&group["cases"]).next();
+        assert!(problem.is_none(), "{}: {problem:?}", group["name"]);
+        let cases = group["cases"].as_array().expect("a list");
+        verdicts.extend(cases.iter().map(|case| case["verdict"].to_string()));
+    }
+    let documented = &schema["$defs"]["Case"]["properties"]["verdict"]["enum"];
+    let documented = documented.as_array().expect("a list");
+    let documented: BTreeSet<_> = documented.iter().map(Value::to_string).collect();
+    assert_eq!(
+        documented, verdicts,
+        "verdicts in the schema, and of the table"
+    );
+
+    let good = json!({"name": "a", "request": {"method": "GET", "url": "https://a.example/"}, "verdict": "allowed"});
+    for (field, value, is_good) in [
+        ("verdict", json!("refused: origin"), true),
+        ("verdict", json!("alowed"), false),
+        ("verdict", Value::Null, false),
+        ("route", json!({"name": "a", "policy": "b"}), true),
+        ("route", json!({"names": "a"}), false),
+        ("upstream", json!({"headers": {"vary": "a"}}), true),
+        ("upstream", json!({"headers": [["vary", "a"]]}), true),
+        ("upstream", json!({"headers": [["vary"]]}), false),
+        (
+            "answer",
+            json!({"from": "filter", "status": 204, "headers": {}}),
+            true,
+        ),
+        (
+            "answer",
+            json!({"from": "envoy", "status": 204, "headers": {}}),
+            false,
+        ),
+        ("receives", json!({"absent": ["origin"]}), true),
+        ("expects", json!(1), false),
+    ] {
+        let mut case = good.clone();
+        case[field] = value;
+        let case = json!([case]);
+        assert_eq!(validator.is_valid(&case), is_good, "{case}");
+        let file = scratch("schema-case.json", &case.to_string());
+        let (code, said) = corsctl(&["test", "tests/corsctl/shop.json", &file]);
+        assert_eq!(code != 2, is_good, "{case}: {said}");
+    }
+}
+
+#[test]
+fn the_first_line_of_a_case_file_names_the_schema() {
+    let file = folder().join("cases.yaml");
+    let text = std::fs::read_to_string(&file).expect("cases.yaml");
+    let line = text.lines().next().unwrap_or_default();
+    let schema = line.strip_prefix("# yaml-language-server: $schema=");
+    let schema = folder().join(schema.expect("a schema"));
+    let named = schema.canonicalize().expect("the schema");
+    let root = support::root();
+    assert_eq!(
+        named,
+        root.join(SCHEMA_OF_CASES).canonicalize().expect("a file")
+    );
+    let documents = saphyr::Yaml::load_from_str(&text).expect("YAML");
+    let validator = jsonschema::validator_for(&read_json(SCHEMA_OF_CASES)).expect("a schema");
+    assert!(validator.is_valid(&to_json(&documents[0])));
 }
 
 #[test]
@@ -631,6 +711,9 @@ fn scratch(name: &str, text: &str) -> String {
     std::fs::write(&file, text).expect("a file");
     file.display().to_string()
 }
+
+const SCHEMA: &str = "envoy/cors.schema.json";
+const SCHEMA_OF_CASES: &str = "envoy/cors-cases.schema.json";
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corsctl")

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Url};
+use cors::simulate::browser::{Engine, Fetch, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Incoming, Lines, Response, exchange};
 use saphyr::{LoadableYamlNode, Yaml};
 
@@ -154,11 +154,13 @@ fn outcome(plugin: &PolicySet, row: &str) -> &'static str {
     let rest: Vec<_> = words.collect();
     let headers = rest.iter().filter_map(|word| word.strip_prefix('+'));
     let fetch = Fetch {
+        engine: Engine::Standard,
         origin: origin.to_owned(),
         url: Url::parse(url).unwrap_or_else(|| panic!("{row}: the URL")),
         method: method.to_owned(),
-        headers: headers.map(str::to_owned).collect(),
+        headers: headers.map(SetHeader::named).collect(),
         credentials: rest.contains(&"credentials"),
+        upload: Upload::Whole,
     };
     let send = |headers: Lines| {
         let incoming = Incoming {

@@ -99,6 +99,8 @@ const POLICY: &str = r#"{
 }"#;
 
 type Fault = fn(&Head, Reply) -> Reply;
+type HeaderLines = Vec<(String, Vec<u8>)>;
+type Serve = fn(TcpStream);
 
 /// Each fault is found, and its cause named.
 #[test]
@@ -137,7 +139,7 @@ fn probe_names_the_cause_of_each_fault() {
             }
         }),
         ("cache", |head, mut reply| {
-            static CACHE: Mutex<Option<Vec<(String, Vec<u8>)>>> = Mutex::new(None);
+            static CACHE: Mutex<Option<HeaderLines>> = Mutex::new(None);
             let mut cache = CACHE.lock().expect("the cache");
             // Filled by the first request from an allowed origin.
             let allows = reply
@@ -243,7 +245,7 @@ fn probe_survives_servers_that_answer_badly() {
         "bad.json",
         br#"{"allowOrigins": ["https://app.example.com"]}"#,
     );
-    let servers: [(&str, fn(TcpStream), &str); 6] = [
+    let servers: [(&str, Serve, &str); 6] = [
         (
             "hang",
             |stream| {
@@ -426,7 +428,7 @@ fn add(reply: &mut Reply, name: &str, value: &[u8]) {
 }
 
 /// A server that does this with each connection, after the first bytes of a request.
-fn server(serve: fn(TcpStream)) -> u16 {
+fn server(serve: Serve) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("its address").port();
     thread::spawn(move || {

@@ -218,7 +218,7 @@ impl Written {
         field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
     }
 
-    /// Whether a preflight's answer may name a request header. Presets add names of their own.
+    /// Whether a preflight's answer may name a request header. Presets add further names.
     pub fn allows_header(&self, name: &str, is_asked: bool) -> bool {
         let covers = |listed: &&str| match listed.strip_suffix('*') {
             Some(start) => {

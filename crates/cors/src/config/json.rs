@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_told_as_json() {
+    fn what_is_neither_is_reported_as_json() {
         let error = Node::parse(b"{\"a\": 1,}").unwrap_err();
         assert_eq!(error, "trailing comma at line 1 column 9");
         for bytes in [

@@ -195,7 +195,7 @@ impl Reader {
                     Code::DuplicateField,
                     &path,
                     "",
-                    "stands twice; write it once, in one spelling",
+                    "appears twice; write it once, in one spelling",
                 );
             } else if *value == Node::Null {
                 self.diagnostics.error(

@@ -247,7 +247,7 @@ impl<'p> Glob<'p> {
         })
     }
 
-    /// Whether whoever registers a domain chooses the label: `*example.com` is most often written for
+    /// Whether a stranger can register such a name: `*example.com` is most often written for
     /// `*.example.com`.
     fn is_slip(&self) -> bool {
         let is_alone = self.below.bytes().filter(|byte| *byte == b'.').count() == 1;
@@ -369,14 +369,14 @@ impl fmt::Display for OriginPatternError {
 
 /// Whether a letter that is not part of a name in braces is in upper case.
 fn has_upper_case(text: &str) -> bool {
-    let mut in_braces = false;
+    let mut is_name = false;
     text.bytes().any(|byte| {
-        in_braces = match byte {
+        is_name = match byte {
             b'{' => true,
             b'}' => false,
-            _ => in_braces,
+            _ => is_name,
         };
-        !in_braces && byte.is_ascii_uppercase()
+        !is_name && byte.is_ascii_uppercase()
     })
 }
 

@@ -187,38 +187,38 @@ mod tests {
             ("https://*", "write \"https://*\" in allowOrigins"),
             ("http://*.example.com", "write \"http://*.example.com\" in"),
             // Look-alikes.
-            (r"https://.*example\.com", "lets https://evilexample.com in"),
+            (r"https://.*example\.com", "allows https://evilexample.com"),
             (
                 r"https://(.*)example\.com(:\d+)?",
-                "lets https://evilexample.com in",
+                "allows https://evilexample.com",
             ),
             (
                 r"^https?://[^/]*example\.com$",
-                "lets https://evilexample.com in",
+                "allows https://evilexample.com",
             ),
             (
                 r"https://[a-z0-9.-]+-example\.co\.uk",
-                "lets https://evil-example.co.uk in",
+                "allows https://evil-example.co.uk",
             ),
             (
                 r"https://.*example\.com:8443",
-                "lets https://evilexample.com:8443 in",
+                "allows https://evilexample.com:8443",
             ),
-            (r"https://.*\.com", "lets https://cors-probe.com in"),
-            (r"https?://.*:8443", "lets https://cors-probe.com:8443 in"),
+            (r"https://.*\.com", "allows https://cors-probe.com"),
+            (r"https?://.*:8443", "allows https://cors-probe.com:8443"),
             (
                 r"chrome-extension://.*",
-                "lets chrome-extension://cors-probe.com in",
+                "allows chrome-extension://cors-probe.com",
             ),
             (
                 r"https://app\.example\.com.*",
-                "lets https://app.example.com.evil.test in",
+                "allows https://app.example.com.evil.test",
             ),
             (
                 r"https://app\.example\..+",
-                "lets https://app.example.evil in",
+                "allows https://app.example.evil",
             ),
-            (r"https://example\.[a-z]+", "lets https://example.evil in"),
+            (r"https://example\.[a-z]+", "allows https://example.evil"),
             // Plain http.
             (r"https?://[a-z]+\.example\.com", "matches plain http"),
             (r"http(s)?://app\.example\.com", "matches plain http"),

@@ -32,7 +32,7 @@ impl OriginRegex {
         }
         if let Some(found) = self.look_alike(start, end) {
             let text = format!(
-                "lets {found} in, a name that anybody can have; let whole labels vary only, before an escaped dot and a domain of yours"
+                "allows {found}, a name that anybody can have; let whole labels vary only, before an escaped dot and a domain of yours"
             );
             return Some((Code::RegexAdmitsStrangers, text));
         }

@@ -49,7 +49,7 @@ impl OriginSet {
     #[must_use]
     pub fn insert_regex(&mut self, regex: OriginRegex, elsewhere: usize) -> bool {
         // Of those with which one origin must be compared, the last one finds all others.
-        let work = self.work_beside(&regex).saturating_add(regex.work());
+        let work = self.work_with(&regex).saturating_add(regex.work());
         let is_bounded = work.saturating_add(elsewhere) <= MAX_WORK;
         if is_bounded {
             self.regexes.push(regex);
@@ -58,7 +58,7 @@ impl OriginSet {
     }
 
     /// How many states one origin can visit at most that has the literal ends of an expression.
-    pub fn work_beside(&self, regex: &OriginRegex) -> usize {
+    pub fn work_with(&self, regex: &OriginRegex) -> usize {
         let others = self.regexes.iter().filter(|other| other.can_meet(regex));
         others.fold(0, |sum, other| sum.saturating_add(other.work()))
     }
@@ -105,11 +105,6 @@ impl OriginSet {
 
     /// Finds the pattern that allows the value of an `Origin` header, where nothing binds a name.
     pub fn find(&self, value: &[u8]) -> Result<Match, Mismatch> {
-        self.find_for(value, Binding::None)
-    }
-
-    /// Finds the pattern that allows the value of an `Origin` header.
-    pub fn find_for(&self, value: &[u8], tenant: Binding) -> Result<Match, Mismatch> {
         if value.len() > MAX_ORIGIN_LENGTH + 1 {
             return Err(Mismatch::Malformed);
         }
@@ -124,12 +119,22 @@ impl OriginSet {
             Some(Origin::Null) => Err(Mismatch::Null),
             Some(Origin::Tuple(origin)) if !origin.is_serialized() => Err(Mismatch::Origin),
             Some(Origin::Tuple(_)) if self.any => Ok(Match::Any),
-            Some(Origin::Tuple(origin)) => self
-                .find_tuple(&origin)
-                .or_else(|| self.find_tenant(&origin, tenant))
-                .ok_or(Mismatch::Origin),
+            Some(Origin::Tuple(origin)) => self.find_tuple(&origin).ok_or(Mismatch::Origin),
             None => Err(Mismatch::Malformed),
         }
+    }
+
+    /// Finds the pattern that allows the value of an `Origin` header.
+    pub fn find_for(&self, value: &[u8], tenant: Binding) -> Result<Match, Mismatch> {
+        let found = self.find(value);
+        if found == Err(Mismatch::Origin)
+            && let Some(Origin::Tuple(origin)) = Origin::parse(value)
+            && origin.is_serialized()
+            && let Some(found) = self.find_tenant(&origin, tenant)
+        {
+            return Ok(found);
+        }
+        found
     }
 
     /// The pattern behind a match, as it can be written in a configuration.
@@ -181,9 +186,9 @@ impl OriginSet {
                 let port = if any_port { ":*" } else { "" };
                 format!(
                     "{}{{{}}}{}{port}",
-                    text(0..start),
+                    text(0..usize::from(start)),
                     self.tenant,
-                    text(end..host)
+                    text(usize::from(end)..host)
                 )
             }
             (Match::Tail { start, any_port }, Some(origin)) => {
@@ -256,7 +261,11 @@ impl OriginSet {
     }
 
     fn find_tuple(&self, origin: &TupleOrigin) -> Option<Match> {
-        self.find_tail(origin).or_else(|| {
+        let mut found = self.find_tail(origin);
+        if found.is_none() && !self.globs.is_empty() {
+            found = self.find_glob(origin);
+        }
+        found.or_else(|| {
             self.regexes
                 .iter()
                 .position(|regex| regex.is_match(origin))
@@ -288,11 +297,7 @@ impl OriginSet {
                 dots -= 1;
             }
         }
-        let found = self.find_tail_at(origin, origin.host_end, mask);
-        if found.is_some() || self.globs.is_empty() {
-            return found;
-        }
-        self.find_glob(origin, mask)
+        self.find_tail_at(origin, origin.host_end, mask)
     }
 
     /// Looks up the host with each label that the name can stand for.
@@ -312,9 +317,10 @@ impl OriginSet {
                     Binding::Text(bound) => text.get(part.clone()) == Some(bound),
                 };
                 if is_meant && schemes & mask != 0 {
+                    // No origin is longer than 326 bytes.
                     return Some(Match::Tenant {
-                        start: begin + part.start,
-                        end: begin + part.end,
+                        start: u16::try_from(begin + part.start).ok()?,
+                        end: u16::try_from(begin + part.end).ok()?,
                         any_port,
                     });
                 }
@@ -323,7 +329,9 @@ impl OriginSet {
         None
     }
 
-    fn find_glob(&self, origin: &TupleOrigin, mask: u64) -> Option<Match> {
+    #[inline(never)] // Out of the way of most policies.
+    fn find_glob(&self, origin: &TupleOrigin) -> Option<Match> {
+        let mask = self.mask_of(origin.scheme())?;
         [false, true].into_iter().find_map(|any_port| {
             let (label, below) = split_label(origin, any_port)?;
             let (before, after) = self.globs.find(label, below, any_port, mask)?;
@@ -386,8 +394,8 @@ pub enum Match {
     },
     /// Where the label is that the name stands for.
     Tenant {
-        start: usize,
-        end: usize,
+        start: u16,
+        end: u16,
         any_port: bool,
     },
 }

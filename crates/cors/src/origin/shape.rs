@@ -346,7 +346,7 @@ pub(crate) fn can_hold_slash(source: &str) -> bool {
     })
 }
 
-/// Literals in a row. Each but the first is reached only where those before it stand: at one byte
+/// Literals in a row. Each but the first is reached only where those before it are: at one byte
 /// of an origin by no more ways than the row has its first literal.
 #[derive(Default)]
 struct Row {

@@ -20,12 +20,15 @@ impl Policy {
     /// preflight gets the reason as its body.
     pub fn reply(&self, verdict: &Verdict, debug: bool) -> Option<Reply> {
         let varies = self.varies();
-        let grant = self.grant(verdict.grant);
         match (&verdict.request, verdict.reason) {
             (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, varies)),
             (Request::Preflight { origin, method }, Reason::Allowed) => Some(Reply {
                 status: self.fields.preflight_status as u16,
-                headers: grant.preflight_headers(origin, method, verdict.answer.as_deref()),
+                headers: self.grant(verdict.grant).preflight_headers(
+                    origin,
+                    method,
+                    verdict.answer.as_deref(),
+                ),
                 body: String::new(),
             }),
             (Request::Preflight { .. }, Reason::Refused(refusal)) => {
@@ -53,7 +56,8 @@ impl Policy {
                 let allow = self.fields.allow.as_deref()?;
                 let [origin, credentials, exposed, timing] =
                     if self.is_open() || verdict.reason == Reason::Allowed {
-                        grant.lines(verdict.request.origin().unwrap_or_default())
+                        self.grant(verdict.grant)
+                            .lines(verdict.request.origin().unwrap_or_default())
                     } else {
                         <[Line; 4]>::default()
                     };
@@ -95,9 +99,9 @@ impl Policy {
         {
             return;
         }
-        let grant = self.grant(verdict.grant);
         match (verdict.request.origin(), verdict.reason) {
             (origin, reason) if reason == Reason::Allowed || self.is_open() => {
+                let grant = self.grant(verdict.grant);
                 if self.fields.timing && !grant.timing {
                     headers.remove(TIMING_ALLOW_ORIGIN);
                 }

@@ -29,7 +29,7 @@ pub struct Grant {
     pub(crate) timing: bool,
     /// What the answer to an allowed preflight varies on.
     pub(crate) vary: String,
-    /// The answer to an allowed preflight but for its origin, where both lists are fixed; one that asks
+    /// The answer to an allowed preflight except its origin, where both lists are fixed; one that asks
     /// for the private network has another.
     pub(crate) ready: Option<HeaderTemplate>,
 }
@@ -61,7 +61,7 @@ impl Grant {
     pub(crate) fn prepare(&mut self, varies: bool) {
         self.vary.clear();
         for (varies, name) in [
-            (varies || !self.is_open(), "Origin"),
+            (varies, "Origin"),
             (
                 matches!(self.methods, Methods::Any),
                 "Access-Control-Request-Method",

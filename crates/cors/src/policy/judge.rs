@@ -6,7 +6,7 @@ use crate::http::header::{
 };
 use crate::http::request::{Headers, Request, is_options};
 use crate::http::token::is_token;
-use crate::origin::set::{Match, Mismatch};
+use crate::origin::set::Mismatch;
 use crate::origin::tenant::{Binding, Tenant};
 use crate::origin::{Origin, split_port};
 use crate::policy::answer::joined;
@@ -31,10 +31,9 @@ impl Policy {
             Err(mismatch) => return self.unmatched(request, mismatch.into(), headers),
         };
         let Request::Preflight { method, .. } = &request else {
-            return Verdict {
-                grant: place,
-                ..self.actual(request, Reason::Allowed, headers)
-            };
+            let mut verdict = self.actual(request, Reason::Allowed, headers);
+            verdict.grant = place;
+            return verdict;
         };
         let (reason, answer) = match grant.read_preflight(method, headers, debug) {
             Ok(answer) => (Reason::Allowed, answer),
@@ -51,26 +50,34 @@ impl Policy {
 
     /// The first grant that allows the value of an `Origin` header.
     fn find_grant(&self, origin: &[u8], tenant: Option<&Tenant>) -> Result<(u8, &Grant), Mismatch> {
-        let binding = tenant.map_or(Binding::None, |tenant| Binding::Text(tenant.text()));
-        let mut place = 0;
-        let mut grant = &self.first;
-        let mut others = self.others.iter();
-        loop {
-            // One that is open means everybody, `null` and malformed values included.
-            let found = if grant.is_open() {
-                Ok(Match::Any)
-            } else {
-                grant.origins.find_for(origin, binding)
-            };
-            match (found, others.next()) {
-                (Ok(_), _) => return Ok((place, grant)),
-                (Err(mismatch), None) => return Err(mismatch),
-                (Err(_), Some(next)) => {
-                    grant = next;
-                    place += 1;
-                }
+        match self.first.find(origin) {
+            Ok(()) => Ok((0, &self.first)),
+            Err(_) if self.fields.lists_grants || !self.fields.tenant.is_empty() => {
+                self.find_any_grant(origin, tenant)
+            }
+            Err(mismatch) => Err(mismatch),
+        }
+    }
+
+    /// The same, if there are several grants or names in braces.
+    #[inline(never)] // Out of the way of most policies.
+    fn find_any_grant(
+        &self,
+        origin: &[u8],
+        tenant: Option<&Tenant>,
+    ) -> Result<(u8, &Grant), Mismatch> {
+        let tenant = tenant.map_or(Binding::None, |tenant| Binding::Text(tenant.text()));
+        let mut mismatch = Mismatch::Origin;
+        for (place, grant) in (0..).zip(self.grants()) {
+            if grant.is_open() {
+                return Ok((place, grant));
+            }
+            match grant.origins.find_for(origin, tenant) {
+                Ok(_) => return Ok((place, grant)),
+                Err(found) => mismatch = found,
             }
         }
+        Err(mismatch)
     }
 
     /// Whether the request is for a host name of the service, as far as the policy says.
@@ -123,6 +130,15 @@ impl Policy {
 }
 
 impl Grant {
+    /// Whether it allows the value of an `Origin` header, where nothing binds a name. One that is open
+    /// means everybody, `null` and malformed values included.
+    fn find(&self, origin: &[u8]) -> Result<(), Mismatch> {
+        if self.is_open() {
+            return Ok(());
+        }
+        self.origins.find(origin).map(|_| ())
+    }
+
     fn read_preflight(
         &self,
         method: &[u8],
@@ -163,6 +179,13 @@ impl Grant {
             }
             RequestHeaders::Listed(list, families) if depends => {
                 let names = family_names(list, families, &asked);
+                // Those of a family over the limit are not in the answer.
+                if names.len() == MAX_FAMILY_NAMES && answer.blocked.is_none() {
+                    answer.blocked = asked
+                        .split(|byte| *byte == b',')
+                        .find(|name| !list.names_header(name) && !names.contains(name))
+                        .map(|name| Blocked::Header(name.to_vec()));
+                }
                 answer.allow_headers = joined(list, names.join(&b", "[..]));
             }
             RequestHeaders::Listed(..) => {}

@@ -194,7 +194,7 @@ impl Reader {
                     &node.to_string(),
                     match error {
                         DurationError::Form => {
-                            "is no duration; write seconds (600) or units (\"12h\", \"1h30m\")"
+                            "is not a duration; write seconds (600) or units (\"12h\", \"1h30m\")"
                         }
                         DurationError::Negative => "is negative; write 0 for no caching",
                         DurationError::Range => "is too long; write at most 4294967295 seconds",

@@ -59,7 +59,7 @@ impl Reader {
                     Code::AnyMethodAndOthers,
                     &path,
                     "",
-                    "\"*\" stands beside other methods; write it alone, or list the others only",
+                    "\"*\" appears next to other methods; write it alone, or list the others only",
                 );
             }
             Methods::Any

@@ -108,9 +108,7 @@ impl Reader {
                     any_origin = Some((at.clone(), quote(source)));
                 }
                 self.check_repeated(&at, source, &format!("/{source}/"), earlier);
-                let elsewhere = earlier
-                    .iter()
-                    .map(|grant| grant.origins.work_beside(&regex));
+                let elsewhere = earlier.iter().map(|grant| grant.origins.work_with(&regex));
                 let elsewhere = elsewhere.sum();
                 if !origins.insert_regex(regex, elsewhere) {
                     self.diagnostics.error(
@@ -127,7 +125,7 @@ impl Reader {
                 Code::AnyOriginAndOthers,
                 &path,
                 "",
-                "\"*\" stands beside other origins; write it alone, or list the others only",
+                "\"*\" appears next to other origins; write it alone, or list the others only",
             );
         }
         grant.origins = origins;
@@ -179,7 +177,7 @@ impl Reader {
                 text,
             );
         } else {
-            let text = format!("{what}; serve the page from an origin of its own");
+            let text = format!("{what}; serve the page from its own origin");
             self.diagnostics
                 .warn(Code::SharedOrigin, path, &quote(written), text);
         }
@@ -272,7 +270,7 @@ fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
 /// likely: not in a class, not repeated.
 fn with_escaped_dots(source: &str) -> Option<String> {
     let mut escaped = String::with_capacity(source.len() + 4);
-    let mut in_class = false;
+    let mut inside_class = false;
     let mut chars = source.chars().peekable();
     while let Some(char) = chars.next() {
         match char {
@@ -281,9 +279,9 @@ fn with_escaped_dots(source: &str) -> Option<String> {
                 escaped.extend(chars.next());
                 continue;
             }
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '.' if !in_class
+            '[' => inside_class = true,
+            ']' => inside_class = false,
+            '.' if !inside_class
                 && !chars
                     .peek()
                     .is_some_and(|next| matches!(next, '*' | '+' | '?' | '{')) =>

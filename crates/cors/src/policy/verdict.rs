@@ -111,7 +111,7 @@ impl fmt::Display for Refusal {
             Self::MalformedOrigin => "malformed: Origin is not as a browser writes it",
             Self::Null => "null: the origin is opaque (a sandboxed frame, a file, a redirect) and null is not listed",
             Self::Origin => "origin: it is not an allowed origin",
-            Self::Path => "path: as sent and as normalised it leads to different rules",
+            Self::Path => "path: as sent and as normalized it leads to different rules",
         })
     }
 }

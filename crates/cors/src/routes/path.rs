@@ -4,7 +4,7 @@ use crate::byte_map::ByteMap;
 use crate::origin::holds;
 use crate::origin::tenant::Named;
 use crate::routes::key::{Key, MAX_PARTS, positions};
-use crate::routes::readings::normalise_path;
+use crate::routes::readings::normalize_path;
 
 /// `/a/b`, `/a`, the empty one of the path `/a/b`: longest first, whole segments. Of a path with
 /// more segments than a configured prefix can have only the start is looked at.
@@ -71,13 +71,13 @@ pub fn parse_path(text: &str) -> Result<&str, String> {
     if text.matches('/').count() > MAX_PARTS {
         return Err(format!("has more than {MAX_PARTS} segments"));
     }
-    let normalised = normalise_path(text.as_bytes());
-    if normalised == text.as_bytes() {
+    let normalized = normalize_path(text.as_bytes());
+    if normalized == text.as_bytes() {
         return Ok(text);
     }
     Err(format!(
-        "is not normalised and would never decide alone; write \"{}\"",
-        String::from_utf8_lossy(&normalised)
+        "is not normalized and would never decide alone; write \"{}\"",
+        String::from_utf8_lossy(&normalized)
     ))
 }
 

@@ -4,7 +4,7 @@
 /// in what order; so do chains of them.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
-    /// Decodes what is percent-encoded, but for separators, and for what would begin a second decoding
+    /// Decodes what is percent-encoded, except separators, and for what would begin a second decoding
     /// or a query.
     Decode = 1,
     /// Decodes `%2F` and `%5C`.
@@ -93,7 +93,7 @@ pub(crate) fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// The path with everything undone.
-pub(crate) fn normalise_path(path: &[u8]) -> Vec<u8> {
+pub(crate) fn normalize_path(path: &[u8]) -> Vec<u8> {
     let (mut path, mut undone) = (path.to_vec(), Vec::new());
     for step in STEPS {
         if step != Step::CutHost && step != Step::CutLastSlash {
@@ -120,7 +120,7 @@ fn undo(step: Step, path: &[u8], undone: &mut Vec<u8>) {
 
 fn rewrite(step: Step, path: &[u8], written: &mut Vec<u8>) {
     let does = |what| step == what;
-    let mut in_parameter = false;
+    let mut inside_parameter = false;
     let mut rest = path;
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
@@ -139,16 +139,16 @@ fn rewrite(step: Step, path: &[u8], written: &mut Vec<u8>) {
         let is_encoded = is_encoded || byte == b'%' || !byte.is_ascii_graphic();
         match byte {
             b'/' if !is_encoded => {
-                in_parameter = false;
+                inside_parameter = false;
                 if !(does(Step::MergeSlashes) && written.last() == Some(&b'/')) {
                     written.push(b'/');
                 }
             }
-            _ if in_parameter => {}
+            _ if inside_parameter => {}
             _ if is_encoded => {
                 written.extend([b'%', hexadecimal(byte >> 4), hexadecimal(byte & 15)]);
             }
-            b';' if does(Step::CutParameters) => in_parameter = true,
+            b';' if does(Step::CutParameters) => inside_parameter = true,
             b'\\' if does(Step::TurnBackslashes) => written.push(b'/'),
             _ => written.push(byte),
         }
@@ -216,8 +216,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_normalised() {
-        for (path, normalised) in [
+    fn paths_are_normalized() {
+        for (path, normalized) in [
             ("/a/b", "/a/b"),
             ("/a/b/", "/a/b/"),
             ("/", "/"),
@@ -238,9 +238,9 @@ mod tests {
             ("/\u{e9}", "/%C3%A9"),
             ("\\a", "/a"),
         ] {
-            let found = String::from_utf8(normalise_path(path.as_bytes())).unwrap();
-            assert_eq!(found, normalised, "{path}");
-            let again = normalise_path(found.as_bytes());
+            let found = String::from_utf8(normalize_path(path.as_bytes())).unwrap();
+            assert_eq!(found, normalized, "{path}");
+            let again = normalize_path(found.as_bytes());
             assert_eq!(again, found.as_bytes(), "{path}");
         }
     }

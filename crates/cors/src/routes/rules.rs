@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn two_rules_with_one_match_are_told() {
+    fn two_rules_with_one_match_are_reported() {
         let mut rules = Rules::default();
         let any = [Key::Any];
         let hosts = [Key::Exact("a".to_owned()), Key::Exact("b".to_owned())];

@@ -106,7 +106,7 @@ impl Judgement {
         }
     }
 
-    /// Changes the response to a request that went on, whoever made it.
+    /// Changes the response to a request that went on, whatever made it.
     pub fn amend_response(&self, headers: &mut impl HeadersMut) {
         let Some(verdict) = self.enforced() else {
             return;
@@ -247,7 +247,7 @@ impl Judgement {
     }
 }
 
-/// The verdict in words, with the pattern and the rule that decided: for whoever runs the plugin.
+/// The verdict in words, with the pattern and the rule that decided: for the people who run the plugin.
 impl fmt::Display for Judgement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = self.label();

@@ -125,7 +125,7 @@ impl Reader {
                 Code::StatPrefixInvalid,
                 object.at("statPrefix"),
                 &quote(prefix),
-                "is no prefix; write 1 to 64 letters, digits, _, - and single dots between",
+                "is not a prefix; write 1 to 64 letters, digits, _, - and single dots between",
             );
         }
         prefix.to_owned()
@@ -138,7 +138,7 @@ impl Reader {
                 Code::NamespaceInvalid,
                 object.at("routeMetadataNamespace"),
                 &quote(name),
-                format!("is no namespace; write 1 to {MAX_NAME} bytes, as in \"cors\""),
+                format!("is not a namespace; write 1 to {MAX_NAME} bytes, as in \"cors\""),
             );
         }
         is_good
@@ -171,7 +171,7 @@ impl Reader {
                     Code::PolicyNameInvalid,
                     &path,
                     &quote(name),
-                    format!("is no name; write 1 to {MAX_NAME} bytes"),
+                    format!("is not a name; write 1 to {MAX_NAME} bytes"),
                 );
             }
             self.may_bind = true;
@@ -182,7 +182,7 @@ impl Reader {
                     Code::DuplicatePolicy,
                     &path,
                     "",
-                    "stands twice; names are unique",
+                    "appears twice; names are unique",
                 );
             }
             policies.get_or_insert(name.as_bytes(), policy);

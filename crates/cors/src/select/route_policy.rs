@@ -35,31 +35,33 @@ impl RoutePolicy {
     /// Returns none if, and only if, there is an error.
     pub fn from_bytes(bytes: &[u8]) -> (Option<Self>, Diagnostics) {
         let mut reader = Reader::default();
-        let text = str::from_utf8(bytes).map(str::trim_ascii);
-        let policy = match text {
-            Ok(name) if !name.starts_with(['{', '[', '"']) => {
-                if name.is_empty() || name.len() > MAX_NAME {
-                    let text = format!(
-                        "is not the name of a policy; write one of policies, of at most {MAX_NAME} bytes, or a policy as JSON"
-                    );
-                    reader
-                        .diagnostics
-                        .error(Code::PolicyNameInvalid, "", &quote(name), text);
+        let policy = match Node::parse(bytes) {
+            Ok(node @ Node::Object(_)) => Self::Written(Arc::new(reader.read_policy("", &node))),
+            parsed => {
+                let name = bytes.trim_ascii();
+                let is_meant_as_json = name.starts_with(b"{") || name.starts_with(b"[");
+                match parsed {
+                    Err(error) if is_meant_as_json => {
+                        let text = format!("the configuration is not JSON: {error}");
+                        reader.diagnostics.error(Code::NotJson, "", "", text);
+                    }
+                    _ if is_meant_as_json || !(1..=MAX_NAME).contains(&name.len()) => {
+                        let text = format!(
+                            "is not a policy; write one as JSON, or the name of one of policies, of at most {MAX_NAME} bytes"
+                        );
+                        let value = quote(&String::from_utf8_lossy(name));
+                        reader
+                            .diagnostics
+                            .error(Code::PolicyNameInvalid, "", &value, text);
+                    }
+                    _ => {}
                 }
                 Self::Named(Name {
-                    text: name.as_bytes().into(),
+                    text: name.into(),
                     grants_nothing: Arc::default(),
                     is_logged: AtomicBool::new(false),
                 })
             }
-            _ => Self::Written(Arc::new(match Node::parse(bytes) {
-                Ok(node) => reader.read_policy("", &node),
-                Err(error) => {
-                    let text = format!("neither the name of a policy nor JSON: {error}");
-                    reader.diagnostics.error(Code::NotJson, "", "", text);
-                    Policy::default()
-                }
-            })),
         };
         let diagnostics = reader.diagnostics;
         ((!diagnostics.has_errors()).then_some(policy), diagnostics)
@@ -104,16 +106,19 @@ mod tests {
                 "{diagnostics:?}"
             );
         }
-        assert!(matches!(read("public").0, Some(RoutePolicy::Named(_))));
-        for text in [
-            "",
-            " ",
-            &"x".repeat(257),
-            "{",
-            "[]",
-            "\"public\"",
-            r#"{"rules": []}"#,
-        ] {
+        for name in ["public", " public ", "7", "true"] {
+            assert!(
+                matches!(read(name).0, Some(RoutePolicy::Named(_))),
+                "{name}"
+            );
+        }
+        // {"allowOrigins": []} as a serialized google.protobuf.Struct, which some Envoys hand over.
+        let bytes = b"\x0a\x12\x0a\x0callowOrigins\x12\x02\x32\x00";
+        assert!(matches!(
+            RoutePolicy::from_bytes(bytes).0,
+            Some(RoutePolicy::Written(_))
+        ));
+        for text in ["", " ", &"x".repeat(257), "{", "[]", r#"{"rules": []}"#] {
             let (policy, diagnostics) = read(text);
             assert!(policy.is_none() && diagnostics.has_errors(), "{text}");
         }

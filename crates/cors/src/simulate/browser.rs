@@ -1,147 +1,52 @@
 //! What a browser concludes from the answers it gets: a small model of the
 //! [Fetch standard](https://fetch.spec.whatwg.org/), for explanations and as the oracle of tests. It
-//! knows nothing of policies.
+//! knows nothing of policies. It speaks for one [`Engine`], because browsers differ from the standard.
 
-use std::fmt;
+mod engine;
+mod outcome;
+mod safelist;
+mod url;
 
-use crate::escape::Escaped;
 use crate::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH, SEC_FETCH_SITE,
     is_cors_safelisted_method, is_cors_safelisted_response_header_name, is_forbidden_method,
-    is_forbidden_request_header_name,
 };
 use crate::http::token::is_token;
 use crate::simulate::exchange::{Lines, Response};
 
-/// A call of `fetch` by a script.
+pub use engine::{Engine, Streaming};
+pub use outcome::{Blocked, Outcome, Stage};
+pub use safelist::SetHeader;
+pub use url::Url;
+
+/// A call of `fetch` or `XMLHttpRequest` by a script.
 #[derive(Clone, Debug)]
 pub struct Fetch {
+    /// The browser that runs the script.
+    pub engine: Engine,
     /// The origin of the script's page, serialized.
     pub origin: String,
     pub url: Url,
     pub method: String,
-    /// The names of the headers that the script sets. Their values are not known, so that
-    /// `content-type` counts as one that needs a preflight, as that of JSON does.
-    pub headers: Vec<String>,
+    /// The headers that the script sets.
+    pub headers: Vec<SetHeader>,
     /// Whether credentials are included.
     pub credentials: bool,
+    pub upload: Upload,
 }
 
-/// The parts of a URL.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Url {
-    pub scheme: String,
-    /// The host and the port, unless it is the scheme's own.
-    pub authority: String,
-    pub path: String,
-}
-
-impl Url {
-    /// Reads `scheme://host[:port][/path]` of http or https.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
-        let scheme = scheme.to_ascii_lowercase();
-        let default_port = match scheme.as_str() {
-            "http" => ":80",
-            "https" => ":443",
-            _ => return None,
-        };
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let authority = authority.to_ascii_lowercase();
-        let authority = authority.strip_suffix(default_port).unwrap_or(&authority);
-        let is_host = !authority.is_empty()
-            && authority
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !b"@\\".contains(&byte));
-        let path = path.split('#').next().unwrap_or_default();
-        let slash = if path.starts_with('/') { "" } else { "/" };
-        is_host.then(|| Self {
-            scheme,
-            authority: authority.to_owned(),
-            path: format!("{slash}{path}"),
-        })
-    }
-
-    /// The serialized origin.
-    pub fn origin(&self) -> String {
-        format!("{}://{}", self.scheme, self.authority)
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
-    }
-}
-
-/// What the script gets.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// It fails, and the console says why.
-    Blocked { at: Stage, because: Blocked },
-    /// The response, and of its headers these, besides the safelisted ones.
-    Readable { exposed: Vec<String> },
-}
-
-impl Outcome {
-    pub fn is_readable(&self) -> bool {
-        matches!(self, Self::Readable { .. })
-    }
-}
-
-/// Where a request ends that the browser blocks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stage {
-    /// Before anything is sent.
-    Call,
-    /// The actual request is not sent.
-    Preflight,
-    /// The request was sent and answered; the script does not get the response.
-    Actual,
-}
-
-/// Why the browser blocks it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Blocked {
-    AllowCredentialsNotTrue,
-    AllowOriginMissing,
-    AllowOriginOther { value: Vec<u8>, origin: String },
-    AllowOriginWildcard,
-    ForbiddenMethod(String),
-    HeaderNotListed(String),
-    ListMalformed(&'static str),
-    MethodNotListed(String),
-    PreflightStatus(u16),
-}
-
-impl fmt::Display for Blocked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AllowCredentialsNotTrue => f.write_str(
-                "Access-Control-Allow-Credentials is not \"true\", and the request includes credentials",
-            ),
-            Self::AllowOriginMissing => f.write_str("there is no Access-Control-Allow-Origin"),
-            Self::AllowOriginOther { value, origin } => write!(
-                f,
-                "Access-Control-Allow-Origin is {}, not \"{origin}\"",
-                Escaped(value)
-            ),
-            Self::AllowOriginWildcard => f.write_str(
-                "Access-Control-Allow-Origin is \"*\", which is not enough for a request that includes credentials",
-            ),
-            Self::ForbiddenMethod(method) => write!(f, "no script can send {method}"),
-            Self::HeaderNotListed(name) => write!(f, "{name} is not in Access-Control-Allow-Headers"),
-            Self::ListMalformed(name) => write!(f, "{name} is not a list of names"),
-            Self::MethodNotListed(method) => {
-                write!(f, "{method} is not in Access-Control-Allow-Methods")
-            }
-            Self::PreflightStatus(status) => {
-                write!(f, "the preflight is answered with {status}, not with 200 to 299")
-            }
-        }
-    }
+/// How the script sends a body.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Upload {
+    /// At once, or not at all.
+    #[default]
+    Whole,
+    /// With a listener on `XMLHttpRequest.upload`, as for a progress bar.
+    Observed,
+    /// From a `ReadableStream`.
+    Streamed,
 }
 
 impl Fetch {
@@ -152,6 +57,9 @@ impl Fetch {
         if is_forbidden_method(&self.method) {
             let because = Blocked::ForbiddenMethod(self.method.to_ascii_uppercase());
             return blocked(Stage::Call)(because);
+        }
+        if self.upload == Upload::Streamed && self.engine.streaming() == Streaming::Throws {
+            return blocked(Stage::Call)(Blocked::StreamingUnsupported);
         }
         if self.needs_preflight() {
             let response = server(self.preflight_request());
@@ -180,8 +88,14 @@ impl Fetch {
     }
 
     pub fn needs_preflight(&self) -> bool {
+        let is_uploaded = match self.upload {
+            Upload::Whole => false,
+            Upload::Observed => true,
+            Upload::Streamed => self.engine.streaming() == Streaming::Streams,
+        };
         !self.is_same_origin()
-            && (!is_cors_safelisted_method(self.normalized_method().as_bytes())
+            && (is_uploaded
+                || !is_cors_safelisted_method(self.normalized_method().as_bytes())
                 || !self.unsafe_names().is_empty())
     }
 
@@ -198,27 +112,54 @@ impl Fetch {
     /// The [CORS-unsafe request-header names](https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names),
     /// sorted and lower-case.
     pub fn unsafe_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .sent_names()
-            .filter(|name| {
-                // `range` and the others are safelisted for the values they usually have.
-                !matches!(
-                    name.as_str(),
-                    "accept" | "accept-language" | "content-language" | "range"
-                )
-            })
-            .collect();
-        names.sort();
-        names.dedup();
-        names
+        let is_combined = self.upload == Upload::Observed || !self.engine.judges_each_line();
+        let sent = if is_combined {
+            self.sent()
+        } else {
+            self.sent_lines()
+        };
+        let is_safelisted = |(name, value): &&(String, Option<String>)| {
+            safelist::is_safelisted(name, value.as_deref())
+                || self.engine.safelists_client_hints()
+                    && safelist::is_client_hint(name, value.as_deref())
+        };
+        let safe = sent.iter().filter(is_safelisted);
+        let bytes = safe.map(|(_, value)| value.as_ref().map_or(0, String::len));
+        let all = safelist::is_too_much(bytes.sum());
+        let names = sent.iter().filter(|header| all || !is_safelisted(header));
+        names.map(|(name, _)| name.clone()).collect()
     }
 
-    /// The names that the script may set, lower-case; the browser drops the others.
-    fn sent_names(&self) -> impl Iterator<Item = String> {
-        self.headers
-            .iter()
-            .filter(|name| !is_forbidden_request_header_name(name))
-            .map(|name| name.to_ascii_lowercase())
+    /// The headers that are sent, sorted by their lower-case name. Several lines of one name are one.
+    fn sent(&self) -> Vec<(String, Option<String>)> {
+        let mut sent: Vec<(String, Option<String>)> = Vec::new();
+        for (name, value) in self.sent_lines() {
+            match (sent.last_mut(), value) {
+                (Some((last, Some(before))), Some(value)) if *last == name => {
+                    before.push_str(", ");
+                    before.push_str(&value);
+                }
+                (Some((last, _)), _) if *last == name => {}
+                (_, value) => sent.push((name, value)),
+            }
+        }
+        sent
+    }
+
+    /// The lines that the script may set, sorted by their lower-case name; the browser drops the others.
+    fn sent_lines(&self) -> Vec<(String, Option<String>)> {
+        let lines = self.headers.iter().map(|SetHeader { name, value }| {
+            let value = value.as_ref().map(|value| value.trim_matches([' ', '\t']));
+            (name.to_ascii_lowercase(), value.map(str::to_owned))
+        });
+        let is_dropped = |(name, value): &(String, Option<String>)| {
+            name == "user-agent" && !self.engine.lets_scripts_set_user_agent()
+                || safelist::is_forbidden(name, value.as_deref())
+        };
+        let mut lines: Vec<_> = lines.filter(|line| !is_dropped(line)).collect();
+        // Stable: the lines of one name keep their order.
+        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+        lines
     }
 
     fn preflight_request(&self) -> Lines {
@@ -236,7 +177,8 @@ impl Fetch {
 
     fn actual_request(&self) -> Lines {
         let mut request = self.request(&self.normalized_method());
-        request.extend(self.sent_names().map(|name| (name, "…".to_owned())));
+        let sent = self.sent().into_iter();
+        request.extend(sent.map(|(name, value)| (name, value.unwrap_or_else(|| "…".to_owned()))));
         request.into_iter().collect()
     }
 
@@ -308,7 +250,8 @@ impl Fetch {
         }
         let is_listed = |name: &str| names.iter().any(|listed| listed.eq_ignore_ascii_case(name));
         // https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
-        let is_non_wildcard = |name: &str| name == "authorization";
+        let is_non_wildcard =
+            |name: &str| name == "authorization" && !self.engine.wildcard_covers_authorization();
         match self
             .unsafe_names()
             .into_iter()
@@ -322,18 +265,18 @@ impl Fetch {
     /// The names of the response's headers that the script may read, besides the safelisted ones.
     fn exposed(&self, headers: &Lines) -> Vec<String> {
         let listed = read_list(headers, ACCESS_CONTROL_EXPOSE_HEADERS).unwrap_or_default();
-        if listed.iter().all(|name| name != "*") || self.credentials {
-            return listed;
-        }
-        headers
-            .iter()
-            .map(|(name, _)| name)
-            .filter(|name| {
-                !matches!(*name, "set-cookie" | "set-cookie2")
-                    && !is_cors_safelisted_response_header_name(name)
-            })
-            .map(str::to_owned)
-            .collect()
+        let names: Vec<String> = if self.credentials || listed.iter().all(|name| name != "*") {
+            listed
+        } else {
+            let own = headers.iter().map(|(name, _)| name);
+            let own = own.filter(|name| !is_cors_safelisted_response_header_name(name));
+            own.map(str::to_owned).collect()
+        };
+        let is_readable = |name: &String| {
+            let is = |forbidden| name.eq_ignore_ascii_case(forbidden);
+            !is("set-cookie") && !is("set-cookie2")
+        };
+        names.into_iter().filter(is_readable).collect()
     }
 }
 

@@ -49,7 +49,7 @@ struct Outcome {
 struct File {
     file: String,
     configurations: Vec<Checked>,
-    /// About what stands around the configurations.
+    /// About what is around the configurations.
     findings: Vec<Finding>,
     /// Why there is nothing to check.
     unreadable: Option<Remark>,
@@ -262,7 +262,7 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
     }
 }
 
-/// What the command finds beside what the plugin says itself.
+/// What the command finds in addition to what the plugin reports itself.
 #[derive(Default)]
 struct Own {
     remarks: Vec<Remark>,
@@ -279,7 +279,7 @@ impl Own {
         for (path, item) in items_of(path, policy, "allowOrigins") {
             if let Some(suffix) = public_suffix_under_wildcard(item.node) {
                 let text = format!(
-                    "lets strangers in: under the public suffix {suffix} anybody can have a name; list the names that are yours"
+                    "allows strangers: under the public suffix {suffix} anybody can have a name; list the names that are yours"
                 );
                 let code = Code::PublicSuffix;
                 self.add((code.level(), code.name()), path, &item, text);
@@ -437,7 +437,7 @@ impl File {
     }
 }
 
-/// As many as a report shows of its own.
+/// As many as a report of the plugin shows.
 const MAX_OWN: usize = 20;
 /// What says that something was not checked.
 const UNCHECKED: [Code; 3] = [

@@ -11,7 +11,7 @@ use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
 use cors::select::policy_set::PolicySet;
 use cors::select::selection::{Notice, Source};
-use cors::simulate::browser::{Blocked, Fetch, Outcome, Stage, Url};
+use cors::simulate::browser::{Blocked, Engine, Fetch, Outcome, SetHeader, Stage, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
@@ -71,12 +71,12 @@ struct Explanation {
     remedy: Option<String>,
     /// The response headers that the script may read besides the safelisted ones.
     exposed: Vec<String>,
-    exchanges: Vec<Told>,
+    exchanges: Vec<Exchanged>,
 }
 
 /// A request and its answer.
 #[derive(Serialize)]
-struct Told {
+struct Exchanged {
     request: &'static str,
     method: String,
     request_headers: Vec<(String, String)>,
@@ -148,11 +148,13 @@ impl Arguments {
             return Err(invalid(text));
         }
         Ok(Fetch {
+            engine: Engine::Standard,
             origin: self.origin.clone(),
             url,
             method: self.method.clone(),
-            headers,
+            headers: headers.into_iter().map(SetHeader::named).collect(),
             credentials: self.credentials,
+            upload: Upload::Whole,
         })
     }
 }
@@ -174,7 +176,7 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
         let tenant = plugin.tenant_of(&request);
         let tenant = tenant.map(|text| String::from_utf8_lossy(&text).into_owned());
         let exchange = exchange(plugin, request, upstream);
-        exchanges.push(Told::new(is_preflight, &headers, tenant, &exchange));
+        exchanges.push(Exchanged::new(is_preflight, &headers, tenant, &exchange));
         exchange.response
     });
     let (blocked_at, because, exposed) = match outcome {
@@ -198,7 +200,7 @@ fn code(because: &Blocked) -> Code {
     match because {
         Blocked::AllowCredentialsNotTrue => Code::AllowCredentialsMissing,
         Blocked::AllowOriginWildcard => Code::AllowOriginWildcard,
-        Blocked::ForbiddenMethod(_) => Code::ForbiddenMethod,
+        Blocked::ForbiddenMethod(_) | Blocked::StreamingUnsupported => Code::ForbiddenMethod,
         Blocked::HeaderNotListed(_) => Code::HeaderNotListed,
         Blocked::MethodNotListed(_) => Code::MethodNotListed,
         // The plugin writes whole answers: if one of these is wrong, all is.
@@ -218,15 +220,15 @@ fn word(stage: Stage) -> &'static str {
 }
 
 /// What to change in the configuration, or in the script.
-fn remedy(because: &Blocked, told: Option<&Told>, fetch: &Fetch) -> Option<String> {
-    if told.is_some_and(|told| told.has_bad_metadata) {
+fn remedy(because: &Blocked, exchanged: Option<&Exchanged>, fetch: &Fetch) -> Option<String> {
+    if exchanged.is_some_and(|exchanged| exchanged.has_bad_metadata) {
         return Some("fix the policy in the metadata of the route".to_owned());
     }
-    let policy = told.and_then(|told| told.named_policy.as_deref());
-    let grant = told.and_then(|told| told.grant.as_deref());
+    let policy = exchanged.and_then(|exchanged| exchanged.named_policy.as_deref());
+    let grant = exchanged.and_then(|exchanged| exchanged.grant.as_deref());
     let of_grant = grant.map(|grant| format!("{grant}{}", within("of", policy)));
-    let remedy = remedy_of_policy(because, told, fetch, of_grant.as_deref().or(policy));
-    if !told.is_some_and(|told| told.is_shadow) {
+    let remedy = remedy_of_policy(because, exchanged, fetch, of_grant.as_deref().or(policy));
+    if !exchanged.is_some_and(|exchanged| exchanged.is_shadow) {
         return remedy;
     }
     let enforce = format!("set mode to \"enforce\"{}", within("in", policy));
@@ -243,41 +245,45 @@ fn within(preposition: &str, policy: Option<&str>) -> String {
 
 fn remedy_of_policy(
     because: &Blocked,
-    told: Option<&Told>,
+    exchanged: Option<&Exchanged>,
     fetch: &Fetch,
     policy: Option<&str>,
 ) -> Option<String> {
     let of_policy = within("of", policy);
-    Some(match (because, told.and_then(|told| told.refusal)) {
-        (_, Some(Refusal::Origin)) if told.is_some_and(|told| told.tenant.is_some()) => {
-            "call the API of the page's own tenant".to_owned()
-        }
-        (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
-            return remedy_for_origin(&fetch.origin, &of_policy);
-        }
-        (_, Some(Refusal::Null)) => "serve the page from an origin of its own".to_owned(),
-        (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
-        (Blocked::MethodNotListed(method), _) if method == "patch" => {
-            "write PATCH in upper case in the script".to_owned()
-        }
-        (Blocked::MethodNotListed(method), _) => {
-            format!("add \"{method}\" to allowMethods{of_policy}")
-        }
-        (Blocked::HeaderNotListed(name), _) => {
-            format!("add \"{name}\" to allowHeaders{of_policy}")
-        }
-        (Blocked::AllowCredentialsNotTrue, _) => {
-            format!("set allowCredentials to true{}", within("in", policy))
-        }
-        (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
-            "serve the page from an origin of its own".to_owned()
-        }
-        (Blocked::AllowOriginWildcard, _) => format!(
-            "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
-            fetch.origin
-        ),
-        _ => return None,
-    })
+    Some(
+        match (because, exchanged.and_then(|exchanged| exchanged.refusal)) {
+            (_, Some(Refusal::Origin))
+                if exchanged.is_some_and(|exchanged| exchanged.tenant.is_some()) =>
+            {
+                "call the API of the page's own tenant".to_owned()
+            }
+            (_, Some(Refusal::Origin | Refusal::MalformedOrigin)) => {
+                return remedy_for_origin(&fetch.origin, &of_policy);
+            }
+            (_, Some(Refusal::Null)) => "serve the page from its own origin".to_owned(),
+            (_, Some(Refusal::Path)) => "write the path of the URL plainly".to_owned(),
+            (Blocked::MethodNotListed(method), _) if method == "patch" => {
+                "write PATCH in upper case in the script".to_owned()
+            }
+            (Blocked::MethodNotListed(method), _) => {
+                format!("add \"{method}\" to allowMethods{of_policy}")
+            }
+            (Blocked::HeaderNotListed(name), _) => {
+                format!("add \"{name}\" to allowHeaders{of_policy}")
+            }
+            (Blocked::AllowCredentialsNotTrue, _) => {
+                format!("set allowCredentials to true{}", within("in", policy))
+            }
+            (Blocked::AllowOriginWildcard, _) if fetch.origin == "null" => {
+                "serve the page from its own origin".to_owned()
+            }
+            (Blocked::AllowOriginWildcard, _) => format!(
+                "list \"{}\" in allowOrigins{of_policy} instead of \"*\", and set allowCredentials to true",
+                fetch.origin
+            ),
+            _ => return None,
+        },
+    )
 }
 
 /// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
@@ -326,7 +332,7 @@ fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
     })
 }
 
-impl Told {
+impl Exchanged {
     fn new(
         is_preflight: bool,
         request: &Lines,
@@ -400,26 +406,31 @@ impl Told {
 impl Explanation {
     fn text(&self, fetch: &Fetch) -> String {
         let mut text = String::new();
-        for told in &self.exchanges {
-            let _ = writeln!(text, "{} {}", told.method, Shown(&fetch.url.to_string()));
-            for (name, value) in &told.request_headers {
+        for exchanged in &self.exchanges {
+            let _ = writeln!(
+                text,
+                "{} {}",
+                exchanged.method,
+                Shown(&fetch.url.to_string())
+            );
+            for (name, value) in &exchanged.request_headers {
                 let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
-            let _ = writeln!(text, "{}", Shown(&told.verdict));
-            for remark in &told.remarks {
+            let _ = writeln!(text, "{}", Shown(&exchanged.verdict));
+            for remark in &exchanged.remarks {
                 let _ = writeln!(text, "  {}", Shown(remark));
             }
-            let by = match told.answered_by {
+            let by = match exchanged.answered_by {
                 "upstream" => " from the upstream, with",
                 _ => " from the filter, with",
             };
-            let by = if told.headers.is_empty() {
+            let by = if exchanged.headers.is_empty() {
                 by.trim_end_matches(", with")
             } else {
                 by
             };
-            let _ = writeln!(text, "{}{by}", told.status);
-            for (name, value) in &told.headers {
+            let _ = writeln!(text, "{}{by}", exchanged.status);
+            for (name, value) in &exchanged.headers {
                 let _ = writeln!(text, "  {name}: {}", Shown(value));
             }
             text.push('\n');

@@ -176,7 +176,7 @@ fn read(arguments: &Arguments, plugin: Option<&PolicySet>) -> Result<Tally, Fail
         };
         tally.add(&entry, judged);
         // The time is not asked for at each line.
-        if tally.counts.lines % 4096 == 0 {
+        if tally.counts.lines.is_multiple_of(4096) {
             progress.show(|elapsed| {
                 let megabytes = read / 1_000_000;
                 let of = size.map_or_else(String::new, |size| {

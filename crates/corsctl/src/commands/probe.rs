@@ -151,7 +151,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
 
 fn probe(arguments: &Arguments) -> Result<Outcome, Failure> {
     let target = Target::find(&arguments.url, &arguments.resolve, arguments.allow_remote)?;
-    let (plugin, listed) = select::plugin_with(&arguments.selection, |root| Listed::within(root))?;
+    let (plugin, listed) = select::plugin_with(&arguments.selection, Listed::within)?;
     let (mut notes, mut skipped) = (Vec::new(), Vec::new());
     let steps = match &arguments.cases {
         Some(file) => from_table(file, &mut skipped)?,

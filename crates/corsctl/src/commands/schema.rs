@@ -1,5 +1,5 @@
 //! `corsctl schema`: the JSON Schema of the plugin's configuration, from the table of fields by which it
-//! is read.
+//! is read, and that of the cases of `corsctl test`, from the types by which these are read.
 
 use std::process::ExitCode;
 
@@ -8,18 +8,46 @@ use cors::config::fields::{
     RULE_FIELDS,
 };
 use cors::config::reference::entry;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::cases::{Case, VERDICTS};
 use crate::output::print_json;
 
-pub fn run() -> ExitCode {
-    print_json(&schema());
+/// Which schema to print.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// Print the schema of the cases of corsctl test instead
+    #[arg(long)]
+    cases: bool,
+}
+
+pub fn run(arguments: &Arguments) -> ExitCode {
+    print_json(&if arguments.cases {
+        cases()
+    } else {
+        configuration()
+    });
     ExitCode::SUCCESS
+}
+
+/// The schema of a list of cases.
+fn cases() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Vec<Case>>().to_value();
+    schema["$id"] = "urn:proxy-wasm-cors:schema:cases".into();
+    schema["title"] = "Cases of corsctl test".into();
+    schema["minItems"] = 1.into();
+    let case = &mut schema["$defs"]["Case"];
+    case["anyOf"] = json!([{"required": ["answer"]}, {"required": ["verdict"]}]);
+    case["properties"]["verdict"]["enum"] = VERDICTS.into();
+    schema
 }
 
 /// What a schema can say: names, types, the words to choose from. That an origin is well-formed, and
 /// what goes together, is for `corsctl check`.
-fn schema() -> Value {
+fn configuration() -> Value {
     let mut schema = object(&[POLICY_FIELDS, PLUGIN_FIELDS, FOREIGN_FIELDS]);
     schema["$id"] = "urn:proxy-wasm-cors:schema:configuration".into();
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
@@ -64,7 +92,7 @@ fn object(tables: &[&[Field]]) -> Value {
     object
 }
 
-/// The schema of a field's value, with what an editor shows beside it.
+/// The schema of a field's value, with what an editor shows next to it.
 fn property(field: &Field) -> Value {
     let entry = entry(field.name);
     let mut property = value(&field.kind, entry.map_or("", |entry| entry.pattern));
@@ -131,3 +159,10 @@ fn snake_case(name: &str) -> String {
         })
         .collect()
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  corsctl schema > cors.schema.json
+  corsctl schema --cases > cors-cases.schema.json
+
+In YAML the first line names the schema: # yaml-language-server: $schema=cors-cases.schema.json";

@@ -1,23 +1,24 @@
-//! `corsctl test`: a table of requests and what must become of them, held against a configuration.
+//! `corsctl test`: a table of requests and what must become of them, compared with a configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use ::cases::{Difference, From};
 use cors::escape::Shown;
+use cors::http::header::{AUTHORITY, METHOD, PATH};
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
 use serde::Serialize;
 
-use crate::cases::{self, Answer, Case, bytes};
+use crate::cases::{self, Case, bytes, url};
 use crate::discover::select::{self, Selection};
 use crate::output::code::Code;
 use crate::output::formats::print_suite;
 use crate::output::results::{self, CaseResult, Suite};
 use crate::output::{BAD_INPUT, Failure, Output, REFUSED, at, color, print_error};
 
-/// A configuration, and the table to hold against it.
+/// A configuration, and the table to compare with it.
 #[derive(clap::Args)]
 #[command(after_help = HELP)]
 pub struct Arguments {
@@ -40,7 +41,7 @@ struct Tested {
     name: String,
     good: bool,
     line: Option<usize>,
-    differences: Vec<String>,
+    differences: Vec<Difference>,
 }
 
 pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
@@ -83,21 +84,18 @@ fn test_all(plugin: &PolicySet, file: &str) -> Result<Vec<Tested>, Failure> {
         .collect()
 }
 
-/// Sends the request through the plugin and says what is other than expected.
-fn differences(case: &Case, plugin: &PolicySet) -> Result<Vec<String>, String> {
+/// Sends the request of a case through the plugin, and says what is other than expected.
+fn differences(case: &Case, plugin: &PolicySet) -> Result<Vec<Difference>, String> {
     if case.answer.is_none() && case.verdict.is_none() {
         return Err("expects nothing; write verdict, answer or both".to_owned());
     }
-    let url = case.request.url()?;
+    let url = url(&case.request)?;
     let mut headers = vec![
-        (
-            ":method".to_owned(),
-            case.request.method.clone().into_bytes(),
-        ),
-        (":authority".to_owned(), url.authority.into_bytes()),
-        (":path".to_owned(), url.path.into_bytes()),
+        (METHOD.to_owned(), case.request.method.clone().into_bytes()),
+        (AUTHORITY.to_owned(), url.authority.into_bytes()),
+        (PATH.to_owned(), url.path.into_bytes()),
     ];
-    headers.extend(bytes(&case.request.headers.0)?);
+    headers.extend(bytes(&case.request.headers)?);
     let request = Incoming {
         headers: headers.into_iter().collect(),
         route_name: case.route.name.clone(),
@@ -105,71 +103,24 @@ fn differences(case: &Case, plugin: &PolicySet) -> Result<Vec<String>, String> {
     };
     let upstream = Response {
         status: case.upstream.status,
-        headers: bytes(&case.upstream.headers.0)?.into_iter().collect(),
+        headers: bytes(&case.upstream.headers)?.into_iter().collect(),
     };
     let exchange = exchange(plugin, request, upstream);
-    let mut differences = Vec::new();
-    if let Some(expected) = &case.verdict {
-        let verdict = word(&exchange);
-        if verdict != *expected {
-            differences.push(format!("verdict: {verdict}, not {expected}"));
-        }
-    }
+    let verdict = case.verdict.as_ref();
+    let verdict =
+        verdict.and_then(|verdict| Difference::between("verdict", word(&exchange), verdict));
+    let mut differences: Vec<_> = verdict.into_iter().collect();
     if let Some(answer) = &case.answer {
-        differences.extend(answer_differences(answer, &exchange));
+        let from = match exchange.forwarded {
+            Some(_) => From::Upstream,
+            None => From::Filter,
+        };
+        let response = &exchange.response;
+        differences.extend(answer.differences(from, response.status, response.headers.iter()));
     }
     let seen = exchange.forwarded.unwrap_or_default();
-    for name in &case.receives.absent {
-        if seen.get(&name.to_ascii_lowercase()).is_some() {
-            differences.push(format!("the upstream sees {name}"));
-        }
-    }
-    for name in &case.receives.present {
-        if seen.get(&name.to_ascii_lowercase()).is_none() {
-            differences.push(format!("the upstream does not see {name}"));
-        }
-    }
+    differences.extend(case.receives.differences(|name| seen.get(name).is_some()));
     Ok(differences)
-}
-
-fn answer_differences(answer: &Answer, exchange: &Exchange) -> Vec<String> {
-    let from = if exchange.forwarded.is_some() {
-        "upstream"
-    } else {
-        "filter"
-    };
-    let mut differences = Vec::new();
-    if answer.from != from {
-        differences.push(format!("from: {from}, not {}", answer.from));
-    }
-    let status = exchange.response.status;
-    if answer.status != status {
-        differences.push(format!("status: {status}, not {}", answer.status));
-    }
-    let expected: BTreeMap<String, &str> = answer
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
-        .collect();
-    let headers = &exchange.response.headers;
-    let own = headers.iter().map(|(name, _)| name);
-    let own = own.filter(|name| is_covered(name, from == "filter"));
-    let names: BTreeSet<&str> = own.chain(expected.keys().map(String::as_str)).collect();
-    for name in names {
-        let got = headers.get(name).map(text);
-        let expected = expected.get(name).map(|value| (*value).to_owned());
-        let is_same = match name {
-            "vary" => got.as_deref().map(tokens) == expected.as_deref().map(tokens),
-            _ => got == expected,
-        };
-        if !is_same {
-            let show = |value: Option<String>| {
-                value.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"))
-            };
-            differences.push(format!("{name}: {}, not {}", show(got), show(expected)));
-        }
-    }
-    differences
 }
 
 /// The verdict in the words of the table.
@@ -183,26 +134,10 @@ fn word(exchange: &Exchange) -> String {
     }
 }
 
-/// Whether an answer names all of this header.
-fn is_covered(name: &str, is_from_filter: bool) -> bool {
-    let of_filter = ["cache-control", "content-type", "x-content-type-options"];
-    name.starts_with("access-control-")
-        || matches!(name, "allow" | "vary")
-        || is_from_filter && of_filter.contains(&name)
-}
-
-/// The tokens of Vary, whose order and case mean nothing.
-fn tokens(value: &str) -> Vec<String> {
-    let tokens = value
-        .split(',')
-        .map(|token| token.trim().to_ascii_lowercase());
-    let mut tokens: Vec<String> = tokens.filter(|token| !token.is_empty()).collect();
-    tokens.sort();
-    tokens
-}
-
-fn text(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
+impl Tested {
+    fn shown(&self) -> Vec<String> {
+        self.differences.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl Outcome {
@@ -215,7 +150,7 @@ impl Outcome {
             } else {
                 CaseResult::Wrong {
                     code: Code::UnexpectedOutcome,
-                    text: case.differences.join("\n"),
+                    text: case.shown().join("\n"),
                 }
             },
             seconds: None,
@@ -237,8 +172,8 @@ impl Outcome {
             };
             let name = Shown(&case.name);
             let _ = writeln!(text, "{}{word} {name}", at(file, case.line));
-            for difference in &case.differences {
-                let _ = writeln!(text, "  {}", Shown(difference));
+            for difference in case.shown() {
+                let _ = writeln!(text, "  {}", Shown(&difference));
             }
         }
         let wrong = self.cases.iter().filter(|case| !case.good).count();
@@ -256,14 +191,14 @@ A case, here in YAML:
       method: OPTIONS
       url: https://api.example.com/orders
       headers: {origin: https://shop.example.com, access-control-request-method: PUT}
-    verdict: allowed      # or refused: origin, refused: null, refused: malformed, refused: path,
-                          # same-origin, not-cors, ungoverned
+    verdict: allowed      # or refused: host, refused: malformed, refused: null, refused: origin,
+                          # refused: path, same-origin, not-cors, ungoverned
     answer:               # optional: every CORS header and Vary of the answer, and no others
       from: filter        # or upstream
       status: 204
       headers: {vary: Origin, …}
 Besides: upstream (status, headers), receives (absent, present), route (name, policy). Where a header has
-several lines, headers is a list: [[name, value], …].
+several lines, headers is a list: [[name, value], …]. corsctl schema --cases prints the schema for editors.
 
 Examples:
   corsctl test cors.json cors-cases.yaml

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use cors::config::json::Node;
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,10 +16,14 @@ use serde_json::{Value, json};
 use crate::compare::ask::{Direction, Example};
 use crate::compare::finder::Finder;
 use crate::compare::rows::{Row, Verdict, rows};
-use crate::compare::side::{By, Side};
-use crate::compare::targets::Target;
+use crate::compare::side::{By, Side, Target};
 
-const PATTERNS: [&str; 22] = [
+const PATTERNS: [&str; 27] = [
+    "https://pr-*.example.com",
+    "https://*-team.example.com",
+    "https://pr-*-team.example.com:*",
+    "https://pr-1.example.com",
+    "https://{tenant}.example.com",
     "https://app.example.com",
     "https://a.example.com",
     "https://a.b.example.com",
@@ -61,7 +65,12 @@ const REGEXES: [&str; 14] = [
     r"https://a\.b\.example\.com",
 ];
 
-const ORIGINS: [&str; 34] = [
+const ORIGINS: [&str; 39] = [
+    "https://pr-1.example.com",
+    "https://pr-1-team.example.com",
+    "https://pr-1-team.example.com:8443",
+    "https://x.pr-1.example.com",
+    "https://shop.example.com",
     "https://app.example.com",
     "https://a.example.com",
     "https://b.example.com",
@@ -107,7 +116,10 @@ const HOSTS: [&str; 6] = [
     "localhost",
 ];
 
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 10] = [
+    "/t/app",
+    "/t/a/x",
+    "/t/a/b/c",
     "/",
     "/admin",
     "/admin/x",
@@ -124,7 +136,29 @@ const ROUTES: [&str; 4] = [
     "main",
 ];
 
-fn any_policy() -> impl Strategy<Value = Value> {
+/// Further grants of a policy, sometimes.
+fn any_grants() -> BoxedStrategy<Option<(&'static str, Value)>> {
+    let grant = (
+        subsequence(PATTERNS.to_vec(), 1..3),
+        select(vec![
+            json!({}),
+            json!({"allowCredentials": true}),
+            json!({"allowMethods": ["PUT"]}),
+            json!({"allowHeaders": ["x-a"]}),
+        ]),
+    );
+    let grant = grant.prop_map(|(origins, mut grant)| {
+        grant["allowOrigins"] = json!(origins);
+        grant
+    });
+    prop_oneof![
+        4 => Just(None),
+        1 => vec(grant, 1..3).prop_map(|grants| Some(("grants", json!(grants)))),
+    ]
+    .boxed()
+}
+
+fn any_policy() -> BoxedStrategy<Value> {
     let origins = prop_oneof![
         1 => Just(vec!["*"]),
         6 => subsequence(PATTERNS.to_vec(), 0..4),
@@ -135,6 +169,7 @@ fn any_policy() -> impl Strategy<Value = Value> {
             5 => Just(None),
             2 => select(values).prop_map(move |value| Some((name, value))),
         ]
+        .boxed()
     };
     let fields = (
         field("allowCredentials", vec![json!(true), json!(false)]),
@@ -153,11 +188,17 @@ fn any_policy() -> impl Strategy<Value = Value> {
                 json!(["*"]),
                 json!(["content-type"]),
                 json!(["X-A", "accept"]),
+                json!(["x-fam-*"]),
             ],
         ),
         field(
             "exposeHeaders",
-            vec![json!(["*"]), json!(["x-a"]), json!(["x-a", "X-B"])],
+            vec![
+                json!(["*"]),
+                json!(["x-a"]),
+                json!(["x-a", "X-B"]),
+                json!(["x-fam-*"]),
+            ],
         ),
         field("maxAge", vec![json!(5), json!("10m")]),
         field(
@@ -181,25 +222,29 @@ fn any_policy() -> impl Strategy<Value = Value> {
             ),
             field("hideCorsFromUpstream", vec![json!(true)]),
             field("allowPrivateNetwork", vec![json!(true)]),
+            field("timingAllowOrigin", vec![json!(true)]),
+            any_grants(),
         ),
     );
-    (origins, regexes, fields).prop_map(|(origins, regexes, fields)| {
-        let (a, b, c, d, e, f, g, h, i, (j, k, l, m)) = fields;
-        let mut policy = json!({"allowOrigins": origins});
-        if !regexes.is_empty() {
-            policy["allowOriginRegexes"] = json!(regexes);
-        }
-        for (name, value) in [a, b, c, d, e, f, g, h, i, j, k, l, m]
-            .into_iter()
-            .flatten()
-        {
-            policy[name] = value;
-        }
-        policy
-    })
+    (origins, regexes, fields)
+        .prop_map(|(origins, regexes, fields)| {
+            let (a, b, c, d, e, f, g, h, i, (j, k, l, m, n, o)) = fields;
+            let mut policy = json!({"allowOrigins": origins});
+            if !regexes.is_empty() {
+                policy["allowOriginRegexes"] = json!(regexes);
+            }
+            for (name, value) in [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+                .into_iter()
+                .flatten()
+            {
+                policy[name] = value;
+            }
+            policy
+        })
+        .boxed()
 }
 
-fn any_match() -> impl Strategy<Value = Value> {
+fn any_match() -> BoxedStrategy<Value> {
     let kind = |name: &'static str, values: &[&'static str]| {
         prop_oneof![
             1 => Just(None),
@@ -210,58 +255,68 @@ fn any_match() -> impl Strategy<Value = Value> {
         kind(
             "hostnames",
             &[
+                "{tenant}.example.com",
+                "{tenant}.shop.example.com",
                 "api.example.com",
                 "*.example.com",
                 "*.shop.example.com",
                 "other.test",
             ],
         ),
-        kind("pathPrefixes", &["/admin", "/", "/v1"]),
+        kind(
+            "pathPrefixes",
+            &["/admin", "/", "/v1", "/t/{tenant}", "/t/a"],
+        ),
         kind("exactPaths", &["/admin", "/login", "/v1/users"]),
         kind(
             "routeNames",
             &["httproute/shop/api/*", "httproute/shop/*", "main"],
         ),
     );
-    kinds.prop_map(|(hosts, prefixes, exact, routes)| {
-        let kinds = [hosts, prefixes.filter(|_| exact.is_none()), exact, routes];
-        let pairs = kinds.into_iter().flatten();
-        Value::Object(
-            pairs
-                .map(|(name, values)| (name.to_owned(), json!(values)))
-                .collect(),
-        )
-    })
+    kinds
+        .prop_map(|(hosts, prefixes, exact, routes)| {
+            let kinds = [hosts, prefixes.filter(|_| exact.is_none()), exact, routes];
+            let pairs = kinds.into_iter().flatten();
+            Value::Object(
+                pairs
+                    .map(|(name, values)| (name.to_owned(), json!(values)))
+                    .collect(),
+            )
+        })
+        .boxed()
 }
 
-fn any_configuration() -> impl Strategy<Value = Value> {
+fn any_configuration() -> BoxedStrategy<Value> {
     let rules = vec((any_match(), any_policy(), any::<bool>()), 0..3);
-    (any_policy(), rules, any::<bool>()).prop_map(|(policy, rules, has_top)| {
-        let mut configuration = if has_top || rules.is_empty() {
-            policy
-        } else {
-            json!({})
-        };
-        let rules = rules
-            .into_iter()
-            .enumerate()
-            .map(|(index, (matched, policy, is_named))| {
-                let mut rule = json!({"match": matched, "policy": policy});
-                if is_named {
-                    rule["name"] = json!(format!("rule-{index}"));
-                }
-                rule
-            });
-        let rules: Vec<Value> = rules.collect();
-        if !rules.is_empty() {
-            configuration["rules"] = json!(rules);
-        }
-        configuration
-    })
+    (any_policy(), rules, any::<bool>())
+        .prop_map(|(policy, rules, has_top)| {
+            let mut configuration = if has_top || rules.is_empty() {
+                policy
+            } else {
+                json!({})
+            };
+            let rules =
+                rules
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, (matched, policy, is_named))| {
+                        let mut rule = json!({"match": matched, "policy": policy});
+                        if is_named {
+                            rule["name"] = json!(format!("rule-{index}"));
+                        }
+                        rule
+                    });
+            let rules: Vec<Value> = rules.collect();
+            if !rules.is_empty() {
+                configuration["rules"] = json!(rules);
+            }
+            configuration
+        })
+        .boxed()
 }
 
 /// Two configurations: most often with one difference, which no other hides.
-fn any_pair() -> impl Strategy<Value = (Value, Value)> {
+fn any_pair() -> BoxedStrategy<(Value, Value)> {
     let parts = (any_configuration(), any_configuration(), any_policy());
     (parts, 0..8, any::<prop::sample::Index>()).prop_map(|((mut old, other, policy), how, which)| {
         let fields = policy.as_object().expect("a policy");
@@ -294,6 +349,7 @@ fn any_pair() -> impl Strategy<Value = (Value, Value)> {
         }
         if how % 2 == 0 { (old, new) } else { (new, old) }
     })
+    .boxed()
 }
 
 #[derive(Clone, Debug)]
@@ -308,7 +364,7 @@ struct Sample {
     grants: bool,
 }
 
-fn any_sample() -> impl Strategy<Value = Sample> {
+fn any_sample() -> BoxedStrategy<Sample> {
     let what = (
         select(ORIGINS.to_vec()),
         select(HOSTS.to_vec()),
@@ -325,22 +381,25 @@ fn any_sample() -> impl Strategy<Value = Sample> {
             "x-b",
             "authorization",
             "accept",
+            "x-fam-q",
         ]),
         any::<bool>(),
         prop::bool::weighted(0.2),
     );
-    (what, how).prop_map(
-        |((origin, host, path, route), (method, header, credentials, grants))| Sample {
-            origin,
-            host,
-            path,
-            route,
-            method,
-            header,
-            credentials,
-            grants,
-        },
-    )
+    (what, how)
+        .prop_map(
+            |((origin, host, path, route), (method, header, credentials, grants))| Sample {
+                origin,
+                host,
+                path,
+                route,
+                method,
+                header,
+                credentials,
+                grants,
+            },
+        )
+        .boxed()
 }
 
 impl Sample {
@@ -365,14 +424,17 @@ impl Sample {
             url.authority.push_str(":8443");
         }
         let fetch = Fetch {
+            engine: Engine::Standard,
             origin: self.origin.to_owned(),
             url,
             method: self.method.to_owned(),
             headers: vec![self.header.to_owned()]
                 .into_iter()
                 .filter(|name| !name.is_empty())
+                .map(SetHeader::named)
                 .collect(),
             credentials: self.credentials,
+            upload: Upload::Whole,
         };
         let outcome = run(plugin, &fetch, &self.target(), self.grants);
         let reads = |name: &str| match &outcome {
@@ -389,6 +451,12 @@ impl Sample {
             reads("x-a"),
             reads("x-b"),
             reads("x-c"),
+            reads("x-fam-q"),
+            self.send(plugin, &form)
+                .response
+                .headers
+                .get("timing-allow-origin")
+                .is_some(),
             reach(&form),
             reach(&[("origin", &own)]),
             reach(&[]),
@@ -415,7 +483,7 @@ fn run(plugin: &PolicySet, fetch: &Fetch, target: &Target, grants: bool) -> Outc
     fetch.run(|request| {
         let text =
             |name| String::from_utf8_lossy(request.get(name).unwrap_or_default()).into_owned();
-        let mut headers: Vec<(&str, String)> = ["x-a", "x-b", "x-c"]
+        let mut headers: Vec<(&str, String)> = ["x-a", "x-b", "x-c", "x-fam-q"]
             .map(|name| (name, "1".to_owned()))
             .into();
         if grants {

@@ -1,16 +1,15 @@
 //! Asks the model on both sides: what the filter answers, and what a browser concludes from it.
 
+use crate::compare::side::Target;
 use cors::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH, SEC_FETCH_SITE,
 };
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
-
-use crate::compare::targets::Target;
 
 /// Two plugins, and what they are asked for.
 #[derive(Clone, Copy)]
@@ -68,11 +67,13 @@ impl<'a> Ask<'a> {
             url.authority.push_str(":8443");
         }
         Fetch {
+            engine: Engine::Standard,
             origin: origin.to_owned(),
             url,
             method: method.to_owned(),
             headers: Vec::new(),
             credentials: false,
+            upload: Upload::Whole,
         }
     }
 
@@ -120,7 +121,11 @@ impl<'a> Ask<'a> {
             url: fetch.url.to_string(),
             origin: Some(fetch.origin.clone()),
             credentials: fetch.credentials,
-            request_headers: fetch.headers.clone(),
+            request_headers: fetch
+                .headers
+                .iter()
+                .map(|header| header.name.clone())
+                .collect(),
             route_name: self.target.route_name.clone(),
             route_policy: self.target.route_policy.clone(),
             upstream_grants: upstream == Upstream::Granting,

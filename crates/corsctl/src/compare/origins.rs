@@ -10,7 +10,7 @@ use cors::origin::set::OriginSet;
 use regex_syntax::escape;
 
 use crate::compare::shape::{Shape, all_origins};
-use crate::compare::side::{field, texts, with_sample};
+use crate::compare::side::{field, texts};
 
 /// The origins of a policy, by grant: the first grant that allows an origin holds for it.
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub enum Kind {
 
 impl Grants {
     /// The grants of a policy; none if it allows nothing because of its `mode`, or if there is none.
-    pub fn of(policy: Option<&Node>) -> Self {
+    pub fn of(policy: Option<&Node>, bindings: &[(String, String)]) -> Self {
         let Some(policy) = policy else {
             return Self::default();
         };
@@ -57,12 +57,13 @@ impl Grants {
         if matches!(mode.as_str(), "off" | "shadow") {
             return Self::default();
         }
-        let first = Origins::of(policy);
+        let origins = |grant| Origins::of(grant, bindings);
+        let first = origins(policy);
         let further = match field(policy, "grants") {
             Some(Node::List(grants)) => grants.as_slice(),
             _ => &[],
         };
-        let grants = std::iter::once(first).chain(further.iter().map(Origins::of));
+        let grants = std::iter::once(first).chain(further.iter().map(origins));
         Self {
             grants: grants.collect(),
         }
@@ -89,14 +90,31 @@ impl Grants {
 }
 
 impl Origins {
-    fn of(grant: &Node) -> Self {
+    fn of(grant: &Node, bindings: &[(String, String)]) -> Self {
         let mut origins = Self::default();
         // The only preset that allows origins.
         if texts(grant, "presets").any(|preset| preset == "open") {
             origins.add("presets", "*");
         }
         for text in texts(grant, "allowOrigins") {
-            origins.add("allowOrigins", &with_sample(text));
+            // A name in braces stands for what the match of the rule binds it to, byte for byte.
+            let bound = bindings
+                .iter()
+                .fold(text.to_owned(), |text, (name, value)| {
+                    let is_lower = !value.bytes().any(|byte| byte.is_ascii_uppercase());
+                    match text.split_once('{') {
+                        Some((before, rest)) if is_lower => match rest.split_once('}') {
+                            Some((own, after)) if own.eq_ignore_ascii_case(name) => {
+                                format!("{before}{value}{after}")
+                            }
+                            _ => text,
+                        },
+                        _ => text,
+                    }
+                });
+            if !bound.contains('{') {
+                origins.add("allowOrigins", &bound);
+            }
         }
         for source in texts(grant, "allowOriginRegexes") {
             let mut set = OriginSet::default();

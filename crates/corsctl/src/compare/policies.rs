@@ -8,7 +8,7 @@ use cors::http::header::{
     ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK, METHOD, ORIGIN,
 };
-use cors::simulate::browser::Outcome;
+use cors::simulate::browser::{Outcome, SetHeader};
 use cors::simulate::exchange::{Exchange, Lines};
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::compare::ask::{
 };
 use crate::compare::finder::{Finder, Found};
 use crate::compare::origins::Grants;
-use crate::compare::side::{entries, field, name_of, texts};
+use crate::compare::side::{Governing, entries, field, name_of, texts};
 
 /// One difference.
 #[derive(Clone, Debug, Serialize)]
@@ -43,8 +43,11 @@ pub struct Comparison<'a> {
 }
 
 /// Compares what governs a target.
-pub fn compare(ask: Ask, policies: [Option<&Node>; 2], finder: &mut Finder) -> Vec<Change> {
-    let [old, new] = policies.map(Grants::of);
+pub fn compare(ask: Ask, governing: &[Governing; 2], finder: &mut Finder) -> Vec<Change> {
+    let policies = governing.each_ref().map(|governing| governing.policy);
+    let [old, new] = governing
+        .each_ref()
+        .map(|governing| Grants::of(governing.policy, &governing.bindings));
     let mut comparison = Comparison {
         ask,
         policies,
@@ -259,7 +262,7 @@ impl Comparison<'_> {
             "scripts may set the headers",
             |ask, name| {
                 let mut fetch = ask.fetch(origin, "GET");
-                fetch.headers.push(name.to_owned());
+                fetch.headers.push(SetHeader::named(name));
                 ask.compare(&fetch, Upstream::Silent(&[]))
             },
         );
@@ -334,7 +337,7 @@ impl Comparison<'_> {
                 });
                 if let (Some(found), Some(example)) = (found.get_mut(side), examples.get_mut(side))
                 {
-                    found.push(shown(name).to_owned());
+                    found.push(shown(name));
                     example.get_or_insert_with(|| self.ask.example(&fetch, upstream, words));
                 }
             }
@@ -496,7 +499,7 @@ impl Comparison<'_> {
                 .iter()
                 .filter_map(|name| {
                     let (direction, example) = compare(&self.ask, name)?;
-                    (direction == wanted).then(|| (shown(name).to_owned(), example))
+                    (direction == wanted).then(|| (shown(name), example))
                 })
                 .collect();
             let values: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
@@ -526,9 +529,9 @@ impl Comparison<'_> {
         let grants = policies.flat_map(|policy| std::iter::once(*policy).chain(grants_of(policy)));
         let listed = grants.flat_map(|grant| texts(grant, field));
         let families =
-            listed.filter_map(|name| Some(format!("{}any-name", name.strip_suffix('*')?)));
+            listed.filter_map(|name| Some(format!("{}{ANY_NAME}", name.strip_suffix('*')?)));
         let mut families: Vec<String> = families.map(|name| name.to_ascii_lowercase()).collect();
-        families.retain(|name| name != "any-name");
+        families.retain(|name| name != ANY_NAME);
         families
     }
 
@@ -630,12 +633,14 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
 
-/// A name as a policy lists it.
-fn shown(name: &str) -> &str {
-    if [ANY_METHOD, ANY_HEADER].contains(&name) {
-        "*"
-    } else {
-        name
+/// A name as a policy lists it: `*`, or the family for one that stands for many.
+fn shown(name: &str) -> String {
+    match name {
+        ANY_METHOD | ANY_HEADER => "*".to_owned(),
+        name => match name.strip_suffix(ANY_NAME) {
+            Some(start) => format!("{start}*"),
+            None => name.to_owned(),
+        },
     }
 }
 
@@ -656,6 +661,8 @@ pub fn some_of(names: &[String]) -> String {
 /// A method and a header that no policy lists.
 const ANY_METHOD: &str = "ANY-METHOD";
 const ANY_HEADER: &str = "x-any-name";
+/// The end of a name of a family.
+const ANY_NAME: &str = "any-name";
 /// Fields that are compared by themselves.
 const NOT_ATTRIBUTES: [&str; 5] = [
     "allowOriginRegexes",

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::compare::ask::{Ask, Direction, Upstream};
 use crate::compare::finder::Finder;
 use crate::compare::policies::{Change, compare};
-use crate::compare::side::{By, Governing, Side};
-use crate::compare::targets::{Target, targets};
+use crate::compare::side::{By, Governing, Side, Target};
+use crate::compare::targets::targets;
 
 /// What became of the requests that one policy governed before and one governs now.
 #[derive(Debug, Serialize)]
@@ -88,7 +88,9 @@ pub fn rows(old: &Side, new: &Side, finder: &mut Finder) -> Vec<Row> {
         let governing = [old, new].map(|side| side.governing(&target));
         let is_known_host = [old, new].map(|side| is_known_host(side, &target));
         let key = (
-            governing.each_ref().map(|governing| governing.by.clone()),
+            governing
+                .each_ref()
+                .map(|governing| (governing.by.clone(), governing.bindings.clone())),
             is_known_host,
         );
         let place = *places.entry(key).or_insert(groups.len());
@@ -118,17 +120,19 @@ pub fn rows(old: &Side, new: &Side, finder: &mut Finder) -> Vec<Row> {
 fn row(old: &Side, new: &Side, group: &Group, finder: &mut Finder) -> Option<Row> {
     let target = group.targets.first()?;
     let [before, after] = &group.governing;
-    let changes =
-        if before.policy == after.policy && before.policy.is_none() == (before.by == By::Nothing) {
-            Vec::new()
-        } else {
-            let ask = Ask {
-                old: &old.plugin,
-                new: &new.plugin,
-                target,
-            };
-            compare(ask, [before.policy, after.policy], finder)
+    let changes = if before.policy == after.policy
+        && before.bindings == after.bindings
+        && before.policy.is_none() == (before.by == By::Nothing)
+    {
+        Vec::new()
+    } else {
+        let ask = Ask {
+            old: &old.plugin,
+            new: &new.plugin,
+            target,
         };
+        compare(ask, &group.governing, finder)
+    };
     Some(Row {
         old: before.label.clone(),
         new: after.label.clone(),

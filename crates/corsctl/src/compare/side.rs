@@ -4,15 +4,13 @@ use cors::config::fields::{
     Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment,
 };
 use cors::config::json::Node;
-use cors::routes::host::parse_hostname;
+use cors::routes::host::{host_of, parse_host_pattern, parse_hostname};
 use cors::routes::key::Key;
-use cors::routes::path::{parse_path, prefix_key};
+use cors::routes::path::parse_path_pattern;
 use cors::routes::route_name::parse_route_name;
 use cors::select::policy_set::PolicySet;
 use cors::select::selection::Source;
 use cors::simulate::exchange::{Incoming, Lines};
-
-use crate::compare::targets::Target;
 
 /// A configuration, and what the module makes of it.
 pub struct Side<'n> {
@@ -30,6 +28,16 @@ pub struct Rule<'n> {
     pub paths: Vec<Key>,
 }
 
+/// What a request is for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Target {
+    pub host: String,
+    pub path: String,
+    pub route_name: Option<String>,
+    /// The policy in the metadata of the route, by name.
+    pub route_policy: Option<String>,
+}
+
 /// What governs a request.
 #[derive(Clone, Debug)]
 pub struct Governing<'n> {
@@ -37,6 +45,8 @@ pub struct Governing<'n> {
     /// In the words of the module's log.
     pub label: String,
     pub policy: Option<&'n Node>,
+    /// The names that the match of a rule binds, each with its text.
+    pub bindings: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -79,6 +89,18 @@ impl<'n> Side<'n> {
         pairs.map(|(name, _)| name).collect()
     }
 
+    /// The parts of hosts that policies name of rules that bind one: a bound part may be one of them.
+    pub fn parts_of_origins(&self) -> Vec<String> {
+        let rules = self.rules.iter().filter(|rule| rule.binds());
+        let origins = rules
+            .flat_map(|rule| rule.policy)
+            .flat_map(|policy| texts(policy, "allowOrigins"));
+        let hosts = origins.filter_map(|origin| Some(origin.split_once("://")?.1));
+        let parts = hosts.flat_map(|host| host.split(['.', ':', '/']));
+        let is_part = |part: &&str| !part.is_empty() && !part.contains(['*', '{', '[']);
+        parts.filter(is_part).map(str::to_owned).collect()
+    }
+
     pub fn namespace(&self) -> Option<&'n str> {
         text(self.root?, "routeMetadataNamespace")
     }
@@ -110,18 +132,22 @@ impl<'n> Side<'n> {
             by: By::Nothing,
             label: "no policy".to_owned(),
             policy: None,
+            bindings: Vec::new(),
         };
+        let rule_of = |index: usize| self.rules.get(index);
         match judgement.source() {
             _ if !judgement.is_governed() => nothing(),
             Source::Rule(index) => Governing {
                 by: By::Rule(index),
                 label,
-                policy: self.rules.get(index).and_then(|rule| rule.policy),
+                policy: rule_of(index).and_then(|rule| rule.policy),
+                bindings: rule_of(index).map_or_else(Vec::new, |rule| rule.bindings(target)),
             },
             Source::TopLevel => Governing {
                 by: By::TopLevel,
                 label,
                 policy: self.root,
+                bindings: Vec::new(),
             },
             Source::RouteConfiguration | Source::RouteMetadata | Source::VirtualHostMetadata => {
                 let name = target.route_policy.as_deref().unwrap_or_default();
@@ -131,6 +157,7 @@ impl<'n> Side<'n> {
                     by: By::Metadata(name.to_owned()),
                     label: format!("policies.{name}"),
                     policy: policy.map(|(_, policy)| policy),
+                    bindings: Vec::new(),
                 }
             }
             Source::Ambiguous => nothing(),
@@ -174,18 +201,29 @@ impl<'n> Side<'n> {
 }
 
 impl<'n> Rule<'n> {
+    fn bindings(&self, target: &Target) -> Vec<(String, String)> {
+        let host = host_of(&target.host);
+        let hosts = self.hosts.iter().map(|key| (key, bind(key, &host)));
+        let paths = self.paths.iter().map(|key| (key, bind(key, &target.path)));
+        let bound = hosts.chain(paths);
+        bound
+            .filter_map(|(key, text)| Some((key.name()?.to_owned(), text?.to_owned())))
+            .collect()
+    }
+
+    fn binds(&self) -> bool {
+        let mut keys = self.hosts.iter().chain(&self.paths);
+        keys.any(|key| key.name().is_some())
+    }
+
     fn new(rule: &'n Node, root: &'n Node) -> Self {
         let matched = field(rule, "match");
         let keys = |name: &'static str, key: &dyn Fn(&str) -> Option<Key>| -> Vec<Key> {
             let texts = matched.into_iter().flat_map(|matched| texts(matched, name));
             texts.filter_map(key).collect()
         };
-        let exact = keys("exactPaths", &|text| {
-            Some(Key::Exact(parse_path(&with_sample(text)).ok()?.to_owned()))
-        });
-        let prefixes = keys("pathPrefixes", &|text| {
-            Some(prefix_key(parse_path(&with_sample(text)).ok()?))
-        });
+        let exact = keys("exactPaths", &|text| parse_path_pattern(text, false).ok());
+        let prefixes = keys("pathPrefixes", &|text| parse_path_pattern(text, true).ok());
         let or_any = |keys: Vec<Key>| {
             if keys.is_empty() {
                 vec![Key::Any]
@@ -203,22 +241,11 @@ impl<'n> Rule<'n> {
             matched,
             policy: field(rule, "policy").or_else(named),
             route_names: or_any(keys("routeNames", &|text| parse_route_name(text).ok())),
-            hosts: or_any(keys("hostnames", &|text| {
-                parse_hostname(&with_sample(text)).ok()
-            })),
+            hosts: or_any(keys("hostnames", &|text| parse_host_pattern(text).ok())),
             // A rule with both means the exact ones.
             paths: or_any(if exact.is_empty() { prefixes } else { exact }),
         }
     }
-}
-
-/// The text with one tenant in place of a name in braces: all tenants are treated alike.
-pub fn with_sample(text: &str) -> String {
-    let named = text.split_once('{').and_then(|(before, rest)| {
-        let (_, after) = rest.split_once('}')?;
-        Some(format!("{before}any-tenant{after}"))
-    });
-    named.unwrap_or_else(|| text.to_owned())
 }
 
 /// The value of a field, in whatever spelling.
@@ -278,3 +305,24 @@ fn default_policy() -> &'static Node {
 }
 
 const TABLES: &[&[Field]] = &[POLICY_FIELDS, PLUGIN_FIELDS, RULE_FIELDS, MATCH_FIELDS];
+
+/// What a key binds in a text that it matches.
+pub fn bind<'t>(key: &Key, text: &'t str) -> Option<&'t str> {
+    let Key::Bound {
+        separator,
+        before,
+        after,
+        is_prefix,
+        ..
+    } = key
+    else {
+        return None;
+    };
+    let separator = char::from(*separator);
+    let rest = text.strip_prefix(before.as_str())?;
+    let end = rest.find(separator).unwrap_or(rest.len());
+    let (part, rest) = rest.split_at(end);
+    let below = rest.strip_prefix(after.as_str())?;
+    let is_whole = below.is_empty() || *is_prefix && below.starts_with(separator);
+    (is_whole && !part.is_empty()).then_some(part)
+}

@@ -172,7 +172,7 @@ fn in_chain(chain: &Chain, facts: &Facts) -> Vec<Remark> {
             warn(
                 Code::BehindAuthentication,
                 format!(
-                    "the plugin stands behind \"{name}\", which refuses preflights, as they carry no credentials, and whose own answers no script can read; put the plugin first"
+                    "the plugin is behind \"{name}\", which refuses preflights, as they carry no credentials, and whose own answers no script can read; put the plugin first"
                 ),
             );
         } else if index < chain.plugin {
@@ -239,7 +239,7 @@ fn in_manager(manager: &Value, facts: &Facts) -> Vec<Remark> {
     remarks
 }
 
-/// What is wrong with a level of routing beside the plugin.
+/// What is wrong with a level of routing next to the plugin.
 fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
     let mut remarks = Vec::new();
     if !facts.has_plugin {
@@ -251,7 +251,7 @@ fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
     for (name, at) in added_headers(value) {
         if name.to_ascii_lowercase().starts_with("access-control-") {
             let text = format!(
-                "adds the header {} beside the plugin, to preflights too: browsers refuse two values; remove it here",
+                "adds the header {} in addition to the plugin, to preflights too: browsers refuse two values; remove it here",
                 Node::String(name.to_owned())
             );
             warn(Code::CorsHeaderAdded, &at, text);
@@ -374,7 +374,9 @@ fn in_policy(policy: &Value, metadata: &Metadata) -> Vec<Remark> {
 fn hidden_from_preflights(route: &Value) -> Option<String> {
     let matcher = route.get("match")?;
     if matcher.has("grpc") {
-        return Some("it is matched by the content-type of gRPC, which preflights lack".to_owned());
+        return Some(
+            "it is matched by the content-type of gRPC, which preflights do not have".to_owned(),
+        );
     }
     matcher.list("headers").iter().find_map(|header| {
         let name = header.text_of("name")?.to_ascii_lowercase();
@@ -388,7 +390,7 @@ fn hidden_from_preflights(route: &Value) -> Option<String> {
                 None
             }
             _ => Some(format!(
-                "it is matched by the header {name}, which preflights lack"
+                "it is matched by the header {name}, which preflights do not have"
             )),
         }
     })
@@ -440,12 +442,12 @@ fn in_resource(resource: &Value) -> Vec<Remark> {
         _ if phase != Some("AUTHN") => vec![Remark::of(
             Code::BehindAuthentication,
             line,
-            "the plugin stands behind authentication, which refuses preflights, as they carry no credentials; write phase: AUTHN and a high priority",
+            "the plugin is behind authentication, which refuses preflights, as they carry no credentials; write phase: AUTHN and a high priority",
         )],
         _ if !has_priority => vec![Remark::of(
             Code::NoPriority,
             line,
-            "without a priority the plugin stands behind all others of its phase; write a high one, as in priority: 1000",
+            "without a priority the plugin is behind all others of its phase; write a high one, as in priority: 1000",
         )],
         _ => Vec::new(),
     }

@@ -1,4 +1,4 @@
-//! Where the plugin's configurations stand in a file: alone, in an Envoy configuration, in a resource
+//! Where a file has the plugin's configurations: alone, in an Envoy configuration, in a resource
 //! of Kubernetes.
 
 use cors::config::json::Node;
@@ -19,7 +19,7 @@ use crate::output::code::Code;
 #[derive(Default)]
 pub struct Found<'d> {
     pub configurations: Vec<Configuration<'d>>,
-    /// Lists of HTTP filters in which the plugin stands.
+    /// Lists of HTTP filters that contain the plugin.
     pub chains: Vec<Chain<'d>>,
     /// Routes and virtual hosts that carry metadata.
     pub routes: Vec<Route<'d>>,
@@ -36,7 +36,7 @@ pub struct Found<'d> {
 
 /// A configuration of the plugin.
 pub struct Configuration<'d> {
-    /// Where it stands, in words; empty if it is the whole file.
+    /// Where it is, in words; empty if it is the whole file.
     pub place: String,
     /// The key that the configuration is written under, although it has to be at the top.
     pub wrapper: Option<&'d str>,
@@ -385,7 +385,7 @@ type Other = (Code, &'static str);
 /// Said of a plugin that is not this one.
 const NOT_CHECKED: Other = (
     Code::NotChecked,
-    "is another plugin, as far as its names tell: not checked",
+    "is another plugin, by its names: not checked",
 );
 const HIGRESS: Other = (
     Code::HigressPlugin,

@@ -1,5 +1,5 @@
-//! Which of the filters, resources and documents of a file are this plugin's, as far as their names and
-//! fields tell.
+//! Which of the filters, resources and documents of a file are this plugin's, by their names and
+//! fields.
 
 use cors::config::fields::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
 use cors::config::json::Node;
@@ -209,7 +209,7 @@ fn is_one_of(node: &Node, words: &[&str]) -> bool {
     matches!(node, Node::String(text) if words.iter().any(|word| word.eq_ignore_ascii_case(text)))
 }
 
-/// The configuration that is all a document holds, under a key of its own.
+/// The configuration that is all a document holds, under its own key.
 pub fn wrapped<'d>(value: &Value<'d>) -> Option<(&'d str, Value<'d>)> {
     let entries = value.entries();
     let [(key, within)] = entries.as_slice() else {
@@ -329,6 +329,32 @@ mod tests {
             );
             let node = node(&json);
             assert_eq!(is_plugin_filter(&Value::bare(&node)), is_it, "{json}");
+        }
+    }
+
+    #[test]
+    fn the_filter_of_a_dynamic_module_is_this_plugin_as_that_of_a_wasm_module_is() {
+        const FILTER: &str = "type.googleapis.com/envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
+        for (config, is_it) in [
+            (r#"{"dynamic_module_config": {"name": "cors"}}"#, true),
+            (
+                r#"{"dynamic_module_config": {"name": "a"}, "filter_config": {"value": "{\"allowOrigins\": []}"}}"#,
+                true,
+            ),
+            (
+                r#"{"dynamic_module_config": {"name": "a"}, "filter_config": {"value": "{\"text\": \"cors\"}"}}"#,
+                false,
+            ),
+        ] {
+            for (kind, is_of_this_route) in [("", false), ("PerRoute", true)] {
+                let mut config: serde_json::Value = serde_json::from_str(config).unwrap();
+                config["@type"] = format!("{FILTER}{kind}").into();
+                let entry = serde_json::json!({"name": "a", "typed_config": config});
+                let node = node(&entry.to_string());
+                assert_eq!(is_plugin_filter(&Value::bare(&node)), is_it, "{entry}");
+                let filter = Value::bare(&node).get("typed_config").unwrap();
+                assert_eq!(is_of_route(&filter), is_of_this_route, "{entry}");
+            }
         }
     }
 

@@ -360,7 +360,7 @@ fn of_domains(domains: &[String], ends: &[String]) -> String {
         let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
         literals.join("|")
     };
-    // `[^ -~]` is no character of an origin.
+    // `[^ -~]` is not a character of an origin.
     match (domains, ends) {
         ([], []) => "[^ -~]".to_owned(),
         (_, []) => format!("[a-z]+://(.*\\.)?({})\\.?(:.*)?", literals(domains)),
@@ -405,9 +405,9 @@ mod tests {
 
     use super::*;
 
-    fn told(source: &str) -> String {
+    fn described(source: &str) -> String {
         let findings = judge(source, true, &mut Work::default()).expect(source);
-        let told: Vec<String> = findings
+        let described: Vec<String> = findings
             .iter()
             .map(|finding| match finding {
                 Finding::MatchesNothing => "nothing".to_owned(),
@@ -420,7 +420,7 @@ mod tests {
                 Finding::Undecided => "undecided".to_owned(),
             })
             .collect();
-        told.join(", ")
+        described.join(", ")
     }
 
     #[test]
@@ -495,12 +495,12 @@ mod tests {
             ("https://*", "nothing".to_owned()),
             (r"https://app\.example\.com/", "nothing".to_owned()),
         ] {
-            assert_eq!(told(source), expected, "{source}");
+            assert_eq!(described(source), expected, "{source}");
         }
     }
 
     #[test]
-    fn what_is_meant_is_not_told() {
+    fn what_is_meant_is_not_reported() {
         for source in [
             r"https://.*\.example\.com",
             r"https://app\.example\.com",
@@ -523,7 +523,7 @@ mod tests {
             r"http://127\.0\.0\.1:[0-9]+",
             r"https://\[::1\](:\d+)?",
         ] {
-            assert_eq!(told(source), "", "{source}");
+            assert_eq!(described(source), "", "{source}");
         }
     }
 
@@ -626,7 +626,7 @@ mod tests {
                             let narrower = Matcher::new(instead).expect("an expression");
                             let mut wider = samples.iter().filter(|sample| narrower.is_match(sample));
                             prop_assert!(wider.all(|sample| matcher.is_match(sample)), "{source} {instead}");
-                            prop_assert_eq!(told(instead), "");
+                            prop_assert_eq!(described(instead), "");
                         }
                     }
                     Finding::MatchesAny { origin }
@@ -637,7 +637,7 @@ mod tests {
                     Finding::Undecided => {}
                 }
             }
-            let is_told = |is_kind: fn(&Finding) -> bool| {
+            let is_reported = |is_kind: fn(&Finding) -> bool| {
                 findings.iter().any(|finding| is_kind(finding) || *finding == Finding::Undecided)
             };
             let strangers = matched().filter(|sample| {
@@ -645,11 +645,11 @@ mod tests {
             });
             if strangers.count() >= FEW_NAMES {
                 let is_open = |finding: &Finding| matches!(finding, Finding::LetsStrangersIn { .. } | Finding::MatchesAny { .. });
-                prop_assert!(is_told(is_open), "{source}: {findings:?}");
+                prop_assert!(is_reported(is_open), "{source}: {findings:?}");
             }
             let is_http = |sample: &&String| sample.starts_with("http://") && !sample.contains("localhost") && !sample.contains('[');
             if matched().any(|sample| is_http(&sample)) {
-                prop_assert!(is_told(|finding| matches!(finding, Finding::MatchesHttp { .. })), "{source}: {findings:?}");
+                prop_assert!(is_reported(|finding| matches!(finding, Finding::MatchesHttp { .. })), "{source}: {findings:?}");
             }
         }
     }

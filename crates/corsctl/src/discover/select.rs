@@ -14,7 +14,7 @@ pub struct Selection {
     /// The plugin's configuration, or a file that contains it; - is the standard input
     pub file: String,
 
-    /// Where it stands, or a part of that, if the file contains several: corsctl check names the places
+    /// Where it is, or a part of that, if the file contains several: corsctl check names the places
     #[arg(long, value_name = "PLACE")]
     pub at: Option<String>,
 }

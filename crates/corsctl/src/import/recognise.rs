@@ -35,8 +35,9 @@ fn find<'s>(value: &Value<'s>) -> Option<Value<'s>> {
         return Some(found);
     }
     let text = value.text()?.to_ascii_lowercase();
-    let is_cors = text.contains("access-control-allow-") || text.ends_with(".corspolicy");
-    is_cors.then(|| value.clone())
+    // A patch or a template within a text has them, too.
+    let mut words = ["access-control-allow-", "corspolicy", "enable-cors"].iter();
+    words.any(|word| text.contains(word)).then(|| value.clone())
 }
 
 /// A plugin of this name, in Kong's form.
@@ -214,7 +215,10 @@ mod tests {
                 Some("an Ingress of networking.k8s.io"),
             ),
             (r#"{"kind": "HostPolicy"}"#, Some("a HostPolicy")),
-            (r#"{"listen_path": "/a"}"#, Some("an API definition of Tyk")),
+            (
+                r#"{"functions": {}, "provider": {}}"#,
+                Some("a configuration of the Serverless Framework"),
+            ),
             (r#"{"a": 1}"#, None),
         ] {
             let node = serde_json::from_str(json).unwrap();

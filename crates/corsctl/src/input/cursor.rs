@@ -1,4 +1,4 @@
-//! Values of a file, each with the place where it stands.
+//! Values of a file, each with its place.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use cors::diagnostic::join;
 
 use crate::input::document::{Document, Lines};
 
-/// A value, and where it stands.
+/// A value, and where it is.
 #[derive(Clone)]
 pub struct Value<'s> {
     pub node: &'s Node,
@@ -18,7 +18,7 @@ pub struct Value<'s> {
     pub kind: Option<&'s str>,
 }
 
-/// Where something stands in a file.
+/// Where something is in a file.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Place {
     pub line: Option<usize>,

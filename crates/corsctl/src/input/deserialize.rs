@@ -35,9 +35,21 @@ impl<'de> Deserializer<'de> for Value<'de> {
         }
     }
 
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.node {
+            Node::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
@@ -90,6 +102,11 @@ mod tests {
         assert_eq!(read(&node("null")), Ok(None::<bool>));
         assert_eq!(read(&node("true")), Ok(Some(true)));
         assert_eq!(read(&node("1.5")), Ok(1.5));
+        assert_eq!(read(&node("\"filter\"")), Ok(cases::From::Filter));
+        assert_eq!(
+            read::<cases::From>(&node("\"envoy\"")),
+            Err("unknown variant `envoy`, expected `filter` or `upstream`".to_owned())
+        );
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Lines {
                 let index: usize = index.parse().ok()?;
                 Some((index, items.get(index)?, rest))
             }),
-            // The last of equal keys: a duplicate is told where it stands again.
+            // The last of equal keys: a duplicate is reported where it appears again.
             Node::Object(pairs) => {
                 pairs
                     .iter()

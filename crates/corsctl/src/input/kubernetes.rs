@@ -17,7 +17,7 @@ impl Document {
 }
 
 impl<'s> Value<'s> {
-    /// The kind of a resource of Kubernetes: its own, or that of the list in which it stands.
+    /// The kind of a resource of Kubernetes: its own, or that of the list that contains it.
     pub fn kind(&self) -> Option<&'s str> {
         self.text_of("kind").or(self.kind)
     }

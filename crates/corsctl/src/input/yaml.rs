@@ -63,7 +63,7 @@ impl Default for Copies {
 }
 
 impl Document {
-    /// Reads a text that stands at these lines as a document of its own, whose lines are those of the
+    /// Reads a text at these lines as a separate document, whose lines are those of the
     /// file; `None` if it is neither JSON nor YAML.
     pub fn embedded(text: &str, at: &Lines) -> Option<Self> {
         let mut document = parse_yaml(without_mark(text), &mut Copies::none())
@@ -76,7 +76,7 @@ impl Document {
 }
 
 impl<'s> Value<'s> {
-    /// The text of this value as a document of its own.
+    /// The text of this value as a separate document.
     pub fn embedded(&self) -> Option<Document> {
         Document::embedded(self.text()?, self.lines)
     }
@@ -320,7 +320,7 @@ impl Builder<'_> {
                 None => Ok(()),
             },
             Event::Scalar(text, style, anchor, tag) => {
-                // The parser tells the first line that is not empty.
+                // The parser reports the first line that is not empty.
                 let empty_lines = text.chars().take_while(|char| *char == '\n').count();
                 let text_line = (style == ScalarStyle::Literal)
                     .then_some(line.saturating_sub(empty_lines).max(1));
@@ -426,7 +426,7 @@ fn node_of(scalar: &Scalar) -> Node {
     }
 }
 
-/// What a value is counted as, beside its text.
+/// What a value is counted as, in addition to its text.
 const VALUE_SIZE: usize = 50;
 const MAX_COPIED: usize = 5_000_000;
 const TOO_MANY_COPIES: &str = "aliases bring in more than 5 MB";

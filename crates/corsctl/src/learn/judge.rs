@@ -2,7 +2,7 @@
 
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
-use cors::simulate::browser::{Fetch, Outcome, Stage, Url};
+use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Stage, Upload, Url};
 use cors::simulate::exchange::{Incoming, Response, exchange};
 
 use crate::learn::entry::{Entry, Sender};
@@ -13,7 +13,7 @@ use crate::learn::fields::Field;
 pub enum Judged {
     Allowed,
     /// The service's own page, or a request without Origin.
-    NotJudged,
+    NotCors,
     /// No policy governs it, or one whose mode is `off`.
     Ungoverned,
     /// The reason, as the access log has it.
@@ -25,7 +25,7 @@ pub enum Judged {
 /// Judges a request; a policy in shadow mode is taken as if it were enforced.
 pub fn judge(plugin: &PolicySet, entry: &Entry) -> Judged {
     if matches!(entry.sender(), Sender::None | Sender::Same) {
-        return Judged::NotJudged;
+        return Judged::NotCors;
     }
     let request = entry.request();
     let judgement = plugin.judge(&request);
@@ -34,7 +34,7 @@ pub fn judge(plugin: &PolicySet, entry: &Entry) -> Judged {
     };
     match verdict.reason {
         Reason::Refused(refusal) => Judged::Refused(refusal.code()),
-        Reason::NotCors | Reason::SameOrigin(_) => Judged::NotJudged,
+        Reason::NotCors | Reason::SameOrigin(_) => Judged::NotCors,
         Reason::Allowed if judgement.is_shadow() => Judged::Allowed,
         Reason::Allowed => match blocked(plugin, entry, &request) {
             Some(because) => Judged::Blocked(because),
@@ -48,6 +48,7 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
     let method = entry.asked_method()?;
     let names = entry.get(Field::AskedHeaders).unwrap_or_default();
     let fetch = Fetch {
+        engine: Engine::Standard,
         origin: entry.get(Field::Origin)?.to_owned(),
         url: Url {
             scheme: "https".to_owned(),
@@ -57,9 +58,11 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
         method: method.to_owned(),
         headers: names
             .split(',')
-            .map(|name| name.trim().to_owned())
+            .map(str::trim)
             .filter(|name| !name.is_empty())
+            .map(SetHeader::named)
             .collect(),
+        upload: Upload::Whole,
         credentials: false,
     };
     if !fetch.needs_preflight() {
@@ -98,10 +101,10 @@ mod tests {
         let app = r#""origin":"https://app.example""#;
         for (fields, expected) in [
             (app.to_owned(), Judged::Allowed),
-            (r#""origin":"-""#.to_owned(), Judged::NotJudged),
+            (r#""origin":"-""#.to_owned(), Judged::NotCors),
             (
                 r#""origin":"https://api.example.com""#.to_owned(),
-                Judged::NotJudged,
+                Judged::NotCors,
             ),
             (
                 r#""origin":"https://evil.example""#.to_owned(),

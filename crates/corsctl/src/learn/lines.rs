@@ -28,7 +28,7 @@ impl<'f> Lines<'f> {
     pub fn of(files: &'f [String]) -> Self {
         let size = |file: &String| {
             let metadata = std::fs::metadata(file).ok().filter(|_| file != "-")?;
-            metadata.is_file().then(|| metadata.len())
+            metadata.is_file().then_some(metadata.len())
         };
         Self {
             files: files.iter(),

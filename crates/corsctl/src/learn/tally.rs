@@ -205,7 +205,7 @@ impl Seen {
         self.requests += 1;
         self.refused += u64::from(entry.get(Field::Verdict).is_some());
         let reason = match judged {
-            None | Some(Judged::Allowed | Judged::NotJudged) => return,
+            None | Some(Judged::Allowed | Judged::NotCors) => return,
             Some(Judged::Ungoverned) => UNGOVERNED.to_owned(),
             Some(Judged::Refused(reason)) => format!("refused: {reason}"),
             Some(Judged::Blocked(because)) => format!("the browser blocks it: {because}"),

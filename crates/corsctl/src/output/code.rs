@@ -1,4 +1,4 @@
-//! The codes of the diagnostics that corsctl finds itself, beside those of the module.
+//! The codes of the diagnostics that corsctl finds itself, in addition to those of the module.
 //!
 //! A diagnostic is one line here, its entry in docs/src/reference/diagnostics.md, and a case in `tests/`.
 

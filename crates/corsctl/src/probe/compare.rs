@@ -235,7 +235,7 @@ mod tests {
                 "access-control-allow-origin: \"https://app.example,https://app.example\", not \"https://app.example\"",
             ),
             (
-                &[],
+                &[EVIL],
                 200,
                 &[
                     ("access-control-allow-credentials", "true"),

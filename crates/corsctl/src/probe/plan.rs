@@ -12,7 +12,7 @@ use cors::http::header::{
 use cors::http::token::is_token;
 use cors::simulate::browser::Url;
 
-use crate::cases::{Case, bytes};
+use crate::cases::{Case, bytes, url};
 use crate::discover::automaton::Work;
 use crate::discover::locate::each_policy;
 use crate::discover::regexes;
@@ -36,8 +36,8 @@ pub enum Unsent {
 impl Step {
     /// The request of a case, unless it could change data or needs what only Envoy knows.
     pub fn of_case(case: &Case, line: Option<usize>) -> Result<Self, Unsent> {
-        let url = case.request.url().map_err(Unsent::Invalid)?;
-        let headers = bytes(&case.request.headers.0).map_err(Unsent::Invalid)?;
+        let url = url(&case.request).map_err(Unsent::Invalid)?;
+        let headers = bytes(&case.request.headers).map_err(Unsent::Invalid)?;
         if !matches!(case.request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
             return Err(Unsent::Skipped("the request could change data"));
         }
@@ -184,7 +184,12 @@ impl Pattern {
             None => (rest, ""),
         };
         let mut origins = match (host, host.strip_prefix("*.")) {
-            ("*", _) => vec![format!("{scheme}://{UNKNOWN}{port}")],
+            ("*", _) => {
+                let other_scheme = if scheme == "https" { "http" } else { "https" };
+                [scheme, other_scheme]
+                    .map(|scheme| format!("{scheme}://{UNKNOWN}{port}"))
+                    .to_vec()
+            }
             (_, Some(domain)) => {
                 let mut origins = around(&format!("{scheme}://corsctl-probe.{domain}{port}"));
                 // The domain itself, and what only ends like it.

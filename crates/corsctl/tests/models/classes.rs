@@ -26,7 +26,7 @@ pub const LITERAL: Class = Class {
     code: "literal-wildcard",
     covers: |difference| {
         let mut headers = difference.fetch.headers.iter();
-        let is_authorization = headers.any(|name| name == "Authorization");
+        let is_authorization = headers.any(|header| header.name == "Authorization");
         difference.is_wider && (difference.fetch.credentials || is_authorization)
     },
 };

@@ -3,7 +3,7 @@
 use cors::http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORITY, METHOD, ORIGIN, PATH,
 };
-use cors::simulate::browser::{Fetch, Url};
+use cors::simulate::browser::{Engine, Fetch, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Lines, Response};
 use support::random::Random;
 
@@ -124,18 +124,20 @@ pub fn next_to(upstream: &Response, headers: &[(&str, String)]) -> Response {
 pub fn fetch(random: &mut Random) -> Fetch {
     let names = ["content-type", "Authorization", "x-a", "x-b"];
     let names = names.iter().filter(|_| random.once_in(3));
-    let headers = names.map(|name| (*name).to_owned()).collect();
+    let headers = names.map(|name| SetHeader::named(*name)).collect();
     let host = random.pick(&HOSTS);
     let path = random.pick(&["/", "/api", "/api/orders?id=1", "/apis", "/other/x"]);
     let methods = [
         "GET", "GET", "HEAD", "POST", "PUT", "put", "PATCH", "patch", "DELETE",
     ];
     Fetch {
+        engine: Engine::Standard,
         origin: random.pick(ORIGINS).to_owned(),
         url: Url::parse(&format!("https://{host}{path}")).expect("a URL"),
         method: random.pick(&methods).to_owned(),
         headers,
         credentials: random.once_in(2),
+        upload: Upload::Whole,
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
+use crate::import::ingress::annotation;
 use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::rules::route::{METHOD, Path, Route, Scope};
@@ -71,6 +72,10 @@ fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut read: Vec<Route> = Vec::new();
     for (index, route) in routes.iter().enumerate() {
         resources.check_parents(route);
+        if let Some(plugins) = annotation(route, "konghq.com/plugins") {
+            let text = "names plugins of Kong, which import reads of an Ingress or a Service, and not of an HTTPRoute";
+            resources.notes.unread(&plugins.place(), text);
+        }
         let whole = Route {
             name: name_of(route).to_owned(),
             place: route.place(),

@@ -78,7 +78,9 @@ pub fn read(
         route.scope.priority = Some(0);
         routes.push(route);
     }
-    match plugins.alone().filter(|_| routes.is_empty()) {
+    // What else is in the file may name it in a way that import does not read.
+    let is_all = all.iter().all(|object| is_plugin(&object.value));
+    match plugins.alone().filter(|_| is_all && routes.is_empty()) {
         Some(plugin) => {
             let text = "is named by nothing in this file: it is written for everything that passes the filter";
             notes.push(Code::PolicyForEverything, &plugin.place(), text);
