@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod envoy;
 pub mod http;
+pub mod leash;
 pub mod random;
 pub mod table;
 pub mod transcript;
