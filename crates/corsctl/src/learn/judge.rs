@@ -64,6 +64,7 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
             .collect(),
         upload: Upload::Whole,
         credentials: false,
+        upload: Upload::Whole,
     };
     if !fetch.needs_preflight() {
         return None;
