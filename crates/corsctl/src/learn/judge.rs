@@ -62,7 +62,6 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
             .filter(|name| !name.is_empty())
             .map(SetHeader::named)
             .collect(),
-        upload: Upload::Whole,
         credentials: false,
         upload: Upload::Whole,
     };
