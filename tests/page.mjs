@@ -25,26 +25,8 @@ let checked = 0;
 const FROM = { "envoy-filter": "istio", "envoy-gateway": "gateway-api", "higress-ingress": "ingress-nginx" };
 
 // The presets according to their documentation.
-const METHODS = { mcp: ["DELETE"], open: ["PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"] };
-const HEADERS = {
-  "grpc-web": ["content-type", "grpc-timeout", "x-grpc-web", "x-user-agent"],
-  connect: ["content-type", "connect-protocol-version", "connect-timeout-ms", "x-user-agent"],
-  mcp: [
-    "authorization",
-    "content-type",
-    "last-event-id",
-    "mcp-method",
-    "mcp-name",
-    "mcp-protocol-version",
-    "mcp-session-id",
-  ],
-  open: ["*"],
-};
-const EXPOSED = {
-  open: ["*"],
-  "grpc-web": ["grpc-status", "grpc-message", "grpc-status-details-bin"],
-  mcp: ["mcp-session-id", "www-authenticate"],
-};
+const [METHODS, HEADERS, EXPOSED] = ["Methods", "Request headers", "Exposed headers"].map(readPresets);
+assert(HEADERS.mcp.includes("mcp-param-*") && EXPOSED.tus.includes("location"), "the page of presets");
 
 // The table
 
@@ -155,6 +137,16 @@ function checkCase(config, { request, upstream = {}, answer, verdict }, credenti
 function isCovered(listed, name) {
   if (listed === "*" || !listed.endsWith("-*")) return listed === name;
   return name.startsWith(listed.slice(0, -1)) && name.length >= listed.length;
+}
+
+/** What the presets add to one list, by preset. */
+function readPresets(title) {
+  const page = readFileSync(new URL("../docs/src/reference/presets.md", here), "utf8");
+  const read = (section) => {
+    const line = new RegExp(`^- ${title}: (.*)$`, "m").exec(section)?.[1] ?? "";
+    return [/`(.+)`/.exec(section)?.[1], [...line.matchAll(/`([^`]+)`/g)].map(([, name]) => name)];
+  };
+  return Object.fromEntries(page.split(/^## /m).slice(1).map(read));
 }
 
 function isBrowsers(origin) {

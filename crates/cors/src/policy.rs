@@ -7,6 +7,7 @@ pub mod counter;
 pub mod families;
 pub mod grant;
 pub mod judge;
+pub mod preset_reference;
 pub mod presets;
 pub mod read;
 pub mod read_grants;

@@ -34,10 +34,16 @@ choices! {
 
     /// An entry of `presets`
     Preset {
+        A2a "a2a",
         Connect "connect",
         GrpcWeb "grpc-web",
+        Llm "llm",
         Mcp "mcp",
         Open "open",
+        S3 "s3",
+        SignalR "signalr",
+        Tracing "tracing",
+        Tus "tus",
     }
 
     /// `unmatchedPreflights`

@@ -191,7 +191,7 @@ pub const REFERENCE: &[Entry] = &[
     },
     Entry {
         name: "presets",
-        description: "Add what a protocol needs: `grpc-web`, `connect`, `mcp`; or `open`: any origin, any header, nine methods, without credentials",
+        description: "Add the methods, request headers and exposed headers that the clients of a protocol need; or `open`: any origin, any header, nine methods, without credentials",
         default: "[]",
         example: "[\"grpc-web\"]",
         pattern: "",

@@ -11,6 +11,7 @@ use crate::http::token::is_token;
 use crate::origin::holds;
 use crate::policy::families::{self, Families};
 use crate::policy::grant::Grant;
+use crate::policy::presets;
 use crate::policy::{Expose, List, Methods, RequestHeaders};
 
 impl Reader {
@@ -49,7 +50,8 @@ impl Reader {
         if !object.has("allowMethods") {
             names.extend(DEFAULT_METHODS);
         }
-        names.extend(presets.iter().flat_map(|preset| preset.additions().methods));
+        let added = presets.iter().map(|preset| preset.additions().methods);
+        names.extend(added.flat_map(presets::names));
         let names = unique(names, |one, other| one == other);
         grant.methods = if names.iter().any(|name| name == "*") {
             if listed.len() > 1 {
@@ -197,11 +199,8 @@ impl Reader {
 }
 
 /// The listed names and those of presets, each once.
-fn header_names<'n>(
-    mut names: Vec<&'n str>,
-    added: impl Iterator<Item = &'n [&'n str]>,
-) -> Vec<String> {
-    added.for_each(|added| names.extend_from_slice(added));
+fn header_names<'n>(mut names: Vec<&'n str>, added: impl Iterator<Item = &'n str>) -> Vec<String> {
+    names.extend(added.flat_map(presets::names));
     unique(names, str::eq_ignore_ascii_case)
 }
 

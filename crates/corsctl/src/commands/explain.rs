@@ -384,9 +384,8 @@ impl Exchanged {
         let grant = judgement.matched_grant();
         let mut remarks: Vec<String> = Vec::new();
         for (further, pattern) in judgement.further_grants() {
-            let first = grant.as_deref().unwrap_or_default();
             remarks.push(format!(
-                "{further} allows the origin too, by {pattern}; {first} comes first and holds"
+                "{further} allows the origin too, by {pattern}; the first grant that allows it holds"
             ));
         }
         if let Some(tenant) = &tenant {
