@@ -3,6 +3,7 @@
 
 mod answers;
 mod cache;
+mod clients;
 mod credentials;
 mod elements;
 mod fetches;
@@ -110,6 +111,9 @@ struct Sites {
 
 static SITES: LazyLock<Sites> = LazyLock::new(|| {
     let page = |head: &Head| {
+        if head.start.starts_with("GET /clients.js ") {
+            return clients::bundle();
+        }
         let mut headers = vec![("content-type", "text/html")];
         if head.start.starts_with("GET /sandbox ") {
             headers.push(("content-security-policy", "sandbox allow-scripts"));
