@@ -1,8 +1,6 @@
-// What browsers print when CORS stops a script, what it means, and what to change: the README's table and this page
-// share it. `chromium`, `firefox` and `webkit` are what those engines printed in tests/browser/console.json; `others` has
+// What browsers print when CORS stops a script, what it means, and what to change: the documents' table and this page
+// share it. `chromium`, `firefox` and `webkit` are what those engines print in tests/browser/console.json; `others` has
 // wordings of other versions and libraries.
-//
-// In a wording, {name} is a placeholder for a part that differs between requests.
 
 /**
  * @typedef {object} Message

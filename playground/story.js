@@ -71,8 +71,15 @@ function planStep(call) {
     return { at, state: "good", title: "No preflight is needed", points: [good(safe), ...reasons] };
   }
   if (!/^(GET|HEAD|POST)$/.test(call.method)) reasons.push(info(`${call.method} is not GET, HEAD or POST`));
-  for (const { name, why } of call.unsafe) reasons.push(info(`${name}: ${why}`));
+  for (const { name, why } of call.unsafe) reasons.push(info(`${name}: ${why}${inChromium(name)}`));
   return { at, state: "info", title: "The browser sends a preflight first", points: reasons };
+}
+
+/** Firefox and Safari follow the standard here; tests/browser/model.rs compares all three. */
+function inChromium(name) {
+  if (name === "user-agent") return "; Firefox and Safari ask for it, Chromium sends its own value and does not ask";
+  const isHint = /^(device-memory|downlink|dpr|ect|rtt|save-data|viewport-width|width)$/.test(name);
+  return isHint ? "; Firefox and Safari ask for it, Chromium does not" : "";
 }
 
 function preflightStep(call, { blocked, preflight }) {

@@ -36,6 +36,7 @@ need() {
       node) debian nodejs ;;
       WebKitWebDriver) debian webkit2gtk-driver ;;
       Xvfb) debian xvfb ;;
+      varnishd) debian varnish ;;
       *) debian "$command" ;;
     esac
     command -v "$command" >/dev/null || fail "installed a package for $command, but cannot find $command"

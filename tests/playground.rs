@@ -370,7 +370,7 @@ fn a_message_is_answered_before_the_policy() {
 #[test]
 fn an_injected_script_does_not_run() {
     let page = Page::open();
-    for file in ["", "live.html", "live-frame.html"] {
+    for file in ["", "live.html", "live-frame.html", "device.html"] {
         page.browser
             .open(&format!("http://127.0.0.1:{}/{file}", page.site.port));
         page.browser.complaints();

@@ -16,7 +16,9 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().context("usage: book FOLDER [REPOSITORY]")?;
+    let folder = arguments
+        .next()
+        .context("usage: book FOLDER [REPOSITORY]")?;
     let repository = arguments.next().filter(|address| !address.is_empty());
     let mut book = MDBook::load("docs")?;
     book.config.build.build_dir = std::path::absolute(folder)?;
@@ -50,7 +52,8 @@ impl Links {
         let mut rewritten = String::new();
         let mut end = 0;
         for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
-            let (Event::Start(Tag::Link { dest_url, .. }) | Event::Start(Tag::Image { dest_url, .. })) = event
+            let (Event::Start(Tag::Link { dest_url, .. })
+            | Event::Start(Tag::Image { dest_url, .. })) = event
             else {
                 continue;
             };

@@ -28,6 +28,7 @@ pub fn answer(head: &Head) -> Reply {
         "/authorization" => reply(200, &[], header("authorization")),
         "/cached" => reply(200, &[("cache-control", "max-age=600")], "hello"),
         "/cookie" => reply(200, &[], header("cookie")),
+        "/mine" => reply(200, &[("cache-control", "max-age=600")], header("origin")),
         "/etag" => {
             let headers = [("cache-control", "no-cache"), ("etag", "\"1\"")];
             match header("if-none-match").as_str() {

@@ -5,6 +5,7 @@ mod answers;
 mod cache;
 mod clients;
 mod credentials;
+mod device;
 mod elements;
 mod fetches;
 mod local_network;
@@ -12,9 +13,11 @@ mod messages;
 mod model;
 mod origins;
 mod protocols;
+mod shared_caches;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -25,6 +28,7 @@ use serde_json::{Value, json};
 use support::browser::{Browser, Engine, Options};
 use support::envoy::{Configuration, Envoy, Folder, Listener};
 use support::http::Head;
+use support::root;
 use support::upstream::{Reply, Upstream};
 
 /// Two web sites, an Envoy with an upstream, and a browser.
@@ -114,6 +118,9 @@ static SITES: LazyLock<Sites> = LazyLock::new(|| {
         if head.start.starts_with("GET /clients.js ") {
             return clients::bundle();
         }
+        if let Some(file) = playground_file(head) {
+            return file;
+        }
         let mut headers = vec![("content-type", "text/html")];
         if head.start.starts_with("GET /sandbox ") {
             headers.push(("content-security-policy", "sandbox allow-scripts"));
@@ -128,6 +135,19 @@ static SITES: LazyLock<Sites> = LazyLock::new(|| {
         public: Upstream::start(page),
     }
 });
+
+/// A file of the playground, below `/playground/`.
+fn playground_file(head: &Head) -> Option<Reply> {
+    let path = head.start.split([' ', '?']).nth(1)?;
+    let name = path.strip_prefix("/playground/")?;
+    let kind = match name.rsplit('.').next()? {
+        "html" => "text/html",
+        "js" => "text/javascript",
+        _ => "text/css",
+    };
+    let file = fs::read(root().join("playground").join(name)).ok()?;
+    Some(reply(200, &[("content-type", kind)], file))
+}
 
 /// The browsers, for all tests: each starts once, and does one test at a time.
 fn browser(engine: Engine) -> MutexGuard<'static, Browser> {

@@ -287,7 +287,9 @@ fn resource(number: usize, policy: &Value) -> String {
             json!(format!("vm-{}", number / NEW_VM));
     }
     filter["@type"] = json!("type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig");
-    json!({"version_info": format!("{number} {policy}"), "resources": [filter]}).to_string()
+    // In a template the version is no variable's.
+    let version = format!("{number} {policy}").replace("${", "$${");
+    json!({"version_info": version, "resources": [filter]}).to_string()
 }
 
 /// How many VMs there are, and the resident memory in KiB.

@@ -3,7 +3,6 @@
 
 mod chromium;
 mod firefox;
-mod leash;
 mod marionette;
 mod webdriver;
 mod webkit;

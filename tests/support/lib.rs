@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod envoy;
 pub mod http;
+pub mod leash;
 pub mod random;
 pub mod table;
 pub mod transcript;
@@ -25,7 +26,18 @@ pub fn corsctl() -> &'static Path {
         let test = env::current_exe().expect("a test that runs is a file");
         let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
         let release = profile.ends_with("release").then_some("--release");
-        let built = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+        let mut build = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        // Cargo sets these for the test; build scripts that look at them would run again for each test program.
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+                .iter()
+                .any(|start| name.starts_with(start))
+            {
+                build.env_remove(&*name);
+            }
+        }
+        let built = build
             .args(["build", "--quiet", "--locked", "--bin", "corsctl"])
             .args(release)
             .arg("--target-dir")

@@ -338,7 +338,8 @@ fn a_body_without_end_is_not_read_to_it() {
         }
         bytes.extend(b"\r\n");
         let _ = stream.write_all(&bytes);
-        while reply.status != 204 && stream.write_all(b"5\r\naaaaa\r\n").is_ok() {}
+        let chunk = format!("1000\r\n{}\r\n", "a".repeat(0x1000));
+        while reply.status != 204 && stream.write_all(chunk.as_bytes()).is_ok() {}
     });
     let policy = scratch("endless.json", POLICY.as_bytes());
     let url = format!("http://127.0.0.1:{port}/items");

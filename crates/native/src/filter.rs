@@ -66,14 +66,17 @@ impl Filter {
         None
     }
 
-    pub fn on_response(&self, response: &mut Response) {
+    /// Looks at the response only if it is to be changed: a reply of the filter itself is not.
+    pub fn on_response(&self, response: impl FnOnce() -> Response) {
+        let Some(judgement) = &self.judgement else {
+            return;
+        };
+        let mut response = response();
         #[cfg(panic_switch)]
         assert!(
-            cors::Headers::value(response, "x-panic-switch").is_none(),
+            cors::Headers::value(&response, "x-panic-switch").is_none(),
             "the panic switch is set"
         );
-        if let Some(judgement) = &self.judgement {
-            judgement.amend_response(response);
-        }
+        judgement.amend_response(&mut response);
     }
 }

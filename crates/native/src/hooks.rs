@@ -141,9 +141,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
     let amended = guarded(|| {
         // SAFETY: as in the hook of the request.
         let stream = unsafe { &*stream.cast::<Stream>() };
-        stream
-            .filter
-            .on_response(&mut unsafe { Response::of(envoy) });
+        stream.filter.on_response(|| unsafe { Response::of(envoy) });
     });
     if amended.is_none() {
         // SAFETY: as above.

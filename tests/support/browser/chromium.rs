@@ -4,9 +4,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::leash::{LOG, Leash};
 use super::webdriver::Session;
 use super::{Driver, Options};
+use crate::leash::{LOG, Leash};
 
 struct Chromium {
     /// Ends before its driver does.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::leash::Leash;
 use super::marionette::Marionette;
 use super::{Driver, SCRIPT_TIMEOUT};
+use crate::leash::Leash;
 
 struct Firefox {
     marionette: Marionette,

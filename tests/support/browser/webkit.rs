@@ -10,8 +10,9 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 
 use super::Driver;
-use super::leash::{LOG, Leash};
+
 use super::webdriver::{Session, wait_for_driver};
+use crate::leash::{LOG, Leash};
 
 struct WebKit {
     session: Session,

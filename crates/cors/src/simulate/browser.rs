@@ -2,6 +2,7 @@
 //! [Fetch standard](https://fetch.spec.whatwg.org/), for explanations and as the oracle of tests. It
 //! knows nothing of policies. It speaks for one [`Engine`], because browsers differ from the standard.
 
+mod difference;
 mod engine;
 mod outcome;
 mod safelist;
@@ -16,6 +17,7 @@ use crate::http::header::{
 use crate::http::token::is_token;
 use crate::simulate::exchange::{Lines, Response};
 
+pub use difference::{Difference, differences};
 pub use engine::{Engine, Streaming};
 pub use outcome::{Blocked, Outcome, Stage};
 pub use safelist::SetHeader;

@@ -11,7 +11,9 @@ use cors::origin::pattern::OriginPattern;
 use cors::policy::verdict::{Reason, Refusal};
 use cors::select::policy_set::PolicySet;
 use cors::select::selection::{Notice, Source};
-use cors::simulate::browser::{Blocked, Engine, Fetch, Outcome, SetHeader, Stage, Upload, Url};
+use cors::simulate::browser::{
+    Blocked, Engine, Fetch, Outcome, SetHeader, Stage, Upload, Url, differences,
+};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
@@ -45,6 +47,10 @@ pub struct Arguments {
     #[arg(long, default_value = "https://api.example.com/")]
     url: String,
 
+    /// How the script sends a body
+    #[arg(long, value_enum, default_value_t = UploadArgument::Whole)]
+    upload: UploadArgument,
+
     /// The script includes credentials: cookies, a client certificate
     #[arg(long)]
     credentials: bool,
@@ -56,6 +62,17 @@ pub struct Arguments {
     /// The policy in the metadata of Envoy's route, for routeMetadataNamespace: a name or JSON
     #[arg(long, value_name = "POLICY")]
     route_policy: Option<String>,
+}
+
+/// How a script sends a body.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum UploadArgument {
+    /// At once, or not at all
+    Whole,
+    /// By XMLHttpRequest with a listener on `upload`, as for a progress bar: needs a preflight
+    Observed,
+    /// From a ReadableStream: needs a preflight
+    Streamed,
 }
 
 /// What `--output json` prints.
@@ -72,6 +89,9 @@ struct Explanation {
     /// The response headers that the script may read besides the safelisted ones.
     exposed: Vec<String>,
     exchanges: Vec<Exchanged>,
+    /// The browsers that do not do what the standard says about this call, and what they do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<String>,
 }
 
 /// A request and its answer.
@@ -154,16 +174,19 @@ impl Arguments {
             method: self.method.clone(),
             headers: headers.into_iter().map(SetHeader::named).collect(),
             credentials: self.credentials,
-            upload: Upload::Whole,
+            upload: match self.upload {
+                UploadArgument::Whole => Upload::Whole,
+                UploadArgument::Observed => Upload::Observed,
+                UploadArgument::Streamed => Upload::Streamed,
+            },
         })
     }
 }
 
 fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanation {
-    let mut exchanges = Vec::new();
-    let outcome = fetch.run(|headers| {
+    let answer = |headers: Lines| {
         let request = Incoming {
-            headers: headers.clone(),
+            headers,
             route_name: arguments.route_name.clone(),
             route_policy: arguments.route_policy.clone(),
         };
@@ -172,13 +195,18 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
             status: 200,
             headers: Lines::default(),
         };
-        let is_preflight = fetch.needs_preflight() && exchanges.is_empty();
         let tenant = plugin.tenant_of(&request);
         let tenant = tenant.map(|text| String::from_utf8_lossy(&text).into_owned());
-        let exchange = exchange(plugin, request, upstream);
+        (tenant, exchange(plugin, request, upstream))
+    };
+    let mut exchanges = Vec::new();
+    let outcome = fetch.run(|headers| {
+        let is_preflight = fetch.needs_preflight() && exchanges.is_empty();
+        let (tenant, exchange) = answer(headers.clone());
         exchanges.push(Exchanged::new(is_preflight, &headers, tenant, &exchange));
         exchange.response
     });
+    let differences = differences(fetch, |headers| answer(headers).1.response);
     let (blocked_at, because, exposed) = match outcome {
         Outcome::Blocked { at, because } => (Some(word(at)), Some(because), Vec::new()),
         Outcome::Readable { exposed } => (None, None, exposed),
@@ -193,6 +221,7 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
         because: because.map(|because| because.to_string()),
         exposed,
         exchanges,
+        differences: differences.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -355,9 +384,8 @@ impl Exchanged {
         let grant = judgement.matched_grant();
         let mut remarks: Vec<String> = Vec::new();
         for (further, pattern) in judgement.further_grants() {
-            let first = grant.as_deref().unwrap_or_default();
             remarks.push(format!(
-                "{further} allows the origin too, by {pattern}; {first} comes first and holds"
+                "{further} allows the origin too, by {pattern}; the first grant that allows it holds"
             ));
         }
         if let Some(tenant) = &tenant {
@@ -462,6 +490,9 @@ impl Explanation {
                     self.exposed.join(", ")
                 );
             }
+        }
+        for difference in &self.differences {
+            let _ = writeln!(text, "but {}", Shown(difference));
         }
         if let Some(remedy) = &self.remedy {
             let _ = writeln!(text, "to allow it: {}", Shown(remedy));

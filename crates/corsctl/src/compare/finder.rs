@@ -42,6 +42,13 @@ impl Finder {
         if let Some(origin) = first(pattern.examples(), is_outside) {
             return Found::Origin(origin);
         }
+        // An exact pattern is its own only example.
+        if pattern.is_exact() {
+            return Found::Nothing;
+        }
+        if self.work.take(policy.patterns().count()).is_err() {
+            return Found::Undecided;
+        }
         if policy.patterns().any(|other| other.covers(pattern)) {
             return Found::Nothing;
         }

@@ -32,6 +32,8 @@ pub struct Pattern {
     pub field: &'static str,
     /// As the module writes it.
     pub written: String,
+    /// As it is listed, if that has a name in braces.
+    pub listed: String,
     pub kind: Kind,
     set: OriginSet,
 }
@@ -94,7 +96,7 @@ impl Origins {
         let mut origins = Self::default();
         // The only preset that allows origins.
         if texts(grant, "presets").any(|preset| preset == "open") {
-            origins.add("presets", "*");
+            origins.add("presets", "*", None);
         }
         for text in texts(grant, "allowOrigins") {
             // A name in braces stands for what the match of the rule binds it to, byte for byte.
@@ -113,7 +115,8 @@ impl Origins {
                     }
                 });
             if !bound.contains('{') {
-                origins.add("allowOrigins", &bound);
+                let listed = (bound != text).then_some(text);
+                origins.add("allowOrigins", &bound, listed);
             }
         }
         for source in texts(grant, "allowOriginRegexes") {
@@ -126,6 +129,7 @@ impl Origins {
             origins.push(Pattern {
                 field: "allowOriginRegexes",
                 written: source.to_owned(),
+                listed: source.to_owned(),
                 kind: Kind::Regex,
                 set,
             });
@@ -133,7 +137,7 @@ impl Origins {
         origins
     }
 
-    fn add(&mut self, field: &'static str, text: &str) {
+    fn add(&mut self, field: &'static str, text: &str, listed: Option<&str>) {
         let Ok((pattern, _)) = OriginPattern::parse(text) else {
             return;
         };
@@ -159,6 +163,7 @@ impl Origins {
         for written in std::iter::once(written).chain(further) {
             self.push(Pattern {
                 field,
+                listed: listed.unwrap_or(&written).to_owned(),
                 written,
                 kind: match &kind {
                     Kind::Any => Kind::Any,

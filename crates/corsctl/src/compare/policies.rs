@@ -121,7 +121,7 @@ impl Comparison<'_> {
                         Found::Origin(origin) => Some(origin),
                     };
                     let is_asked = origin.is_some() && std::mem::take(&mut is_first);
-                    found.push((origin, pattern.field, pattern.written.clone(), is_asked));
+                    found.push((origin, pattern.field, pattern.listed.clone(), is_asked));
                 }
             }
         }

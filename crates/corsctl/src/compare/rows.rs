@@ -30,7 +30,6 @@ pub struct Row {
     #[serde(skip)]
     pub names: Vec<String>,
     #[serde(skip)]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
     pub by: [By; 2],
 }
 
@@ -52,6 +51,19 @@ impl Verdict {
             Direction::Neutral => Self::Equal,
         });
         verdicts.min().unwrap_or(Self::Equal)
+    }
+}
+
+impl Row {
+    /// Whether the same governs on both sides, with the same differences.
+    fn is_like(&self, other: &Self) -> bool {
+        let keys = |row: &Self| -> Vec<(Direction, &'static str, Vec<String>)> {
+            let changes = row.changes.iter();
+            changes
+                .map(|change| (change.direction, change.field, change.values.clone()))
+                .collect()
+        };
+        self.by == other.by && self.names == other.names && keys(self) == keys(other)
     }
 }
 
@@ -109,11 +121,16 @@ pub fn rows(old: &Side, new: &Side, finder: &mut Finder) -> Vec<Row> {
             .map(|governing| governing.by.clone());
         (new, old)
     });
-    rows.extend(
-        groups
-            .iter()
-            .filter_map(|group| row(old, new, group, finder)),
-    );
+    for row in groups
+        .iter()
+        .filter_map(|group| row(old, new, group, finder))
+    {
+        // Of a rule with names in braces there is a group for each text that is tried.
+        match rows.iter_mut().find(|known| known.is_like(&row)) {
+            Some(known) => known.targets.extend(row.targets),
+            None => rows.push(row),
+        }
+    }
     rows
 }
 

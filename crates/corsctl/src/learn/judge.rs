@@ -62,8 +62,8 @@ fn blocked(plugin: &PolicySet, entry: &Entry, request: &Incoming) -> Option<Stri
             .filter(|name| !name.is_empty())
             .map(SetHeader::named)
             .collect(),
-        upload: Upload::Whole,
         credentials: false,
+        upload: Upload::Whole,
     };
     if !fetch.needs_preflight() {
         return None;

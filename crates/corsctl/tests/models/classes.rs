@@ -60,6 +60,12 @@ pub const ANCHORED: Class = Class {
     },
 };
 
+/// Preflights of other origins, which get 403 here, and about which the upstream decided.
+pub const REJECTED_STATUS: Class = Class {
+    code: "rejected-preflight-status",
+    covers: |difference| difference.upstream_grants && !difference.is_wider,
+};
+
 /// Methods that need no permission, and that the system does something about.
 pub const SAFELISTED: Class = Class {
     code: "safelisted-methods",

@@ -10,12 +10,18 @@ mod parts;
 
 mod agentgateway;
 mod apisix;
+mod aws;
+mod contour;
 mod emissary;
 mod envoy;
+mod envoy_gateway;
 mod gateway_api;
 mod gloo;
+mod google;
 mod higress;
+mod ingress_nginx;
 mod istio;
+mod kong;
 mod krakend;
 mod rs_cors;
 mod spring;

@@ -151,7 +151,7 @@ pub fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     policy
 }
 
-const CHANGES: &[Change] = &[
+pub const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::UpstreamCorsRemoved,

@@ -25,7 +25,7 @@ pub static SYSTEM: System = System {
 };
 
 fn owns(value: &Value) -> bool {
-    value.kind().is_none() && !apps(value).is_empty()
+    !apps(value).is_empty()
 }
 
 /// Each app is served apart.

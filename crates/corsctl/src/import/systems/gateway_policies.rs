@@ -1,12 +1,14 @@
 //! What is attached to HTTPRoutes and Gateways and has CORS: kgateway's TrafficPolicy, Envoy Gateway's
-//! SecurityPolicy.
+//! SecurityPolicy, agentgateway's AgentgatewayPolicy, and Gloo's options where they have targets.
 //!
 //! What Envoy Gateway makes of it is in
 //! [its source](https://github.com/envoyproxy/gateway/blob/main/internal/xds/translator/cors.go).
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
+use crate::import::envoy_policy;
 use crate::import::origins::Origins;
+use crate::import::systems::{agentgateway, gloo};
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
@@ -39,12 +41,39 @@ static ATTACHED: &[Attached] = &[
         read: read_security_policy,
         changes: ENVOY_GATEWAY_CHANGES,
     },
+    Attached {
+        kind: "AgentgatewayPolicy",
+        group: "agentgateway.dev",
+        cors: &["spec", "traffic", "cors"],
+        replaces: false,
+        read: |cors, notes| Some(agentgateway::read_policy(cors, notes)),
+        changes: agentgateway::CHANGES,
+    },
+    Attached {
+        kind: "RouteOption",
+        group: gloo::GROUP,
+        cors: &["spec", "options", "cors"],
+        replaces: false,
+        read: gloo::read_option,
+        changes: envoy_policy::CHANGES,
+    },
+    Attached {
+        kind: "VirtualHostOption",
+        group: gloo::GROUP,
+        cors: &["spec", "options", "cors"],
+        replaces: false,
+        read: gloo::read_option,
+        changes: envoy_policy::CHANGES,
+    },
 ];
 
 /// The kind of a policy, if it is one that import reads.
 pub fn attached(value: &Value) -> Option<&'static Attached> {
     let mut kinds = ATTACHED.iter();
-    kinds.find(|attached| value.is_resource(attached.kind, attached.group))
+    // Without targets Gloo's options belong to its VirtualServices.
+    let has_targets =
+        |attached: &Attached| attached.group != gloo::GROUP || gloo::has_targets(value);
+    kinds.find(|attached| value.is_resource(attached.kind, attached.group) && has_targets(attached))
 }
 
 /// The CORS of a policy.

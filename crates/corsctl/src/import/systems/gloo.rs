@@ -28,7 +28,17 @@ pub static SYSTEM: System = System {
 };
 
 fn owns(value: &Value) -> bool {
-    KINDS.iter().any(|kind| is_ours(value, kind))
+    KINDS.iter().any(|kind| is_ours(value, kind)) && !has_targets(value)
+}
+
+/// Whether an option is for resources of the Gateway API.
+pub fn has_targets(value: &Value) -> bool {
+    value.at(&["spec", "targetRefs"]).is_some()
+}
+
+/// Reads the CORS of an option that is alone.
+pub fn read_option(cors: &Value, notes: &mut Notes) -> Option<Policy> {
+    read_policy(std::slice::from_ref(cors), notes)
 }
 
 /// Istio has a kind of the same name, so that the group has to be there.
@@ -250,7 +260,7 @@ fn read_policy(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     Some(policy)
 }
 
-const GROUP: &str = "gateway.solo.io";
+pub const GROUP: &str = "gateway.solo.io";
 const KINDS: [&str; 4] = [
     "RouteOption",
     "RouteTable",

@@ -1,0 +1,242 @@
+//! Pages of several origins in random order, without and with a shared cache in front of Envoy: no page ever reads
+//! the answer for another origin. `BLESS=1` writes the figures into docs/src/explanation/caches.md.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::{Stage, in_every_engine, policy};
+use support::leash::Leash;
+use support::random::Random;
+use support::root;
+
+/// Between the browser and Envoy.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Front {
+    Nothing,
+    Nginx,
+    Varnish,
+}
+
+/// How many requests scripts made, and what Envoy saw of them.
+#[derive(Clone, Debug, Default)]
+struct Count {
+    calls: usize,
+    preflights: usize,
+    requests: usize,
+}
+
+#[test]
+fn nobody_gets_the_answer_for_another_origin() {
+    let listeners = [Front::Nothing, Front::Nginx, Front::Varnish].map(|front| {
+        let policy_of = json!({"allowOrigins": ["$APP", "$NEIGHBOUR"], "allowMethods": ["GET", "PUT"],
+            "allowHeaders": ["*"], "maxAge": 600});
+        policy(&format!("{front:?}").to_lowercase(), policy_of)
+    });
+    // All engines share the caches.
+    let caches: [OnceLock<(Leash, u16)>; 2] = [OnceLock::new(), OnceLock::new()];
+    let counts = Mutex::new(BTreeMap::new());
+    in_every_engine(&listeners, |stage| {
+        for front in [Front::Nothing, Front::Nginx, Front::Varnish] {
+            let listener = format!("{front:?}").to_lowercase();
+            let envoy = stage.envoy.port(&format!("chromium_{listener}"));
+            let port = match front {
+                Front::Nothing => stage.envoy.port(&format!("{}_{listener}", stage.engine)),
+                Front::Nginx => caches[0].get_or_init(|| start(front, envoy)).1,
+                Front::Varnish => caches[1].get_or_init(|| start(front, envoy)).1,
+            };
+            let calls = visits(stage, &format!("http://api.app.localhost:{port}"), front);
+            let mut counts = counts.lock().expect("the counts");
+            counts
+                .entry((front, stage.engine.to_string()))
+                .or_insert(Count::default())
+                .calls = calls;
+            if front == Front::Nothing {
+                thread::sleep(Duration::from_millis(200));
+                let log = stage.news(&listener);
+                let count = counts
+                    .get_mut(&(front, stage.engine.to_string()))
+                    .expect("the count");
+                count.preflights = log
+                    .iter()
+                    .filter(|line| line.starts_with("OPTIONS "))
+                    .count();
+                count.requests = log.len() - count.preflights;
+            }
+        }
+    });
+    let counts = counts.into_inner().expect("the counts");
+    for (of, count) in &counts {
+        assert!(count.calls > 50, "{of:?}");
+        // Both caches of the browser are in use.
+        let seen = count.preflights + count.requests;
+        assert!(
+            of.0 != Front::Nothing || seen < count.calls && count.preflights > 0,
+            "{of:?} {count:?}"
+        );
+    }
+    if env::var_os("BLESS").is_some() {
+        write(&counts);
+    }
+}
+
+/// Visits pages in random order, each of which makes some calls; returns how many.
+fn visits(stage: &Stage, api: &str, front: Front) -> usize {
+    let mut random = Random::new(7 + front as u64);
+    let mut made = 0;
+    for _ in 0..VISITS {
+        let page = random.pick(&[&stage.app, &stage.neighbour, &stage.evil]);
+        let is_allowed = page != &stage.evil;
+        let calls: Vec<_> = (0..CALLS)
+            .map(|_| {
+                let path = format!("{api}/mine?{}", random.below(3));
+                match random.below(6) {
+                    0 => json!([path, {"mode": "no-cors"}]),
+                    1 => json!([path, {"method": "PUT"}]),
+                    2 => json!([path, {"headers": {"x-one": "1"}}]),
+                    _ => json!([path, {}]),
+                }
+            })
+            .collect();
+        stage.browser.open(page);
+        let read = stage.browser.run(RUN, json!(calls)).expect("the answers");
+        for (call, read) in calls.iter().zip(read.as_array().expect("a list")) {
+            let expected = match (call[1]["mode"].as_str(), is_allowed) {
+                (Some(_), _) => "opaque",
+                (None, true) => page.as_str(),
+                (None, false) => "failed",
+            };
+            assert_eq!(read, expected, "{} {front:?} {page} {call}", stage.engine);
+        }
+        made += calls.len();
+    }
+    made
+}
+
+/// Starts a cache in front of this port, and returns its own.
+fn start(front: Front, envoy: u16) -> (Leash, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    drop(listener);
+    let process = Leash::start(|folder| match front {
+        Front::Nginx => {
+            let path = folder.path("");
+            let path = path.to_str().expect("a path");
+            let config = NGINX
+                .replace("FOLDER", path)
+                .replace("ENVOY", &envoy.to_string())
+                .replace("PORT", &port.to_string());
+            fs::write(folder.path("nginx.conf"), config).expect("the configuration");
+            let mut nginx = Command::new("nginx");
+            nginx
+                .arg("-c")
+                .arg(folder.path("nginx.conf"))
+                .arg("-e")
+                .arg("stderr");
+            nginx
+        }
+        _ => {
+            let mut varnish = Command::new("varnishd");
+            let (listen, backend) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{envoy}"));
+            varnish.args([
+                "-F",
+                "-a",
+                &listen,
+                "-b",
+                &backend,
+                "-s",
+                "malloc,16m",
+                "-j",
+                "none",
+            ]);
+            varnish.arg("-n").arg(folder.path("varnish"));
+            varnish
+        }
+    });
+    let start = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let is_patient = start.elapsed() < Duration::from_secs(60);
+        assert!(
+            is_patient,
+            "{front:?} does not start: {}\n{INSTALL}",
+            process.log()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    (process, port)
+}
+
+/// Writes the table of the document.
+fn write(counts: &BTreeMap<(Front, String), Count>) {
+    let rows = counts
+        .iter()
+        .filter(|((front, _), _)| *front == Front::Nothing);
+    let rows = rows.map(|((_, engine), count)| {
+        let Count {
+            calls,
+            preflights,
+            requests,
+        } = count;
+        format!("| {engine} | {calls} | {preflights} | {requests} |\n")
+    });
+    let table = format!("{HEAD}{}", rows.collect::<String>());
+    let path = root().join("docs/src/explanation/caches.md");
+    let text = fs::read_to_string(&path).expect("docs/src/explanation/caches.md");
+    let start = text.find(HEAD).expect("the table");
+    let end = text[start..]
+        .find("\n\n")
+        .map_or(text.len(), |end| start + end + 1);
+    let text = format!("{}{table}{}", &text[..start], &text[end..]);
+    fs::write(path, text).expect("the document");
+}
+
+const RUN: &str = "const read = [];
+    for (const [url, init] of given) {
+        try {
+            const response = await fetch(url, init);
+            read.push(response.type === 'opaque' ? 'opaque' : await response.text());
+        } catch { read.push('failed'); }
+    }
+    return read;";
+
+const HEAD: &str =
+    "| engine | calls | preflights that reached Envoy | other requests that reached Envoy |
+|---|---|---|---|
+";
+
+const NGINX: &str = "daemon off;
+master_process off;
+pid FOLDER/pid;
+error_log stderr;
+events {}
+http {
+  access_log off;
+  client_body_temp_path FOLDER/body;
+  proxy_temp_path FOLDER/proxy;
+  fastcgi_temp_path FOLDER/fastcgi;
+  uwsgi_temp_path FOLDER/uwsgi;
+  scgi_temp_path FOLDER/scgi;
+  proxy_cache_path FOLDER/cache keys_zone=shared:1m;
+  server {
+    listen 127.0.0.1:PORT;
+    location / {
+      proxy_pass http://127.0.0.1:ENVOY;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_cache shared;
+    }
+  }
+}
+";
+
+const INSTALL: &str = "install it (on Debian: apt-get install nginx varnish; scripts/test does it)";
+
+const VISITS: usize = 12;
+const CALLS: usize = 6;
