@@ -686,7 +686,10 @@ for (const table of [
   ],
 ]) {
   const text = `\n${table.join("\n")}\n\n`;
-  assert(page.includes(text), `docs/src/reference/browser-messages.md does not have this table of playground/messages.js:\n${text}`);
+  assert(
+    page.includes(text),
+    `docs/src/reference/browser-messages.md does not have this table of playground/messages.js:\n${text}`,
+  );
   checked++;
 }
 

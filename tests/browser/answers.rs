@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use sha1::{Digest, Sha1};
 
-use crate::reply;
+use crate::{clients, reply};
 use support::http::Head;
 use support::upstream::Reply;
 
@@ -101,6 +101,6 @@ pub fn answer(head: &Head) -> Reply {
             reply(200, &headers, header("authorization"))
         }
         "/to" => reply(302, &[("location", query)], ""),
-        _ => reply(404, &[], "nothing here"),
+        _ => clients::answer(head, path).unwrap_or_else(|| reply(404, &[], "nothing here")),
     }
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod cache;
+mod clients;
 mod credentials;
 mod device;
 mod elements;
@@ -114,6 +115,9 @@ struct Sites {
 
 static SITES: LazyLock<Sites> = LazyLock::new(|| {
     let page = |head: &Head| {
+        if head.start.starts_with("GET /clients.js ") {
+            return clients::bundle();
+        }
         if let Some(file) = playground_file(head) {
             return file;
         }

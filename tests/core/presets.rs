@@ -129,8 +129,10 @@ no origin and allows no credentials; only `open` allows origins. You can list se
 counts once. `GET`, `HEAD` and `POST` are allowed anyway unless you list `allowMethods`. An entry such as `mcp-param-*`
 is a [family](../how-to/header-families.md).
 
-A preset allows what its protocol uses, and no more; what only some users of a protocol need is in its section. Written
-by `BLESS=1 cargo test -p cors --test presets`.
+A preset allows what its protocol uses, and no more; what only some users of a protocol need is in its section.
+`tests/browser/clients.rs` calls servers with the clients themselves, from a page in Chromium, under exactly the preset
+and without it: `connect`, `grpc-web`, `llm`, `mcp`, `s3`, `tracing` and `tus`. The names of `a2a` and `signalr` are those
+that their definitions and clients have. Written by `BLESS=1 cargo test -p cors --test presets`.
 ";
 
 const PAGE: &str = "docs/src/reference/presets.md";
