@@ -64,7 +64,7 @@ impl Headers {
         let mut origins = self.origins.iter();
         let allowed = match origins.find(|own| **own == "*" || **own == origin) {
             Some(own) => own,
-            None if self.regexes.iter().any(|regex| is_regex(regex)) => origin,
+            None if self.regexes.iter().any(is_regex) => origin,
             None => "",
         };
         let flag = if self.parts.credentials { "true" } else { "" };
