@@ -103,7 +103,7 @@ impl Call {
         };
         assert_eq!(call(self.preset), self.read, "{}", self.client);
         assert_ne!(call("without"), self.read, "{}", self.client);
-        // The origin is allowed; the answer does not name a header.
+        // The origin is allowed, and the answer does not name a header that the client sends.
         let stopped = format!("OPTIONS {} 204 $APP -", self.path);
         stage.answered("without", &[&stopped]);
     }
