@@ -14,7 +14,10 @@ export function otherSystem(text) {
 /** A key of JSON or YAML, at the beginning of a line or after a bracket or comma. */
 const key = (name) => new RegExp(`(^|[{,\\n]|- )\\s*["']?${name}["']?\\s*:`);
 
-/** The name, the argument of --from, and the pattern; those with common keys come last. */
+/**
+ * The name, the argument of --from, and the pattern; those with common keys come last.
+ * @type {[string, string, RegExp][]}
+ */
 const SYSTEMS = [
   ["Envoy Gateway", "gateway-api", /gateway\.envoyproxy\.io\/[\s\S]*kind: SecurityPolicy|kind: SecurityPolicy/],
   ["Istio", "istio", /\bnetworking\.istio\.io\b/],

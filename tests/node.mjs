@@ -117,7 +117,9 @@ function check(plugin, { request, upstream, answer, verdict, receives = { presen
 /** The headers that a case lists completely: none of them may appear unless the case has it. */
 function isGoverned(name, from) {
   const ours = ["cache-control", "content-type", "x-content-type-options"];
-  return /^access-control-|^vary$|^allow$|^timing-allow-origin$/.test(name) || (from === "filter" && ours.includes(name));
+  return (
+    /^access-control-|^vary$|^allow$|^timing-allow-origin$/.test(name) || (from === "filter" && ours.includes(name))
+  );
 }
 
 /** {name: [value of each line]} */

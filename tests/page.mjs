@@ -621,6 +621,7 @@ for (const message of MESSAGES) {
 }
 // What tests/browser recorded is recognised, and what the data says that an engine prints was recorded. `fetch` rejects
 // with a TypeError, which is not printed.
+/** @type {{refusal: string, kind: string | null, chromium: string[], firefox: string[], webkit: string[]}[]} */
 const recorded = JSON.parse(readFileSync(new URL("browser/console.json", here), "utf8"));
 for (const engine of /** @type {const} */ (["chromium", "firefox", "webkit"])) {
   for (const { refusal, kind, [engine]: said } of recorded) {
