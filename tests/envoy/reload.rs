@@ -287,7 +287,7 @@ fn resource(number: usize, policy: &Value) -> String {
             json!(format!("vm-{}", number / NEW_VM));
     }
     filter["@type"] = json!("type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig");
-    // In a template the version is no variable's.
+    // In a template the version is not a variable.
     let version = format!("{number} {policy}").replace("${", "$${");
     json!({"version_info": version, "resources": [filter]}).to_string()
 }

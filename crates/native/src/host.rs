@@ -17,7 +17,7 @@ use cors::select::route_policy::RoutePolicy;
 use cors_shell::Stream;
 use log::{Log, Metadata, Record};
 
-/// Bytes of whoever passes them.
+/// Bytes that belong to the caller.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Buffer {
@@ -159,7 +159,7 @@ impl Request {
         Self(HeaderMap { envoy, kind: 0 })
     }
 
-    /// A text in the metadata of its route. Any other value is one that is no policy.
+    /// A text in the metadata of its route. Any other value counts as an invalid policy.
     fn route_metadata(&self, namespace: &[u8], key: &[u8]) -> Option<Vec<u8>> {
         let (stream, namespace) = (self.0.envoy, Buffer::of(namespace));
         let text = lent(|value| unsafe {

@@ -45,7 +45,7 @@ pub struct Shared<C> {
 
 impl<C> Shared<C> {
     /// Reads a configuration and logs what there is to say about it; `None` if it is wrong. `define`
-    /// makes a counter; where routes have policies of their own, any of them may only judge.
+    /// makes a counter; where routes have their own policies, any of them may only judge.
     pub fn read(
         bytes: &[u8],
         has_route_policies: bool,

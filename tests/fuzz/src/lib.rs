@@ -155,7 +155,7 @@ impl Written {
             name.or_else(|| serde_json::from_slice(&text).ok())
         };
         let policy = match source {
-            // The host of this gives routes no configuration of their own.
+            // The host of this gives routes no separate configuration.
             Source::Ambiguous | Source::RouteConfiguration => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
             Source::Rule(place) => {

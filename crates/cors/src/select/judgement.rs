@@ -32,7 +32,7 @@ impl PolicySet {
         self.judge_under(None, request)
     }
 
-    /// The same where the host gives the route a configuration of its own.
+    /// The same where the host gives the route its own configuration.
     #[inline]
     pub fn judge_under(
         &self,

@@ -1,4 +1,4 @@
-//! The policy that a route has in a configuration of its own, where the host has such: read with the
+//! The policy that a route has in its own configuration, where the host has one: read with the
 //! route, not with its first request.
 
 use std::sync::Arc;

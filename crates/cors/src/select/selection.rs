@@ -32,7 +32,7 @@ pub(crate) enum Carrier {
     Plugin,
     /// Its metadata.
     Route,
-    /// A configuration of its own, in a host that gives routes such.
+    /// Its own configuration, in a host that gives routes one.
     RouteConfiguration,
     /// Its metadata.
     VirtualHost,

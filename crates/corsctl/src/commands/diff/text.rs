@@ -72,13 +72,14 @@ impl Row {
         if more > 0 {
             lines.push(format!("  and {more} more, which --output json has"));
         }
-        if self.verdict == Verdict::Wider && self.acknowledged.is_none() {
-            if let Some(name) = self.names.first() {
-                lines.push(format!(
-                    "  if that is meant: --allow-wider {}",
-                    Shown(&quoted(name))
-                ));
-            }
+        if self.verdict == Verdict::Wider
+            && self.acknowledged.is_none()
+            && let Some(name) = self.names.first()
+        {
+            lines.push(format!(
+                "  if that is meant: --allow-wider {}",
+                Shown(&quoted(name))
+            ));
         }
     }
 }
