@@ -1,8 +1,10 @@
 //! Code that the tests share: the table, Envoy, an upstream, a raw client, a browser.
 
+#[cfg(unix)]
 pub mod browser;
 pub mod envoy;
 pub mod http;
+#[cfg(unix)]
 pub mod leash;
 pub mod random;
 pub mod table;

@@ -195,9 +195,11 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
             status: 200,
             headers: Lines::default(),
         };
+        // First the exchange: what is wrong with metadata is reported once.
+        let exchange = exchange(plugin, request.clone(), upstream);
         let tenant = plugin.tenant_of(&request);
         let tenant = tenant.map(|text| String::from_utf8_lossy(&text).into_owned());
-        (tenant, exchange(plugin, request, upstream))
+        (tenant, exchange)
     };
     let mut exchanges = Vec::new();
     let outcome = fetch.run(|headers| {

@@ -196,6 +196,7 @@ pub fn is_clearly_a_configuration(value: &Value) -> bool {
                     .iter()
                     .any(|(_, policy)| has_policy_fields(policy))
             }
+            ("grants", _) => value.list("grants").iter().any(is_clearly_a_configuration),
             ("routeMetadataNamespace", _) => true,
             (name, _) => !COMMON_FIELDS.contains(&name),
         })
