@@ -26,14 +26,16 @@ export class Judge {
 
   /**
    * Sends a request through the filter to an upstream with this answer. In addition to the answer, the result has the
-   * text that the filter `says`, and the `source` of the policy that decided, if a policy governs the request.
+   * text that the filter `says`, the `source` of the policy that decided, if a policy governs the request, and its
+   * `grant`, if it has several.
    */
   send(request, upstream) {
     const answer = this.#exact.request({ ...request, upstream });
     const { log } = this.#talking.request({ ...request, upstream });
     const says = log.map(({ text }) => text.replace(/^cors: (shadow: )?/, "")).join("\n");
     const [, source] = SOURCE.exec(says) ?? [];
-    return { ...answer, says, source };
+    const [, grant] = GRANT.exec(says) ?? [];
+    return { ...answer, says, source, grant };
   }
 }
 
@@ -61,3 +63,4 @@ function readProblem(line) {
 }
 
 const SOURCE = /(?:\(|; )(top-level policy|rules\[\d+\](?: ".*")?|conflicting rules)\)$/;
+const GRANT = /; (the policy's own fields|grants\[\d+\]); /;

@@ -175,8 +175,9 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
     ];
   }
   const decided = preflight ?? actual;
-  const { object, mode } = decided;
-  const [of, within] = !object?.length ? ["", ""] : [` of ${decided.source}`, ` in ${decided.source}`];
+  const { whole, object, mode } = decided;
+  const place = [decided.grant, whole?.length && decided.source].filter(Boolean).join(" of ");
+  const [of, within] = !place ? ["", ""] : [` of ${place}`, ` in ${place}`];
   const edits = (...fields) => object && fields.map((field) => ({ object, ...field }));
   if (!decided.source) {
     const text =
@@ -195,7 +196,7 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
   }
   if (mode === "shadow") {
     const text = "The policy changes nothing (shadow): the answers are the upstream's own. Enforce it.";
-    return [{ text, edits: edits({ field: "mode", value: "enforce" }) }];
+    return [{ text, edits: whole && [{ object: whole, field: "mode", value: "enforce" }] }];
   }
   switch (blocked.kind) {
     case "method":
@@ -229,12 +230,13 @@ function fixes(call, { blocked, preflight, actual, hidden }) {
         { text: "Or call fetch() without credentials." },
       ];
     case "wildcard":
+      if (call.origin === "null") return [{ text: OWN_ORIGIN }, { text: WITHOUT_CREDENTIALS }];
       return [
         {
           text: `List "${call.origin}" in allowOrigins${of} instead of "*", and set allowCredentials to true.`,
           edits: edits({ field: "allowOrigins", value: [call.origin] }, { field: "allowCredentials", value: true }),
         },
-        { text: "Or call fetch() without credentials: for that, * is enough." },
+        { text: WITHOUT_CREDENTIALS },
       ];
     default:
       return originFixes(call, decided, of, edits);
@@ -252,12 +254,7 @@ function originFixes(call, decided, of, edits) {
   if (/refused: malformed/.test(decided.says)) {
     return [{ text: "Write the origin as a browser does: scheme://host[:port], in lower case." }];
   }
-  if (call.origin === "null") {
-    const text =
-      "Serve the page from its own origin: allow-same-origin on its sandboxed frame, or a server for its file. " +
-      'Listing "null" would allow any site that sandboxes a frame.';
-    return [{ text }];
-  }
+  if (call.origin === "null") return [{ text: OWN_ORIGIN }];
   return [
     {
       text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${of}.`,
@@ -265,6 +262,11 @@ function originFixes(call, decided, of, edits) {
     },
   ];
 }
+
+const OWN_ORIGIN =
+  "Serve the page from its own origin: allow-same-origin on its sandboxed frame, or a server for its file. " +
+  'Listing "null" would allow any site that sandboxes a frame.';
+const WITHOUT_CREDENTIALS = "Or call fetch() without credentials: for that, * is enough.";
 
 /** Hidden headers are not an error; the story offers to expose those that an application may want. */
 function exposeFix(hidden, { object, mode }) {
@@ -276,11 +278,13 @@ function exposeFix(hidden, { object, mode }) {
   return [{ text, optional: true, edits: [{ object, field: "exposeHeaders", add: wanted }] }];
 }
 
-/** An answer, with the `object` of the policy that decided, as a path for `edited`, and its `mode`. */
+/** An answer, with the `whole` policy that decided and the `object` of its grant, as paths for `edited`, and its `mode`. */
 function governed(answer, policy) {
-  const object = objectOf(answer.source, policy);
-  const mode = String(object?.reduce((node, part) => node?.[part], policy)?.mode ?? "enforce").toLowerCase();
-  return { ...answer, object, mode, says: mode === "off" ? "" : answer.says };
+  const whole = objectOf(answer.source, policy);
+  const mode = String(whole?.reduce((node, part) => node?.[part], policy)?.mode ?? "enforce").toLowerCase();
+  const [, grant] = /^grants\[(\d+)\]$/.exec(answer.grant ?? "") ?? [];
+  const object = whole && grant !== undefined ? [...whole, "grants", Number(grant)] : whole;
+  return { ...answer, whole, object, mode, says: mode === "off" ? "" : answer.says };
 }
 
 function objectOf(source, policy) {

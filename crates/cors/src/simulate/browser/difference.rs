@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Blocked, Engine, Fetch, Outcome};
+use crate::simulate::browser::{Blocked, Engine, Fetch, Outcome};
 use crate::simulate::exchange::{Lines, Response};
 
 /// What one browser does otherwise.
