@@ -255,6 +255,7 @@ function originFixes(call, decided, of, edits) {
     return [{ text: "Write the origin as a browser does: scheme://host[:port], in lower case." }];
   }
   if (call.origin === "null") return [{ text: OWN_ORIGIN }];
+  if (decided.hasTenants) return [{ text: "Call the API of the page's own tenant." }];
   return [
     {
       text: `If you trust every script of this site, add "${call.origin}" to allowOrigins${of}.`,
@@ -281,10 +282,12 @@ function exposeFix(hidden, { object, mode }) {
 /** An answer, with the `whole` policy that decided and the `object` of its grant, as paths for `edited`, and its `mode`. */
 function governed(answer, policy) {
   const whole = objectOf(answer.source, policy);
-  const mode = String(whole?.reduce((node, part) => node?.[part], policy)?.mode ?? "enforce").toLowerCase();
+  const own = whole?.reduce((node, part) => node?.[part], policy);
+  const mode = String(own?.mode ?? "enforce").toLowerCase();
+  const hasTenants = /"[a-z][a-z0-9+.-]*:\/\/[^"]*\{/.test(JSON.stringify(own) ?? "");
   const [, grant] = /^grants\[(\d+)\]$/.exec(answer.grant ?? "") ?? [];
   const object = whole && grant !== undefined ? [...whole, "grants", Number(grant)] : whole;
-  return { ...answer, whole, object, mode, says: mode === "off" ? "" : answer.says };
+  return { ...answer, whole, object, mode, hasTenants, says: mode === "off" ? "" : answer.says };
 }
 
 function objectOf(source, policy) {
