@@ -279,7 +279,9 @@ function exposeFix(hidden, { object, mode }) {
   return [{ text, optional: true, edits: [{ object, field: "exposeHeaders", add: wanted }] }];
 }
 
-/** An answer, with the `whole` policy that decided and the `object` of its grant, as paths for `edited`, and its `mode`. */
+/**
+ * An answer, with the `whole` policy that decided and the `object` of its grant, as paths for `edited`, and its `mode`.
+ */
 function governed(answer, policy) {
   const whole = objectOf(answer.source, policy);
   const own = whole?.reduce((node, part) => node?.[part], policy);
