@@ -1,5 +1,5 @@
-//! A pattern that was read prints as it was written, unless there was a remark; reading the printed pattern
-//! gives no remark.
+//! A pattern that was read prints as it was written, but for the case of names in braces, unless there was a remark;
+//! reading the printed pattern gives no remark.
 #![no_main]
 
 use cors::origin::pattern::OriginPattern;
@@ -8,9 +8,24 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     if let Ok((pattern, remarks)) = OriginPattern::parse(text) {
         let printed = pattern.to_string();
-        assert!(printed == text || !remarks.is_empty(), "{printed}");
+        assert!(
+            printed == with_lower_names(text) || !remarks.is_empty(),
+            "{printed}"
+        );
         let (again, remarks) = OriginPattern::parse(&printed).expect("what was printed");
         assert_eq!(again.to_string(), printed);
         assert_eq!(remarks, []);
     }
 });
+
+fn with_lower_names(text: &str) -> String {
+    let mut in_braces = false;
+    let lower = |char: char| {
+        in_braces = char == '{' || in_braces && char != '}';
+        match in_braces {
+            true => char.to_ascii_lowercase(),
+            false => char,
+        }
+    };
+    text.chars().map(lower).collect()
+}
