@@ -1,4 +1,4 @@
-//! A pattern that was read prints as it was written, but for the case of names in braces, unless there was a remark;
+//! A pattern that was read prints as it was written, except the case of names in braces, unless there was a remark;
 //! reading the printed pattern gives no remark.
 #![no_main]
 
@@ -19,10 +19,10 @@ fuzz_target!(|text: &str| {
 });
 
 fn with_lower_names(text: &str) -> String {
-    let mut in_braces = false;
+    let mut is_name = false;
     let lower = |char: char| {
-        in_braces = char == '{' || in_braces && char != '}';
-        match in_braces {
+        is_name = char == '{' || is_name && char != '}';
+        match is_name {
             true => char.to_ascii_lowercase(),
             false => char,
         }
