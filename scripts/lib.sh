@@ -51,8 +51,8 @@ debian() {
   echo "installing the Debian package $*"
   export DEBIAN_FRONTEND=noninteractive
   # A fresh machine has no package lists yet.
-  apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1 ||
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
+  apt-get install -y -qq -o DPkg::Lock::Timeout=600 --no-install-recommends "$@" >/dev/null 2>&1 ||
+    { apt-get update -qq && apt-get install -y -qq -o DPkg::Lock::Timeout=600 --no-install-recommends "$@" >/dev/null; } ||
     fail "needs $*, and apt-get could not install it"
 }
 
