@@ -139,21 +139,21 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
     hidden.push(format!(".{}.tmp", std::process::id()));
-    let beside = file.with_file_name(hidden);
-    let written = write(&beside, file, text).and_then(|()| fs::rename(&beside, file));
+    let sibling = file.with_file_name(hidden);
+    let written = write(&sibling, file, text).and_then(|()| fs::rename(&sibling, file));
     if written.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&sibling);
     }
     written
 }
 
-fn write(beside: &Path, file: &Path, text: &str) -> io::Result<()> {
+fn write(sibling: &Path, file: &Path, text: &str) -> io::Result<()> {
     let mut written = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(beside)?;
+        .open(sibling)?;
     written.write_all(text.as_bytes())?;
-    // Whoever reads the old file may read the new one.
+    // The same people may read the new file as the old one.
     if let Ok(old) = fs::metadata(file) {
         written.set_permissions(old.permissions())?;
     }

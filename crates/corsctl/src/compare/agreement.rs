@@ -549,7 +549,7 @@ fn is_true(example: &Example, direction: Direction) -> bool {
     }
 }
 
-/// Compares a pair, and holds the samples against what is said; `false` if the module takes one of them not.
+/// Compares a pair, and checks the samples against the verdict; `false` if the module rejects one of them.
 fn agree(old: &Value, new: &Value, samples: Vec<Sample>) -> Result<bool, TestCaseError> {
     let (old_node, new_node) = (node(old), node(new));
     let (Some(one), Some(other)) = (plugin(&old_node), plugin(&new_node)) else {

@@ -39,7 +39,7 @@ pub struct Example {
     pub request_headers: Vec<String>,
     pub route_name: Option<String>,
     pub route_policy: Option<String>,
-    /// Whether the upstream sends CORS headers of its own, which grant everything.
+    /// Whether the upstream sends its own CORS headers, which grant everything.
     pub upstream_grants: bool,
     pub old: String,
     pub new: String,

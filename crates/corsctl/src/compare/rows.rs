@@ -163,7 +163,7 @@ fn row(old: &Side, new: &Side, group: &Group, finder: &mut Finder) -> Option<Row
     })
 }
 
-/// Who writes routes decides on one side.
+/// On one side, the authors of routes decide.
 fn delegation(old: &Side, new: &Side) -> Row {
     let target = of_route(
         r#"{"allowOrigins": ["https://evil.example"], "allowCredentials": true}"#.to_owned(),

@@ -22,7 +22,7 @@ pub fn strangers_under(pattern: &OriginPattern) -> Option<String> {
         Some(glob) => glob.below.strip_prefix('.')?,
         None => pattern.wildcard_domain()?,
     };
-    // Providers let names end in what is the customer's: `app-git-main-team.vercel.app`.
+    // Names of providers can end in what is the customer's: `app-git-main-team.vercel.app`.
     let is_private = || psl::suffix(domain.as_bytes())?.typ();
     let ends = glob.is_some_and(|glob| !glob.after.is_empty());
     public_suffix(domain).filter(|_| !(ends && is_private() == Some(psl::Type::Private)))

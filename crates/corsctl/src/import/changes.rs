@@ -46,7 +46,7 @@ impl Notes {
     }
 
     /// Says what was read and what was passed over.
-    pub fn tell_read(&mut self, text: String) {
+    pub fn report_read(&mut self, text: String) {
         self.read = Some(Remark::of(Code::Imported, None, text));
     }
 
@@ -168,14 +168,14 @@ impl Notes {
 const MAX_ALIKE: usize = 3;
 
 impl Value<'_> {
-    /// Tells of every field that is not among these: what is not known is not dropped.
+    /// Reports every field that is not among these: what is not known is not dropped.
     pub fn allow_only(&self, names: &[&str], what: &str, notes: &mut Notes) {
         if !matches!(self.node, Node::Object(_)) {
             notes.wrong(self, "an object");
         }
         for (key, value) in self.entries() {
             if !names.iter().any(|name| same(key, name)) {
-                let text = format!("is no field of {what} that import knows");
+                let text = format!("is not a field of {what} that import knows");
                 notes.push(Code::SourceUnknownField, &value.place(), text);
             }
         }

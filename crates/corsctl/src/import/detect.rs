@@ -18,7 +18,7 @@ pub fn detect(
     let is_of = |system: &&System| owners.iter().flatten().any(|owner| owner == system);
     let found: Vec<_> = SYSTEMS.iter().copied().filter(is_of).collect();
     if found.is_empty() {
-        tell_unknown(objects, notes);
+        report_unknown(objects, notes);
         return found;
     }
     let mut owned = objects.iter().zip(owners);
@@ -38,14 +38,14 @@ pub fn detect(
     Vec::new()
 }
 
-fn tell_unknown(objects: &[Object], notes: &mut Notes) {
+fn report_unknown(objects: &[Object], notes: &mut Notes) {
     let mut values = objects.iter().map(|object| &object.value);
     if values.any(|value| value.has("allow_origins")) {
         let text = "could be a configuration of this plugin (then it needs no import), of Higress or of rs/cors; say which with --from: higress, rs-cors";
         return notes.push(Code::AmbiguousSystem, &Place::default(), text);
     }
     for object in objects {
-        tell_object(&object.value, notes);
+        report_object(&object.value, notes);
     }
     if !notes.has_errors() {
         let kinds = counted(objects.iter().map(Object::kind)).into_iter();
@@ -61,7 +61,7 @@ fn tell_unknown(objects: &[Object], notes: &mut Notes) {
 }
 
 /// Says what an object is, if it has CORS or is a part of something to import whole.
-fn tell_object(value: &Value, notes: &mut Notes) {
+fn report_object(value: &Value, notes: &mut Notes) {
     let Some(name) = recognise::name_of(value) else {
         return;
     };

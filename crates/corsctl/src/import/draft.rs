@@ -85,7 +85,7 @@ impl Policy {
 
     /// Says that the methods that browsers send without asking are allowed, though the source lists
     /// them not and does something else with them.
-    pub fn tell_unlisted(&self, otherwise: &str, place: &Place, notes: &mut Notes) {
+    pub fn report_unlisted(&self, otherwise: &str, place: &Place, notes: &mut Notes) {
         let is_unlisted = |safe: &&str| {
             let mut methods = self.methods.iter();
             !methods.any(|method| method == safe || method == "*")
@@ -103,29 +103,29 @@ impl Policy {
         }
     }
 
-    /// Says what a `*` that the source sends as it stands means here, where it is echoed.
-    pub fn tell_literal_wildcards(&self, place: &Place, notes: &mut Notes) {
-        self.tell_wildcards(|names| names.iter().any(|name| name == "*"), place, notes);
+    /// Says what a `*` that the source sends literally means here, where it is echoed.
+    pub fn report_literal_wildcards(&self, place: &Place, notes: &mut Notes) {
+        self.report_wildcards(|names| names.iter().any(|name| name == "*"), place, notes);
     }
 
-    /// The same for a source that sends a `*` as it stands only if there are other names beside it.
+    /// The same for a source that sends a `*` literally only if there are other names with it.
     /// Of methods a list with `*` becomes what browsers make of it.
     pub fn read_wildcards_among_others(&mut self, place: &Place, notes: &mut Notes) {
         if self.methods.len() > 1 && self.methods.iter().any(|name| name == "*") {
-            let told = if self.credentials {
+            let message = if self.credentials {
                 self.methods.retain(|name| name != "*");
-                "\"*\" among other methods is sent as it stands, which browsers take for a name when credentials are included: it is left out"
+                "\"*\" among other methods is sent literally, which browsers take for a name when credentials are included: it is left out"
             } else {
                 self.methods = vec!["*".to_owned()];
                 "\"*\" among other methods allows any method: allowMethods is [\"*\"]"
             };
-            notes.push(Code::MethodWildcardAmongOthers, place, told);
+            notes.push(Code::MethodWildcardAmongOthers, place, message);
         }
         let is_literal = |names: &[String]| names.len() > 1 && names.iter().any(|name| name == "*");
-        self.tell_wildcards(is_literal, place, notes);
+        self.report_wildcards(is_literal, place, notes);
     }
 
-    fn tell_wildcards(
+    fn report_wildcards(
         &self,
         is_literal: impl Fn(&[String]) -> bool,
         place: &Place,
@@ -133,19 +133,19 @@ impl Policy {
     ) {
         for (field, names) in [("methods", &self.methods), ("headers", &self.headers)] {
             if self.credentials && is_literal(names) {
-                tell_literal(field, place, notes);
+                report_literal(field, place, notes);
             }
         }
         // Requests without credentials may have the header too.
         if is_literal(&self.headers) && !has_name(&self.headers, "authorization") {
-            notes.push(Code::LiteralWildcard, place, "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the allowed headers was sent literally, which browsers do not take to cover Authorization; here it covers it");
         }
     }
 
     /// Says what holds wherever names to expose are joined into a header.
-    pub fn tell_expose(&self, place: &Place, notes: &mut Notes) {
+    pub fn report_expose(&self, place: &Place, notes: &mut Notes) {
         if self.credentials && self.expose.iter().any(|name| name == "*") {
-            notes.push(Code::LiteralWildcard, place, "\"*\" in the exposed headers was sent as it stands, which browsers take for a name when credentials are included; here it exposes every header of the response");
+            notes.push(Code::LiteralWildcard, place, "\"*\" in the exposed headers was sent literally, which browsers take for a name when credentials are included; here it exposes every header of the response");
         }
     }
 
@@ -158,9 +158,9 @@ impl Policy {
     }
 
     /// Says that any origin with credentials does not hold for opaque ones.
-    pub fn tell_null(&self, notes: &mut Notes) {
+    pub fn report_null(&self, notes: &mut Notes) {
         if self.credentials && self.is_any_origin() {
-            notes.push(Code::NullOriginDropped, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never let in here");
+            notes.push(Code::NullOriginDropped, &self.place, "any origin with credentials: the origin null, of sandboxed frames and files, is never allowed here");
         }
     }
 
@@ -220,11 +220,11 @@ impl Policy {
     }
 }
 
-/// Says that a `*` in a list that the source sends as it stands covers nothing where credentials are
+/// Says that a `*` in a list that the source sends literally covers nothing where credentials are
 /// included.
-pub fn tell_literal(field: &str, place: &Place, notes: &mut Notes) {
+pub fn report_literal(field: &str, place: &Place, notes: &mut Notes) {
     let text = format!(
-        "\"*\" in the allowed {field} was sent as it stands, which browsers take for a name when credentials are included; here it allows what is asked"
+        "\"*\" in the allowed {field} was sent literally, which browsers take for a name when credentials are included; here it allows what is asked"
     );
     notes.push(Code::LiteralWildcard, place, text);
 }

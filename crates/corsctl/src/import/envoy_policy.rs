@@ -5,6 +5,15 @@ use crate::import::draft::{Change, Policy, When};
 use crate::input::cursor::{Place, Value};
 use crate::output::code::Code;
 
+/// Reads the lists and credentials of a policy with the field names of Istio, the Gateway API and Google Cloud.
+pub fn read_lists(policy: &mut Policy, cors: &Value, notes: &mut Notes) {
+    let methods = notes.names(cors.get("allowMethods"));
+    policy.set_methods(methods, &cors.place(), notes);
+    policy.headers = notes.names(cors.get("allowHeaders"));
+    policy.expose = notes.names(cors.get("exposeHeaders"));
+    policy.credentials = notes.bool(cors.get("allowCredentials"));
+}
+
 /// Reads what is left after origins, methods, headers and credentials, and says what Envoy does where
 /// the gateway has no field for it.
 pub fn finish(
@@ -15,7 +24,7 @@ pub fn finish(
     notes: &mut Notes,
 ) {
     policy.read_wildcards_among_others(place, notes);
-    policy.tell_expose(place, notes);
+    policy.report_expose(place, notes);
     policy.set_age(max_age, "no max age", place, notes);
     let text = format!(
         "{gateway} sends preflights of other origins to the upstream; here unmatchedPreflights is \"reject\", with 403. Write \"forward\" and upstreamCors \"keep\" to have what was"

@@ -10,7 +10,7 @@ use crate::import::rules::route::Path;
 use crate::input::cursor::{Place, Value};
 use crate::output::code::Code;
 
-/// What a route looks at beside host and path, of these fields. One that is written out as its default
+/// What a route looks at in addition to host and path, of these fields. One that is written out as its default
 /// is none.
 pub fn condition(matcher: &Value, conditions: &[(&str, &'static str)]) -> Option<&'static str> {
     let is_default = |name: &str, value: &Node| match (name, value) {
@@ -26,8 +26,8 @@ pub fn condition(matcher: &Value, conditions: &[(&str, &'static str)]) -> Option
         let value = matcher.get(name);
         value.is_some_and(|value| !is_default(name, value.node))
     };
-    let (_, told) = conditions.iter().find(|(name, _)| is_set(name))?;
-    Some(*told)
+    let (_, message) = conditions.iter().find(|(name, _)| is_set(name))?;
+    Some(*message)
 }
 
 /// Whether a regular expression over the whole path matches every path.
@@ -42,14 +42,18 @@ pub fn is_any_path(regex: &str) -> bool {
 }
 
 /// Says which `Access-Control-*` headers a source sets by hand, in these maps or lists of headers.
-pub fn tell_by_hand(headers: &[Value], has_policy: bool, notes: &mut Notes) {
+pub fn report_by_hand(headers: &[Value], has_policy: bool, notes: &mut Notes) {
     for (at, name) in headers.iter().flat_map(by_hand) {
-        let told = if has_policy {
-            "is set by hand beside a policy; here the policy alone decides, and the plugin removes it unless upstreamCors is \"keep\""
+        let message = if has_policy {
+            "is set by hand in addition to a policy; here the policy alone decides, and the plugin removes it unless upstreamCors is \"keep\""
         } else {
             "is set by hand where there is no CORS policy: import does not read it; to have it judged by the plugin, write it as a policy"
         };
-        notes.push(Code::HeaderSetByHand, &at.place(), format!("{name} {told}"));
+        notes.push(
+            Code::HeaderSetByHand,
+            &at.place(),
+            format!("{name} {message}"),
+        );
     }
 }
 
@@ -81,14 +85,14 @@ pub fn by_hand<'s>(headers: &Value<'s>) -> Vec<(Value<'s>, String)> {
 pub fn below(prefix: &str, place: &Place, notes: &mut Notes) -> Path {
     let path = Path::below(prefix);
     if let Path::Below(segments) = &path {
-        let told = if prefix.ends_with('/') {
+        let message = if prefix.ends_with('/') {
             format!("the prefix \"{prefix}\" covers \"{segments}\" itself here")
         } else {
             format!(
                 "the prefix \"{prefix}\" covered \"{prefix}x\" too; here it covers whole segments, and \"{prefix}x\" has the policy of what is less specific"
             )
         };
-        notes.push(Code::PrefixBySegment, place, told);
+        notes.push(Code::PrefixBySegment, place, message);
     }
     path
 }

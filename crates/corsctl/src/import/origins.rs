@@ -29,7 +29,7 @@ impl<'n> Origins<'n> {
         }
     }
 
-    /// Puts the origins into the policy: any origin stands alone.
+    /// Puts the origins into the policy: any origin is alone in it.
     pub fn finish(self, policy: &mut Policy, list: &Value) {
         let is_any = |origin: &String| origin == "*";
         if self.origins.iter().any(is_any) {
@@ -43,7 +43,7 @@ impl<'n> Origins<'n> {
         (policy.origins, policy.regexes) = (self.origins, self.regexes);
     }
 
-    /// An origin as it stands, compared byte for byte.
+    /// An origin as written, compared byte for byte.
     pub fn exact(&mut self, at: &Value, text: &str) {
         if matches!(text, "*" | "null") {
             return self.push(text);
@@ -51,7 +51,7 @@ impl<'n> Origins<'n> {
         if self.is_literal_star(at, text) {
             return;
         }
-        self.tell_reading(at, text);
+        self.report_reading(at, text);
         self.push(text);
     }
 
@@ -59,14 +59,14 @@ impl<'n> Origins<'n> {
     pub fn wildcard(&mut self, at: &Value, text: &str) {
         match OriginPattern::parse(text) {
             Ok(_) => {
-                self.tell_reading(at, text);
+                self.report_reading(at, text);
                 self.push(text);
             }
             Err(error) => self.refuse(at, text, &error.to_string()),
         }
     }
 
-    /// Refuses a `*` that the source compares as it stands and the plugin reads as a wildcard.
+    /// Refuses a `*` that the source compares literally and the plugin reads as a wildcard.
     fn is_literal_star(&mut self, at: &Value, text: &str) -> bool {
         let is_literal = text.contains('*');
         if is_literal {
@@ -103,16 +103,16 @@ impl<'n> Origins<'n> {
             return self.push_regex(&format!("{}:{port}{more}", escape(&host)));
         }
         if !is_complete(text) || !(rest.contains(['.', '[']) || rest == "localhost") {
-            let told = format!(
+            let message = format!(
                 "begins hosts of anybody's, such as {text}{}evil.example; list the origins",
                 if text.ends_with(['.', '-']) { "" } else { "." }
             );
-            return self.refuse(at, text, &told);
+            return self.refuse(at, text, &message);
         }
-        let told = format!(
-            "the prefix \"{text}\" let {text}.evil.example in: here it is this host on any port, \"{text}:*\""
+        let message = format!(
+            "the prefix \"{text}\" allowed {text}.evil.example: here it is this host on any port, \"{text}:*\""
         );
-        self.notes.push(Code::OriginNarrowed, &at.place(), told);
+        self.notes.push(Code::OriginNarrowed, &at.place(), message);
         self.push_read(at, text, &format!("{text}:*"));
     }
 
@@ -127,7 +127,7 @@ impl<'n> Origins<'n> {
         for scheme in schemes {
             self.push(&format!("{scheme}://*:*"));
         }
-        self.tell_schemes(at, text);
+        self.report_schemes(at, text);
     }
 
     /// Whatever ends so, of http and https. A domain begins at a label.
@@ -153,12 +153,12 @@ impl<'n> Origins<'n> {
             return self.refuse(at, text, "ends hosts of anybody's; list the origins");
         }
         if whole.is_none() && below.is_none() {
-            let told = format!(
-                "the suffix \"{text}\" let evil{text} in: here it is this domain and what is below it"
+            let message = format!(
+                "the suffix \"{text}\" allowed evil{text}: here it is this domain and what is below it"
             );
-            self.notes.push(Code::OriginNarrowed, &at.place(), told);
+            self.notes.push(Code::OriginNarrowed, &at.place(), message);
         }
-        self.tell_schemes(at, text);
+        self.report_schemes(at, text);
         for scheme in SCHEMES {
             if is_port {
                 self.push_read(at, text, &format!("{scheme}://*{text}"));
@@ -192,11 +192,11 @@ impl<'n> Origins<'n> {
                 "is contained in hosts of anybody's; list the origins",
             );
         }
-        let told = format!(
-            "containing \"{text}\" let a.{domain}.evil.example in: here it is the domain on any port, with what is below it"
+        let message = format!(
+            "containing \"{text}\" allowed a.{domain}.evil.example: here it is the domain on any port, with what is below it"
         );
-        self.notes.push(Code::OriginNarrowed, &at.place(), told);
-        self.tell_schemes(at, text);
+        self.notes.push(Code::OriginNarrowed, &at.place(), message);
+        self.report_schemes(at, text);
         for scheme in SCHEMES {
             if text == domain {
                 self.push_read(at, text, &format!("{scheme}://{domain}:*"));
@@ -214,7 +214,7 @@ impl<'n> Origins<'n> {
         if whole(text).is_some_and(|regex| regex.is_match("*")) {
             return self.push("*");
         }
-        self.tell_null(at, text);
+        self.report_null(at, text);
         self.push_regex(text);
     }
 
@@ -224,12 +224,12 @@ impl<'n> Origins<'n> {
             return;
         }
         if !is_anchored(text) {
-            let told = format!(
+            let message = format!(
                 "\"{text}\" was looked for anywhere in the Origin; here it must match the whole, scheme and host: write what is missing at its ends"
             );
-            self.notes.push(Code::RegexAnchored, &at.place(), told);
+            self.notes.push(Code::RegexAnchored, &at.place(), message);
         }
-        self.tell_null(at, text);
+        self.report_null(at, text);
         self.push_regex(text);
     }
 
@@ -254,10 +254,10 @@ impl<'n> Origins<'n> {
                 && !domain.is_empty()
                 && single(scheme)
             {
-                let told = format!(
-                    "\"{text}\" let {scheme}://evil{domain} in: here it is this domain and what is below it"
+                let message = format!(
+                    "\"{text}\" allowed {scheme}://evil{domain}: here it is this domain and what is below it"
                 );
-                self.notes.push(Code::OriginNarrowed, &at.place(), told);
+                self.notes.push(Code::OriginNarrowed, &at.place(), message);
                 self.push(&format!("{scheme}://{domain}"));
                 return self.push(&format!("{scheme}://*.{domain}"));
             }
@@ -293,10 +293,10 @@ impl<'n> Origins<'n> {
         let is_hyphen = |text: &str| text.starts_with('-') || text.ends_with('-');
         let may_be_none = !is_hyphen(glob.before) && !is_hyphen(glob.after);
         let none = if may_be_none { "" } else { "nothing, or for " };
-        let told = format!(
+        let message = format!(
             "in \"{text}\" * stood for {none}anything with a dot too: here it is letters, digits, - and _"
         );
-        self.notes.push(Code::OriginNarrowed, &at.place(), told);
+        self.notes.push(Code::OriginNarrowed, &at.place(), message);
         if may_be_none {
             self.push_read(at, text, &text.replacen('*', "", 1));
         }
@@ -348,34 +348,37 @@ impl<'n> Origins<'n> {
         self.refuse(
             at,
             text,
-            &format!("is no regular expression that our engine has: {why}"),
+            &format!("is not a regular expression that our engine has: {why}"),
         );
         false
     }
 
     /// Says what is read otherwise than it is written.
-    fn tell_reading(&mut self, at: &Value, text: &str) {
+    fn report_reading(&mut self, at: &Value, text: &str) {
         if let Ok((pattern, remarks)) = OriginPattern::parse(text)
             && let Some(remark) = remarks.first()
         {
-            let told = format!(
+            let message = format!(
                 "\"{text}\" {remark}: it matched those very bytes alone, and is read as \"{pattern}\" here"
             );
-            self.notes.push(Code::OriginNormalized, &at.place(), told);
+            self.notes
+                .push(Code::OriginNormalized, &at.place(), message);
         }
     }
 
-    fn tell_null(&mut self, at: &Value, text: &str) {
+    fn report_null(&mut self, at: &Value, text: &str) {
         if whole(text).is_some_and(|regex| regex.is_match("null")) {
-            let told =
-                format!("\"{text}\" let the origin null in, which no regular expression does here");
-            self.notes.push(Code::NullOriginDropped, &at.place(), told);
+            let message = format!(
+                "\"{text}\" allowed the origin null, which no regular expression does here"
+            );
+            self.notes
+                .push(Code::NullOriginDropped, &at.place(), message);
         }
     }
 
-    fn tell_schemes(&mut self, at: &Value, text: &str) {
-        let told = format!("\"{text}\" matched any scheme; here it is http and https");
-        self.notes.push(Code::SchemeNarrowed, &at.place(), told);
+    fn report_schemes(&mut self, at: &Value, text: &str) {
+        let message = format!("\"{text}\" matched any scheme; here it is http and https");
+        self.notes.push(Code::SchemeNarrowed, &at.place(), message);
     }
 
     fn refuse(&mut self, at: &Value, text: &str, why: &str) {
@@ -392,10 +395,11 @@ impl<'n> Origins<'n> {
         if let Ok((read, remarks)) = OriginPattern::parse(pattern)
             && let Some(remark) = remarks.first()
         {
-            let told = format!(
+            let message = format!(
                 "\"{text}\" as a part of \"{pattern}\", which {remark}: it matched those very bytes alone, and is read as \"{read}\" here"
             );
-            self.notes.push(Code::OriginNormalized, &at.place(), told);
+            self.notes
+                .push(Code::OriginNormalized, &at.place(), message);
         }
         self.push(pattern);
     }
@@ -563,7 +567,7 @@ mod tests {
     }
 
     #[test]
-    fn any_origin_stands_alone() {
+    fn any_origin_is_alone() {
         let both = |origins: &mut Origins, at: &Value, text: &str| {
             origins.exact(at, "https://a.example");
             origins.exact(at, text);

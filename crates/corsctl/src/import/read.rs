@@ -107,10 +107,10 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
         let name = object.value.resource_name().unwrap_or_default();
         object.kind() != "ConfigMap" || object.config_map().is_some() || !maps.contains(name)
     });
-    notes.tell_read(tell_read(&systems, &read, &routes, &passed));
-    tell_passed(&passed, notes);
+    notes.report_read(report_read(&systems, &read, &routes, &passed));
+    report_passed(&passed, notes);
     if notes.has_errors() {
-        tell_template(&read, notes);
+        report_template(&read, notes);
         return None;
     }
     let policies: Vec<_> = routes
@@ -122,14 +122,14 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
     }
     for policy in &policies {
         policy.check(notes);
-        policy.tell_null(notes);
+        policy.report_null(notes);
     }
     if policies.is_empty() {
         let text = format!("has no CORS policy of {}", names_of(&systems));
         notes.push(Code::NoCorsPolicy, &Place::default(), text);
     }
     if notes.has_errors() {
-        tell_template(&read, notes);
+        report_template(&read, notes);
         return None;
     }
     let configuration = write(&routes, notes);
@@ -163,7 +163,12 @@ fn unwrap(value: &Value, owners: &[&System], notes: &mut Notes) -> Option<Vec<(S
 }
 
 /// Says in one line which system was read and what was passed over.
-fn tell_read(systems: &[&System], read: &[Value], routes: &[Route], passed: &[&Object]) -> String {
+fn report_read(
+    systems: &[&System],
+    read: &[Value],
+    routes: &[Route],
+    passed: &[&Object],
+) -> String {
     let policies = routes.iter().filter_map(|route| route.policy.as_ref());
     let places: HashSet<&Place> = policies.map(|policy| &policy.place).collect();
     let count = |number: usize, one: &str| match (number, one.strip_suffix('y')) {
@@ -197,7 +202,7 @@ fn tell_read(systems: &[&System], read: &[Value], routes: &[Route], passed: &[&O
 }
 
 /// What speaks of CORS and is passed over is never dropped in silence.
-fn tell_passed(passed: &[&Object], notes: &mut Notes) {
+fn report_passed(passed: &[&Object], notes: &mut Notes) {
     for object in passed {
         let Some(at) = recognise::cors_in(&object.value) else {
             continue;
@@ -218,7 +223,7 @@ fn tell_passed(passed: &[&Object], notes: &mut Notes) {
 }
 
 /// Where something cannot be read, a marker of a template may be why.
-fn tell_template(read: &[Value], notes: &mut Notes) {
+fn report_template(read: &[Value], notes: &mut Notes) {
     if let Some(text) = read.iter().find_map(recognise::template_in) {
         let words = "has a marker of a template ({{): render it first, as with helm template";
         notes.push(Code::SourceTemplate, &text.place(), words);

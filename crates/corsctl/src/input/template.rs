@@ -104,7 +104,7 @@ impl Filler<'_> {
             };
         }
         if text.contains('\n') {
-            let fault = "has variables in a text of several lines, where a value could mean anything; render that text as a template of its own";
+            let fault = "has variables in a text of several lines, where a value could mean anything; render that text as a separate template";
             self.fault(path, fault);
             return Node::Null;
         }

@@ -55,7 +55,7 @@ pub struct Seen {
 pub struct Tally {
     pub counts: Counts,
     pub origins: HashMap<String, Seen>,
-    /// What is not an origin of its own.
+    /// What is not counted as an origin.
     pub specials: BTreeMap<&'static str, Seen>,
     /// Where the first line is that has no entry.
     pub first_unread: Option<String>,
@@ -127,7 +127,7 @@ impl Tally {
         origins
     }
 
-    /// Whoever loses requests by the policy, most first.
+    /// The origins that lose requests by the policy, most first.
     pub fn by_loss(&self) -> Vec<(&str, &Seen)> {
         let specials = self.specials.iter().map(|(name, seen)| (*name, seen));
         let all = self.by_count().into_iter().chain(specials);

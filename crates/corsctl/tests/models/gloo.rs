@@ -9,7 +9,7 @@ use support::random::Random;
 use crate::classes::{Class, DEFAULT_PREFLIGHTS, EXPOSED, NULL, UPSTREAM_NARROWED};
 use crate::compare::{System, compare};
 use crate::envoy_filter::{self, Matcher, Policy};
-use crate::parts::Request;
+use crate::parts::{Request, of_kind};
 
 #[test]
 fn gloos_meaning_is_kept_or_reported() {
@@ -53,13 +53,9 @@ impl System for Gloo {
             let Some(policy) = policy else {
                 return json!({});
             };
-            let of_kind = |kind: &str| -> Vec<&str> {
-                let own = policy.origins.iter().filter(|(own, _)| *own == kind);
-                own.map(|(_, text)| *text).collect()
-            };
             json!({"cors": {
-                "allowOrigin": of_kind("exact"),
-                "allowOriginRegex": of_kind("safe_regex"),
+                "allowOrigin": of_kind(&policy.origins, "exact"),
+                "allowOriginRegex": of_kind(&policy.origins, "safe_regex"),
                 "allowMethods": policy.parts.methods,
                 "allowHeaders": policy.parts.headers,
                 "exposeHeaders": policy.parts.expose,

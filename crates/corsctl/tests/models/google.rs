@@ -8,7 +8,7 @@ use support::random::Random;
 use crate::classes::{Class, DEFAULT_PREFLIGHTS, EXPOSED, NULL, UPSTREAM_NARROWED};
 use crate::compare::{System, compare};
 use crate::envoy_filter::{self, Matcher, Policy};
-use crate::parts::Request;
+use crate::parts::{Request, of_kind};
 
 #[test]
 fn google_clouds_meaning_is_kept_or_reported() {
@@ -47,13 +47,9 @@ impl System for Google {
             let Some(policy) = policy else {
                 return json!({});
             };
-            let of_kind = |kind: &str| -> Vec<&str> {
-                let own = policy.origins.iter().filter(|(own, _)| *own == kind);
-                own.map(|(_, text)| *text).collect()
-            };
             json!({"corsPolicy": {
-                "allowOrigins": of_kind("exact"),
-                "allowOriginRegexes": of_kind("safe_regex"),
+                "allowOrigins": of_kind(&policy.origins, "exact"),
+                "allowOriginRegexes": of_kind(&policy.origins, "safe_regex"),
                 "allowMethods": policy.parts.methods,
                 "allowHeaders": policy.parts.headers,
                 "exposeHeaders": policy.parts.expose,

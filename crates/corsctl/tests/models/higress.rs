@@ -8,7 +8,7 @@ use support::random::Random;
 
 use crate::classes::{Class, LITERAL, NARROWED, NULL, SAFELISTED};
 use crate::compare::{System, compare};
-use crate::parts::{Parts, Request, reply, some, with};
+use crate::parts::{Parts, Request, origins_of_spring, reply, with};
 
 #[test]
 fn higress_meaning_is_kept_or_reported() {
@@ -27,21 +27,10 @@ impl System for Higress {
     const CLASSES: &'static [Class] = CLASSES;
 
     fn random(random: &mut Random) -> Self {
-        let exact = ["https://app.example", "http://localhost:3000", "*"];
-        let patterns = [
-            "https://*.example.com",
-            "https://*example.com",
-            "https://*.example.com:[8443,9443]",
-            "https://app.example:[*]",
-            "*",
-        ];
-        let mut list = |choices: &[&'static str]| match random.once_in(3) {
-            true => Vec::new(),
-            false => some(random, choices),
-        };
+        let (exact, patterns) = origins_of_spring(random);
         Self {
-            exact: list(&exact),
-            patterns: list(&patterns),
+            exact,
+            patterns,
             parts: Parts::random(random),
         }
     }

@@ -91,7 +91,7 @@ pub fn reply(status: u16, headers: &[(&str, String)]) -> Response {
     }
 }
 
-/// The response with these headers set in place of its own.
+/// The response with these headers instead of its own.
 pub fn with(upstream: &Response, headers: &[(&str, String)]) -> Response {
     let set: Vec<_> = headers
         .iter()
@@ -119,6 +119,29 @@ pub fn next_to(upstream: &Response, headers: &[(&str, String)]) -> Response {
         status: upstream.status,
         headers: new.chain(kept).collect(),
     }
+}
+
+/// The texts of the matchers of one kind.
+pub fn of_kind(matchers: &[(&str, &'static str)], kind: &str) -> Vec<&'static str> {
+    let own = matchers.iter().filter(|(own, _)| *own == kind);
+    own.map(|(_, text)| *text).collect()
+}
+
+/// Exact origins and the patterns of Spring, which Higress took over.
+pub fn origins_of_spring(random: &mut Random) -> (Vec<&'static str>, Vec<&'static str>) {
+    let exact = ["https://app.example", "http://localhost:3000", "*"];
+    let patterns = [
+        "https://*.example.com",
+        "https://*example.com",
+        "https://*.example.com:[8443,9443]",
+        "https://app.example:[*]",
+        "*",
+    ];
+    let mut list = |choices: &[&'static str]| match random.once_in(3) {
+        true => Vec::new(),
+        false => some(random, choices),
+    };
+    (list(&exact), list(&patterns))
 }
 
 pub fn fetch(random: &mut Random) -> Fetch {

@@ -10,7 +10,7 @@ use support::random::Random;
 
 use crate::classes::{Class, EXPOSED, NARROWED, NULL, SAFELISTED, UPSTREAM};
 use crate::compare::{System, compare};
-use crate::parts::{Parts, Request, next_to, reply, some};
+use crate::parts::{Parts, Request, next_to, origins_of_spring, reply};
 
 #[test]
 fn springs_meaning_is_kept_or_reported() {
@@ -34,19 +34,7 @@ struct Configuration {
 impl Configuration {
     fn random(random: &mut Random) -> Self {
         let mut parts = Parts::random(random);
-        let exact = ["https://app.example", "http://localhost:3000", "*"];
-        let patterns = [
-            "https://*.example.com",
-            "https://*example.com",
-            "https://*.example.com:[8443,9443]",
-            "https://app.example:[*]",
-            "*",
-        ];
-        let mut list = |choices: &[&'static str]| match random.once_in(3) {
-            true => Vec::new(),
-            false => some(random, choices),
-        };
-        let (exact, patterns) = (list(&exact), list(&patterns));
+        let (exact, patterns) = origins_of_spring(random);
         parts.credentials &= !exact.contains(&"*");
         Self {
             exact,

@@ -74,7 +74,7 @@ pub struct RoutePolicy<'f> {
 }
 
 impl RoutePolicy<'_> {
-    /// The policy, as a configuration of its own; `None` if it is a name.
+    /// The policy, as a whole configuration; `None` if it is a name.
     pub fn read(&self) -> Result<Option<(PolicySet, Node)>, Failure> {
         if !self.text.trim_start().starts_with('{') {
             return Ok(None);

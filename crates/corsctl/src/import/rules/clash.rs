@@ -29,7 +29,7 @@ impl Held<'_> {
             Precedence::Specific => key == other_key,
         };
         let (scope, other) = (&self.route.scope, &other.route.scope);
-        takes_all && scope.is_beside(other) && scope.has_order_with(other)
+        takes_all && scope.is_next_to(other) && scope.has_order_with(other)
     }
 
     /// Why the rules cannot say which of the two policies a request has that both match, this one
@@ -39,7 +39,7 @@ impl Held<'_> {
             return None;
         }
         let (scope, other_scope) = (&self.route.scope, &other.route.scope);
-        if !scope.is_beside(other_scope) {
+        if !scope.is_next_to(other_scope) {
             return Some(Clash::Apart);
         }
         let has_order = scope.has_order_with(other_scope);
@@ -75,7 +75,7 @@ enum Clash {
     Order,
 }
 
-/// What each route looks at beside host, path and route name. A route that matches by a method keeps no
+/// What each route looks at in addition to host, path and route name. A route that matches by a method keeps no
 /// condition if nothing else with another policy takes its requests by other methods.
 pub fn conditions(
     routes: &[&Route],
@@ -159,9 +159,9 @@ pub fn hold<'r>(
             if let Some(first) = others.iter().find(|first| first.hides(&one)) {
                 if first.policy != one.policy {
                     let first = &first.route.place;
-                    let told =
+                    let message =
                         format!("is never reached: {first} comes first and matches the same");
-                    notes.push(Code::UnreachedRoute, &route.place, told);
+                    notes.push(Code::UnreachedRoute, &route.place, message);
                 }
                 continue;
             }
@@ -169,7 +169,7 @@ pub fn hold<'r>(
             let mut clashes = others.filter_map(|other| Some((other, other.clash(&one)?)));
             if let Some((other, clash)) = clashes.next() {
                 let (name, place) = (&other.route.name, &other.route.place);
-                let told = match clash {
+                let message = match clash {
                     Clash::Alike => format!(
                         "matches what {name} ({place}) matches, under another policy; a plugin has one policy for one host and path"
                     ),
@@ -180,7 +180,7 @@ pub fn hold<'r>(
                         "comes behind {name} ({place}), which matches some of the same under another policy; here the more specific of the two comes first, and that is this one: split them by host or path"
                     ),
                 };
-                notes.push(Code::ConflictingRoutes, &route.place, told);
+                notes.push(Code::ConflictingRoutes, &route.place, message);
             }
             related.add(key, held.len());
             held.push(one);
@@ -228,10 +228,10 @@ pub fn check_conditions(
                     && before.all(|other| other.policy == *policy)
         };
         if !keys.iter().all(is_said) {
-            let told = format!(
+            let message = format!(
                 "matches by {condition}, and a rule looks at host, path and route name alone: its requests would share the policy of others; give all routes of this host and path one policy, or split them by host or path"
             );
-            notes.push(Code::UnsupportedMatch, &route.place, told);
+            notes.push(Code::UnsupportedMatch, &route.place, message);
         }
     }
 }

@@ -127,7 +127,7 @@ impl Rule {
         let paths = self.paths();
         for path in &paths {
             match path {
-                // Beside other paths, any path is what is below the root.
+                // Next to other paths, any path is what is below the root.
                 Path::Any if paths.len() > 1 => below.push("/".to_owned()),
                 Path::Any => {}
                 Path::Below(prefix) => below.push(prefix.clone()),
@@ -189,7 +189,7 @@ impl<G: Eq + Hash> Grouped<G> {
     }
 }
 
-/// Gives each rule its name, or the name with the first number that makes it one of its own.
+/// Gives each rule its name, or the name with the first number that makes it unique.
 fn name_apart(rules: &mut [Rule]) {
     let mut taken = HashSet::new();
     let mut counts: HashMap<String, usize> = HashMap::new();

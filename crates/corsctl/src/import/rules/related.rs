@@ -123,7 +123,7 @@ fn paths_above((rank, path): PathKey) -> Vec<PathKey> {
 mod tests {
     use super::*;
 
-    /// Keys of every shape, with hosts and paths that are the same, above, below and beside each other.
+    /// Keys of every shape, with hosts and paths that are the same, above, below and next to each other.
     fn keys() -> Vec<Key> {
         let hosts = [
             "*.example",

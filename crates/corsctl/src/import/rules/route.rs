@@ -86,7 +86,7 @@ impl Route {
         self
     }
 
-    /// Tells of hosts, paths and route names that no rule can have.
+    /// Reports hosts, paths and route names that no rule can have.
     pub fn check(&self, notes: &mut Notes) {
         let mut check = |text: &str, problem: Option<String>| {
             if let Some(problem) = problem {
@@ -155,7 +155,7 @@ impl Scope {
     }
 
     /// Whether the same serve both, as far as it is known.
-    pub fn is_beside(&self, other: &Self) -> bool {
+    pub fn is_next_to(&self, other: &Self) -> bool {
         self.gates == other.gates || self.gates.is_empty() || other.gates.is_empty()
     }
 

@@ -60,9 +60,9 @@ fn served_with_cors<'r>(routes: &'r [Route], notes: &mut Notes) -> Vec<&'r Route
     let (with, without): (Vec<_>, Vec<_>) = routes.iter().partition(|route| {
         route.policy.is_some() || gates.iter().any(|scope| scope.overlaps(&route.scope))
     });
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for route in without {
-        if told.insert(&route.scope.gates) {
+        if reported.insert(&route.scope.gates) {
             let text = "has no CORS policy, and neither has any other route of its listener or gateway, so all of these are skipped; do not load the plugin there";
             notes.push(Code::SkippedRoutes, &route.place, text);
         }

@@ -146,7 +146,7 @@ pub fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     }
     policy.expose = notes.names(cors.get("exposeHeaders"));
     policy.credentials = notes.bool(cors.get("allowCredentials"));
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     policy.set_age(cors.get("maxAge"), "no maxAge", &place, notes);
     policy
 }
@@ -165,7 +165,7 @@ pub const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::ResponseDetails,
-        "agentgateway answers every OPTIONS of an allowed origin; here one that is no preflight reaches the upstream",
+        "agentgateway answers every OPTIONS of an allowed origin; here one that is not a preflight reaches the upstream",
     ),
 ];
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use cors::config::json::Node;
 
 use crate::import::changes::Notes;
-use crate::import::draft::{Change, Policy, When, tell_literal};
+use crate::import::draft::{Change, Policy, When, report_literal};
 use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
@@ -320,18 +320,18 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     if is_double(&policy.headers) {
         policy.headers = vec!["*".to_owned()];
     } else if policy.headers.iter().any(|name| name == "*") {
-        let text = "\"*\" in the allowed headers was sent as it stands, which browsers do not take to cover Authorization; here it covers it";
+        let text = "\"*\" in the allowed headers was sent literally, which browsers do not take to cover Authorization; here it covers it";
         notes.push(Code::LiteralWildcard, &place, text);
     }
     if is_double(&policy.expose) {
         policy.expose.clear();
-        let text = "expose_headers \"**\" is sent as it stands, which browsers take for a name: it is left out";
+        let text = "expose_headers \"**\" is sent literally, which browsers take for a name: it is left out";
         notes.push(Code::IgnoredField, &place, text);
     }
     if policy.credentials && policy.methods.iter().any(|name| name == "*") {
-        tell_literal("methods", &place, notes);
+        report_literal("methods", &place, notes);
     }
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     match cors.get("max_age").as_ref().map(|age| age.node) {
         Some(Node::Number(seconds)) => policy.max_age = Node::Number(seconds.max(0.0)),
         Some(other) => policy.max_age = other.clone(),

@@ -53,7 +53,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
                 "AWS::Lambda::Url" => properties.get("Cors"),
                 "AWS::Serverless::Function" => properties.at(&["FunctionUrlConfig", "Cors"]),
                 "AWS::Serverless::Api" => {
-                    tell_rest(properties.get("Cors"), notes);
+                    report_rest(properties.get("Cors"), notes);
                     continue;
                 }
                 "AWS::S3::Bucket" => {
@@ -65,7 +65,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             };
             routes.extend(cors.and_then(|cors| read_api(&cors, name, notes)));
         }
-        tell_rest(globals.at(&["Api", "Cors"]), notes);
+        report_rest(globals.at(&["Api", "Cors"]), notes);
         let printed = value.get("CorsConfiguration").or_else(|| value.get("Cors"));
         routes.extend(printed.and_then(|cors| read_api(&cors, "cors", notes)));
         routes.extend(s3::read_printed(value, notes));
@@ -77,7 +77,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
 }
 
 /// The Cors of a REST API is the answer to its preflights, and its functions write the other headers.
-fn tell_rest(cors: Option<Value>, notes: &mut Notes) {
+fn report_rest(cors: Option<Value>, notes: &mut Notes) {
     if let Some(cors) = cors {
         let text = "is the Cors of a REST API, which answers preflights alone, while its functions send the headers of all other responses: write a policy";
         notes.unread(&cors.place(), text);
@@ -113,8 +113,8 @@ fn read_api(cors: &Value, name: &str, notes: &mut Notes) -> Option<Route> {
     policy.set_methods(methods, &place, notes);
     policy.headers = comma_names(cors.get("AllowHeaders"), notes);
     policy.expose = comma_names(cors.get("ExposeHeaders"), notes);
-    policy.tell_literal_wildcards(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_literal_wildcards(&place, notes);
+    policy.report_expose(&place, notes);
     policy.set_age(cors.get("MaxAge"), "no MaxAge", &place, notes);
     Some(Route::everything(name, place, policy))
 }

@@ -73,7 +73,7 @@ fn by_hand(proxy: &Value, has_policy: bool, notes: &mut Notes) {
         .iter()
         .filter_map(|level| level.at(&["responseHeadersPolicy", "set"]));
     let lists: Vec<_> = lists.collect();
-    matching::tell_by_hand(&lists, has_policy, notes);
+    matching::report_by_hand(&lists, has_policy, notes);
 }
 
 fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
@@ -108,7 +108,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.credentials = notes.bool(cors.get("allowCredentials"));
     policy.private_network = notes.bool(cors.get("allowPrivateNetwork"));
     policy.read_wildcards_among_others(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) if age.text() == Some("0") => policy.max_age = Node::Number(0.0),
         Some(age) => policy.max_age = age.node.clone(),
@@ -128,12 +128,12 @@ fn read_origin(origins: &mut Origins, at: &Value, text: &str) {
     if text == "*" || is_origin {
         origins.exact(at, &text.to_ascii_lowercase());
     } else if Regex::new(text).is_err() && text.starts_with('*') {
-        let told = format!(
+        let message = format!(
             "\"{text}\" is neither an origin nor a regular expression, and Contour finds the HTTPProxy invalid; write https://.*\\.example\\.com for a domain"
         );
         origins
             .notes
-            .push(Code::SourceInvalidValue, &at.place(), told);
+            .push(Code::SourceInvalidValue, &at.place(), message);
     } else {
         origins.regex(at, text);
     }

@@ -63,7 +63,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             routes.extend(route.map(|route| route.of_document(index)));
             continue;
         }
-        tell_missing_filter(value, notes);
+        report_missing_filter(value, notes);
         for configuration in route_configurations(value) {
             // What is dumped holds one configuration in several places.
             let alike = seen.entry(configuration.text_of("name")).or_default();
@@ -94,7 +94,7 @@ fn fields<'s>(value: &Value<'s>) -> impl Iterator<Item = &'s (String, Node)> {
 }
 
 /// Without the filter in its chain a policy does nothing.
-fn tell_missing_filter(value: &Value, notes: &mut Notes) {
+fn report_missing_filter(value: &Value, notes: &mut Notes) {
     if let (Some(filters), Some(routes)) = (value.get("http_filters"), value.get("route_config")) {
         let is_cors = |filter: &Value| {
             let name = filter.text_of("name").unwrap_or_default();
@@ -108,7 +108,7 @@ fn tell_missing_filter(value: &Value, notes: &mut Notes) {
     }
     let fields = value.entries().into_iter().map(|(_, field)| field);
     for child in fields.chain(value.items()) {
-        tell_missing_filter(&child, notes);
+        report_missing_filter(&child, notes);
     }
 }
 
@@ -162,7 +162,7 @@ fn read_host(configuration: &Value, host: &Value, scope: &Scope, notes: &mut Not
             let policy = read_policies(&levels, notes);
             let by_hand = [configuration, host, &route].map(|level| level.get(BY_HAND));
             let by_hand: Vec<_> = by_hand.into_iter().flatten().collect();
-            matching::tell_by_hand(&by_hand, policy.is_some(), notes);
+            matching::report_by_hand(&by_hand, policy.is_some(), notes);
             let (path, condition) = read_match(&route, notes);
             Route {
                 name: name.to_owned(),
@@ -192,7 +192,7 @@ fn read_domain(at: &Value, domain: &str, notes: &mut Notes) -> Option<String> {
     };
     let rest = host.strip_prefix("*.").unwrap_or(host);
     if rest.contains('*') {
-        notes.push(Code::UnsupportedMatch, &at.place(), format!("\"{domain}\" has a wildcard that is no first label, which no rule can match; list the hosts"));
+        notes.push(Code::UnsupportedMatch, &at.place(), format!("\"{domain}\" has a wildcard that is not the first label, which no rule can match; list the hosts"));
     }
     Some(host.to_owned())
 }
@@ -341,7 +341,7 @@ pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     policy.credentials = notes.bool(find("allow_credentials"));
     policy.private_network = notes.bool(find("allow_private_network_access"));
     policy.read_wildcards_among_others(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     read_max_age(find("max_age"), &mut policy, &place, notes);
 
     match find(FORWARD).as_ref().map(|value| value.node) {

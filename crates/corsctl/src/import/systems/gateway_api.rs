@@ -107,7 +107,7 @@ fn read(values: &[Value], all: &[Object], notes: &mut Notes) -> Vec<Route> {
     if !read.iter().any(takes_all) {
         read.extend(resources.top_level(!routes.is_empty()));
     }
-    resources.tell_unused();
+    resources.report_unused();
     read
 }
 
@@ -190,7 +190,7 @@ impl<'s> Resources<'s, '_> {
     fn policy_of(&mut self, route: &Value<'s>, rule: &Value<'s>) -> Option<Policy> {
         self.check_backends(route, rule);
         let filters = rule.list("filters");
-        self.tell_by_hand(rule, &filters);
+        self.report_by_hand(rule, &filters);
         let cors = filters.iter().filter_map(|filter| filter.get("cors"));
         let cors: Vec<_> = cors.collect();
         if let [_, second, ..] = cors.as_slice() {
@@ -247,7 +247,7 @@ impl<'s> Resources<'s, '_> {
         let kind = reference.text_of("kind").unwrap_or_default();
         let full_name = format!("{}/{name}", namespace_of(route).unwrap_or_default());
         if !refers_to_traffic_policy(&reference) {
-            // One that is in the file is told where it stands, if it speaks of CORS.
+            // One that is in the file is reported at its own place, if it speaks of CORS.
             let key = format!("{kind} {full_name}");
             if !WITHOUT_CORS.contains(&kind) && !self.objects.contains(&key) {
                 let text = format!(
@@ -315,7 +315,7 @@ impl<'s> Resources<'s, '_> {
         }
         if gateways.len() > 1 {
             let names: Vec<_> = gateways.into_iter().collect();
-            self.notes.push(Code::SeveralGateways, &Place::default(), format!("policies target several Gateways ({}), and each has a plugin of its own: import them apart", names.join(", ")));
+            self.notes.push(Code::SeveralGateways, &Place::default(), format!("policies target several Gateways ({}), and each has its own plugin: import them one by one", names.join(", ")));
         }
     }
 
@@ -350,7 +350,7 @@ impl<'s> Resources<'s, '_> {
     }
 
     /// Headers of CORS that the filters of a rule or of its backends set.
-    fn tell_by_hand(&mut self, rule: &Value<'s>, filters: &[Value<'s>]) {
+    fn report_by_hand(&mut self, rule: &Value<'s>, filters: &[Value<'s>]) {
         let backends = rule.list("backendRefs").into_iter();
         let of_backends = backends.flat_map(|backend| backend.list("filters"));
         let all: Vec<_> = filters.iter().cloned().chain(of_backends).collect();
@@ -360,7 +360,7 @@ impl<'s> Resources<'s, '_> {
         let lists = modifiers.flat_map(|modifier| ["set", "add"].map(|name| modifier.get(name)));
         let lists: Vec<_> = lists.flatten().collect();
         let has_policy = filters.iter().any(|filter| filter.has("cors"));
-        matching::tell_by_hand(&lists, has_policy, self.notes);
+        matching::report_by_hand(&lists, has_policy, self.notes);
     }
 
     /// What holds where no route does.
@@ -381,7 +381,7 @@ impl<'s> Resources<'s, '_> {
         policy.into_iter().collect()
     }
 
-    fn tell_unused(&mut self) {
+    fn report_unused(&mut self) {
         for policy in &self.traffic {
             let is_used = object_key(policy).is_some_and(|key| self.used.contains(&key));
             if !is_used && cors_of(policy).is_some() {

@@ -102,13 +102,9 @@ pub fn read_filter(cors: &Value, notes: &mut Notes) -> Option<Policy> {
         notes,
     );
     let place = cors.place();
-    let methods = notes.names(cors.get("allowMethods"));
-    policy.set_methods(methods, &place, notes);
-    policy.headers = notes.names(cors.get("allowHeaders"));
-    policy.expose = notes.names(cors.get("exposeHeaders"));
-    policy.credentials = notes.bool(cors.get("allowCredentials"));
+    envoy_policy::read_lists(&mut policy, cors, notes);
     policy.read_wildcards_among_others(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(
@@ -149,7 +145,7 @@ fn read_security_policy(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.headers = names("allowHeaders", notes);
     policy.expose = notes.names(cors.get("exposeHeaders"));
     policy.credentials = notes.bool(cors.get("allowCredentials"));
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     match cors.get("maxAge") {
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(Code::DefaultMaxAge, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),

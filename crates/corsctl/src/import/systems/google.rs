@@ -170,11 +170,7 @@ fn policy_of(level: &Value, action: &str, notes: &mut Notes) -> Option<Policy> {
         origins.regex(&at, text);
     }
     origins.finish(&mut policy, &cors);
-    let methods = notes.names(cors.get("allowMethods"));
-    policy.set_methods(methods, &place, notes);
-    policy.headers = notes.names(cors.get("allowHeaders"));
-    policy.expose = notes.names(cors.get("exposeHeaders"));
-    policy.credentials = notes.bool(cors.get("allowCredentials"));
+    envoy_policy::read_lists(&mut policy, &cors, notes);
     envoy_policy::finish(
         &mut policy,
         cors.get("maxAge"),

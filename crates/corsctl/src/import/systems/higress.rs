@@ -3,7 +3,7 @@
 use cors::config::json::Node;
 
 use crate::import::changes::Notes;
-use crate::import::draft::{Change, Policy, When, tell_literal};
+use crate::import::draft::{Change, Policy, When, report_literal};
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::rules::route::{Precedence, Route, Scope};
@@ -34,9 +34,8 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     for (index, value) in values.iter().enumerate() {
         let read = if let Some(spec) = value.get("spec").filter(|_| owns(value)) {
             if !is_cors(value, &spec) {
-                let told =
-                    "is another plugin, as far as its name, its url and its fields tell: left out";
-                notes.push(Code::OtherPlugin, &value.place(), told);
+                let message = "is another plugin, by its name, its url and its fields: left out";
+                notes.push(Code::OtherPlugin, &value.place(), message);
                 continue;
             }
             read_plugin(&spec, notes)
@@ -61,7 +60,7 @@ fn is_cors(value: &Value, spec: &Value) -> bool {
         || configs.any(|config| FIELDS.iter().any(|field| config.has(field)))
 }
 
-/// Reads a configuration with rules of its own: `_rules_`.
+/// Reads a configuration with its own rules: `_rules_`.
 fn read_rules(value: &Value, notes: &mut Notes) -> Vec<Route> {
     let Node::Object(pairs) = value.node else {
         return Vec::new();
@@ -126,7 +125,7 @@ fn read_plugin(spec: &Value, notes: &mut Notes) -> Vec<Route> {
             scope: Scope::default(),
         });
     }
-    // Beside rules an empty default is none; alone it allows any origin.
+    // Next to rules an empty default is none; alone it allows any origin.
     let default = spec.field("defaultConfig");
     let is_empty = default.entries().is_empty() && !routes.is_empty();
     if !notes.bool(spec.get("defaultConfigDisable")) && !is_empty {
@@ -183,10 +182,10 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
             ),
         );
     }
-    policy.tell_unlisted("so Higress refused such requests with 403", &place, notes);
+    policy.report_unlisted("so Higress refused such requests with 403", &place, notes);
     // Of headers it names those that are asked.
     if policy.credentials && policy.methods.iter().any(|method| method == "*") {
-        tell_literal("methods", &place, notes);
+        report_literal("methods", &place, notes);
     }
     policy.headers = notes.names(config.get("allow_headers"));
     if policy.headers.is_empty() {
@@ -201,7 +200,7 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
         );
     }
     policy.expose = notes.names(config.get("expose_headers"));
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     match config.get("max_age").as_ref().map(|age| age.node) {
         Some(Node::Number(seconds)) if *seconds > 0.0 => policy.max_age = Node::Number(*seconds),
         Some(Node::Number(_)) | None => {
@@ -255,7 +254,8 @@ const FIELDS: &[&str] = &[
     "max_age",
 ];
 const METHODS: [&str; 6] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"];
-const HEADERS: [&str; 9] = [
+/// What Higress allows where no headers are listed, by its plugin and by its annotations.
+pub(super) const HEADERS: [&str; 9] = [
     "DNT",
     "X-CustomHeader",
     "Keep-Alive",

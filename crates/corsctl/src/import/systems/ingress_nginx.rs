@@ -13,7 +13,7 @@ use crate::import::ingress::{annotation, class_of, has_annotation_of, is_ingress
 use crate::import::origins::Origins;
 use crate::import::rules::route::{Route, Scope};
 use crate::import::system::System;
-use crate::import::systems::traefik;
+use crate::import::systems::{higress, traefik};
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
@@ -219,7 +219,7 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
         policy.drop_credentials_of_any(&place, notes);
     }
     policy.read_wildcards_among_others(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     let age = find(ingress, NAMES[5], reading);
     policy.max_age = match age.as_ref().and_then(Value::text).map(str::parse::<i64>) {
         Some(Ok(seconds)) if seconds < 0 => {
@@ -260,12 +260,12 @@ fn names(
     let listed: Vec<_> = listed.map(str::to_owned).collect();
     if let Some(at) = &found {
         if reading.is_strict && !is_valid(text) {
-            let told = format!(
+            let message = format!(
                 "\"{text}\" is not a list that {} takes: it sends its own, {}",
                 reading.what,
                 default.join(", ")
             );
-            notes.push(Code::IgnoredField, &at.place(), told);
+            notes.push(Code::IgnoredField, &at.place(), message);
         } else if let Some(two) = listed
             .iter()
             .find(|name| name.contains(char::is_whitespace))
@@ -390,17 +390,7 @@ const NGINX: Reading = Reading {
 const HIGRESS_READING: Reading = Reading {
     what: "Higress",
     groups: &["higress.io/", GROUP],
-    headers: &[
-        "DNT",
-        "X-CustomHeader",
-        "Keep-Alive",
-        "User-Agent",
-        "X-Requested-With",
-        "If-Modified-Since",
-        "Cache-Control",
-        "Content-Type",
-        "Authorization",
-    ],
+    headers: &higress::HEADERS,
     preflight_status: 200,
     is_strict: false,
     is_literal_star: false,

@@ -2,6 +2,7 @@
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
+use crate::import::envoy_policy;
 use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
@@ -51,7 +52,7 @@ fn read_service(service: &Value, index: usize, notes: &mut Notes) -> Vec<Route> 
         }
         let policy = http.get("corsPolicy");
         let policy = policy.and_then(|cors| read_cors(&cors, notes));
-        tell_by_hand(http, policy.is_some(), notes);
+        report_by_hand(http, policy.is_some(), notes);
         let plain = Route {
             name: service.resource_name().unwrap_or("cors").to_owned(),
             place: http.place(),
@@ -79,14 +80,14 @@ fn last(mut route: Route) -> Route {
     route
 }
 
-fn tell_by_hand(http: &Value, has_policy: bool, notes: &mut Notes) {
+fn report_by_hand(http: &Value, has_policy: bool, notes: &mut Notes) {
     let mut levels = http.list("route");
     levels.insert(0, http.clone());
     let lists = levels
         .iter()
         .flat_map(|level| ["set", "add"].map(|name| level.at(&["headers", "response", name])));
     let lists: Vec<_> = lists.flatten().collect();
-    matching::tell_by_hand(&lists, has_policy, notes);
+    matching::report_by_hand(&lists, has_policy, notes);
 }
 
 /// Gateways serve apart from each other; of two VirtualServices with one host none comes first.
@@ -152,7 +153,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
         return None;
     }
     if let (false, Some(ignored)) = (matchers.is_empty(), cors.get("allowOrigin")) {
-        let text = "is not read beside allowOrigins, and is left out";
+        let text = "is not read next to allowOrigins, and is left out";
         notes.push(Code::IgnoredField, &ignored.place(), text);
     }
     let mut origins = Origins::new(notes);
@@ -179,17 +180,10 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
         &cors.get("allowOrigins").unwrap_or_else(|| cors.clone()),
     );
 
-    let methods = notes.names(cors.get("allowMethods"));
-    policy.set_methods(methods, &place, notes);
-    policy.headers = notes.names(cors.get("allowHeaders"));
-    policy.expose = notes.names(cors.get("exposeHeaders"));
-    policy.credentials = notes.bool(cors.get("allowCredentials"));
+    envoy_policy::read_lists(&mut policy, cors, notes);
     policy.read_wildcards_among_others(&place, notes);
-    policy.tell_expose(&place, notes);
-    match cors.get("maxAge") {
-        Some(age) => policy.max_age = age.node.clone(),
-        None => notes.push(Code::DefaultMaxAge, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
-    }
+    policy.report_expose(&place, notes);
+    policy.set_age(cors.get("maxAge"), "no maxAge", &place, notes);
     match unmatched.as_ref().map(|value| (value, value.text())) {
         Some((_, Some("IGNORE"))) => policy.unmatched_preflights = "ignore",
         Some((_, Some("FORWARD"))) => matching::forward(&mut policy, &place, notes),

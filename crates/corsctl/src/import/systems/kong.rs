@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use cors::config::json::Node;
 
 use crate::import::changes::Notes;
-use crate::import::draft::{Change, Policy, When, tell_literal};
+use crate::import::draft::{Change, Policy, When, report_literal};
 use crate::import::rules::route::{METHOD, Precedence, Route, Scope};
 use crate::import::system::System;
 use crate::import::systems::kong_ingress::{self, read_path};
@@ -273,15 +273,15 @@ fn read_policy(plugin: &Value, notes: &mut Notes) -> Option<Policy> {
         policy.headers = vec!["*".to_owned()];
         let text = "no headers are listed: Kong allows what is asked, allowHeaders is [\"*\"]";
         notes.push(Code::DefaultHeaders, &place, text);
-        // The methods are sent as they stand all the same.
+        // The methods are sent literally all the same.
         if policy.credentials && policy.methods.iter().any(|method| method == "*") {
-            tell_literal("methods", &place, notes);
+            report_literal("methods", &place, notes);
         }
     } else {
-        policy.tell_literal_wildcards(&place, notes);
+        policy.report_literal_wildcards(&place, notes);
     }
     policy.expose = notes.names(config.get("exposed_headers"));
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     match config.get("max_age") {
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(Code::DefaultMaxAge, &place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),

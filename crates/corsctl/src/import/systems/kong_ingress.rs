@@ -90,7 +90,7 @@ pub fn read(
                 Route::everything(name, plugin.place(), policy)
             }));
         }
-        None => plugins.tell_unused(notes),
+        None => plugins.report_unused(notes),
     }
     routes
 }
@@ -176,7 +176,7 @@ impl<'s> Plugins<'s> {
         all.next().filter(|_| all.next().is_none()).cloned()
     }
 
-    fn tell_unused(&self, notes: &mut Notes) {
+    fn report_unused(&self, notes: &mut Notes) {
         let unused = self.all.iter().filter(|(key, _)| !self.used.contains(*key));
         for (_, plugin) in unused {
             let text = format!(

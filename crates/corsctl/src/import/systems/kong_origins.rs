@@ -50,15 +50,18 @@ fn read_plain(at: &Value, text: &str, is_alone: bool, origins: &mut Origins) {
     if origin == text {
         origins.exact(at, text);
     } else if is_alone {
-        let told = format!(
+        let message = format!(
             "\"{text}\" is sent as it is written, which is not an origin that browsers have: it matched none, and is left out; write \"{origin}\""
         );
-        origins.notes.push(Code::IgnoredOrigin, &at.place(), told);
-    } else {
-        let told = format!("\"{text}\" is compared as \"{origin}\" in Kong, and written so here");
         origins
             .notes
-            .push(Code::OriginNormalizedBySource, &at.place(), told);
+            .push(Code::IgnoredOrigin, &at.place(), message);
+    } else {
+        let message =
+            format!("\"{text}\" is compared as \"{origin}\" in Kong, and written so here");
+        origins
+            .notes
+            .push(Code::OriginNormalizedBySource, &at.place(), message);
         origins.exact(at, &origin);
     }
 }
@@ -69,10 +72,12 @@ fn read_regex(at: &Value, text: &str, origins: &mut Origins) {
     let body = text.strip_prefix('^').unwrap_or(text);
     let body = body.strip_suffix('$').unwrap_or(body);
     if body.contains('|') {
-        let told = format!(
+        let message = format!(
             "the end of \"{text}\" held for its last alternative alone, so that others matched longer origins; here the whole has to match"
         );
-        origins.notes.push(Code::OriginNarrowed, &at.place(), told);
+        origins
+            .notes
+            .push(Code::OriginNarrowed, &at.place(), message);
     }
     let group = if body.contains('|') {
         format!("(?:{body})")
@@ -82,9 +87,11 @@ fn read_regex(at: &Value, text: &str, origins: &mut Origins) {
     if text.contains(':') {
         return origins.regex(at, &group);
     }
-    let told = format!(
+    let message = format!(
         "\"{text}\" was matched with the host, of any scheme; here it is http and https, on any port"
     );
-    origins.notes.push(Code::SchemeNarrowed, &at.place(), told);
+    origins
+        .notes
+        .push(Code::SchemeNarrowed, &at.place(), message);
     origins.regex(at, &format!("https?://{group}(?::[0-9]+)?"));
 }

@@ -50,11 +50,11 @@ fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
     let extra = value.get("extra_config").unwrap_or_else(|| value.clone());
     let mut blocks = NAMESPACES.iter().filter_map(|name| extra.get(name));
     let Some(cors) = blocks.next() else {
-        tell_missing(value, &extra, notes);
+        report_missing(value, &extra, notes);
         return Vec::new();
     };
     if let Some(second) = blocks.next() {
-        let text = "is the block of KrakenD 2, beside the one of KrakenD 3, and each version reads its own alone: import the one that your version reads";
+        let text = "is the block of KrakenD 2, next to that of KrakenD 3, and each version reads only its own: import the one that your version reads";
         notes.unread(&second.place(), text);
     }
     let mut policy = rs_cors::read_policy(&cors, &NAMES, notes);
@@ -101,14 +101,14 @@ fn read_service(value: &Value, notes: &mut Notes) -> Vec<Route> {
 }
 
 /// Says why there is no policy: blocks where KrakenD does not look for them, or none.
-fn tell_missing(value: &Value, extra: &Value, notes: &mut Notes) {
-    let mut is_told = false;
+fn report_missing(value: &Value, extra: &Value, notes: &mut Notes) {
+    let mut is_reported = false;
     for endpoint in value.list("endpoints") {
         let extra = endpoint.field("extra_config");
         for block in NAMESPACES.iter().filter_map(|name| extra.get(name)) {
             let text = "is on an endpoint, where KrakenD ignores it: CORS is of the whole service, in extra_config at the top";
             notes.push(Code::IgnoredCorsBlock, &block.place(), text);
-            is_told = true;
+            is_reported = true;
         }
     }
     for (key, block) in extra.entries() {
@@ -118,10 +118,10 @@ fn tell_missing(value: &Value, extra: &Value, notes: &mut Notes) {
                 NAMESPACES[1]
             );
             notes.push(Code::IgnoredCorsBlock, &block.place(), text);
-            is_told = true;
+            is_reported = true;
         }
     }
-    if !is_told {
+    if !is_reported {
         let text =
             "has no extra_config.\"security/cors\": without it KrakenD does nothing about CORS";
         notes.push(Code::NoCorsPolicy, &value.place(), text);
@@ -184,7 +184,7 @@ const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::UpstreamCorsRemoved,
-        "the upstream's own Access-Control-* headers are removed; KrakenD passes those of a no-op backend on, beside its own and for origins that are not allowed",
+        "the upstream's own Access-Control-* headers are removed; KrakenD passes those of a no-op backend on, in addition to its own and for origins that are not allowed",
     ),
     (
         When::AnyOrigin,

@@ -75,7 +75,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
         } else {
             &NAMES
         };
-        tell_other_defaults(&value, notes);
+        report_other_defaults(&value, notes);
         let mut policy = read_policy(&value, names, notes);
         // https://github.com/open-telemetry/opentelemetry-collector/blob/main/config/confighttp/server.go
         if is_within(&value, "receivers") && !policy.is_any_origin() {
@@ -88,8 +88,8 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     routes
 }
 
-/// The programs of Ory have defaults of their own, which differ between them.
-fn tell_other_defaults(value: &Value, notes: &mut Notes) {
+/// The programs of Ory have their own defaults, which differ between them.
+fn report_other_defaults(value: &Value, notes: &mut Notes) {
     if !is_within(value, "serve") {
         return;
     }
@@ -145,12 +145,12 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     let mut origins = Origins::new(notes);
     for (at, text) in texts {
         if text.matches('*').count() > 1 {
-            let told = format!(
+            let message = format!(
                 "\"{text}\" has two wildcards, of which {what} reads the first alone; write one"
             );
             origins
                 .notes
-                .push(Code::OriginNotExpressible, &at.place(), told);
+                .push(Code::OriginNotExpressible, &at.place(), message);
         } else {
             origins.glob(&at, &text.to_ascii_lowercase());
         }
@@ -169,11 +169,11 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         .filter(|safe| !policy.methods.iter().any(|method| method == safe))
         .collect();
     if !unlisted.is_empty() {
-        let told = format!(
+        let message = format!(
             "{} not listed, so {what} left the headers off its answers; the standard lets browsers send it without asking, and here it is answered like the others",
             unlisted.join(", ")
         );
-        notes.push(Code::SafelistedMethods, &place, told);
+        notes.push(Code::SafelistedMethods, &place, message);
     }
 
     policy.headers = notes.names(value.get(names.headers));
@@ -183,16 +183,16 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
             .iter()
             .map(|name| (*name).to_owned())
             .collect();
-        let told = format!(
+        let message = format!(
             "no header is listed: {what} allows {}, and so does allowHeaders",
             names.default_headers.join(", ")
         );
-        notes.push(Code::DefaultHeaders, &place, told);
+        notes.push(Code::DefaultHeaders, &place, message);
     }
     policy.expose = notes.names(value.get(names.expose));
     policy.credentials = notes.bool(value.get("allow_credentials"));
     policy.drop_credentials_of_any(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     policy.private_network = notes.bool(value.get("allow_private_network"));
     read_max_age(value, &mut policy, notes);
 
@@ -270,7 +270,7 @@ pub const CHANGES: &[Change] = &[
     (
         When::Always,
         Code::UpstreamCorsRemoved,
-        "the upstream's own Access-Control-* headers are removed; rs/cors leaves them beside its own and for origins that are not allowed",
+        "the upstream's own Access-Control-* headers are removed; rs/cors leaves them in addition to its own and for origins that are not allowed",
     ),
     (
         When::AnyOrigin,

@@ -62,7 +62,7 @@ fn read_rule(rule: &Value, name: &str, notes: &mut Notes) -> Route {
     }
     origins.finish(&mut policy, rule);
     policy.methods = notes.names(get("AllowedMethods", "methods"));
-    policy.tell_unlisted("so that S3 sent them no headers", &place, notes);
+    policy.report_unlisted("so that S3 sent them no headers", &place, notes);
     policy.headers = notes.names(get("AllowedHeaders", "headers"));
     let expose = rule
         .get("ExposeHeaders")
@@ -73,8 +73,8 @@ fn read_rule(rule: &Value, name: &str, notes: &mut Notes) -> Route {
         let text = "S3 sends Access-Control-Allow-Credentials: true to origins that are not \"*\": allowCredentials is true";
         notes.push(Code::DefaultCredentials, &place, text);
     }
-    policy.tell_expose(&place, notes);
-    // CloudFormation has a name of its own.
+    policy.report_expose(&place, notes);
+    // CloudFormation has its own name for it.
     let age = rule.get("MaxAgeSeconds").or_else(|| rule.get("MaxAge"));
     policy.set_age(age, "no MaxAgeSeconds", &place, notes);
     Route::everything(name, place, policy)

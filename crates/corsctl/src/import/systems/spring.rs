@@ -43,7 +43,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     for value in values {
         let routes = list(value, ROUTES).into_iter();
         read.extend(routes.filter_map(|route| read_route(&route, notes)));
-        tell_by_hand(value, notes);
+        report_by_hand(value, notes);
         let all = setting(value, CONFIGURATIONS);
         for (pattern, cors) in all.map_or_else(Vec::new, |all| all.entries()) {
             let pattern = pattern.strip_prefix('[').unwrap_or(pattern);
@@ -57,7 +57,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             ));
         }
     }
-    tell_other_paths(&read, notes);
+    report_other_paths(&read, notes);
     read
 }
 
@@ -203,7 +203,7 @@ fn read_policy(cors: &Value, form: Form, notes: &mut Notes) -> Policy {
         let text = "no method is listed: Spring allows GET, HEAD, so does allowMethods";
         notes.push(Code::DefaultMethods, &place, text);
     }
-    policy.tell_unlisted("so Spring refused such requests with 403", &place, notes);
+    policy.report_unlisted("so Spring refused such requests with 403", &place, notes);
     if policy.methods.iter().any(|method| method == "*") {
         policy.methods = vec!["*".to_owned()];
     }
@@ -212,7 +212,7 @@ fn read_policy(cors: &Value, form: Form, notes: &mut Notes) -> Policy {
         policy.headers = vec!["*".to_owned()];
     }
     policy.expose = names(get("exposedHeaders"), form, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_expose(&place, notes);
     policy.private_network = notes.bool(get("allowPrivateNetwork"));
     policy.set_age(get("maxAge"), "no maxAge", &place, notes);
     policy
@@ -258,7 +258,7 @@ fn check_fields(cors: &Value, form: Form, notes: &mut Notes) {
 }
 
 /// Filters that write headers of CORS by hand, as `AddResponseHeader=Access-Control-Allow-Origin, *`.
-fn tell_by_hand(value: &Value, notes: &mut Notes) {
+fn report_by_hand(value: &Value, notes: &mut Notes) {
     let routes = list(value, ROUTES).into_iter();
     let of_routes = routes.flat_map(|route| route.list("filters"));
     let all: Vec<_> = of_routes.chain(list(value, DEFAULT_FILTERS)).collect();
@@ -275,7 +275,7 @@ fn tell_by_hand(value: &Value, notes: &mut Notes) {
 }
 
 /// Says what becomes of the paths that have no policy.
-fn tell_other_paths(routes: &[Route], notes: &mut Notes) {
+fn report_other_paths(routes: &[Route], notes: &mut Notes) {
     let is_any = |route: &Route| route.paths.contains(&Path::Any);
     if let Some(first) = routes.first()
         && !routes.iter().any(is_any)

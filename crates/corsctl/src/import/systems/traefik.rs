@@ -69,7 +69,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             }
             Some("API") => apis.push(value.clone()),
             Some("APIVersion") if value.at(&["spec", "cors"]).is_some() => {
-                notes.push(Code::UnsupportedMatch, &value.place(), "has CORS for one version of an API; which version a request means no rule can tell: give the API one policy");
+                notes.push(Code::UnsupportedMatch, &value.place(), "has CORS for one version of an API; no rule sees which version a request means: give the API one policy");
             }
             Some(_) => {}
             None => {
@@ -98,7 +98,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
         let routes: Vec<_> = read
             .flat_map(|router| router.read(&middlewares, &mut used, notes))
             .collect();
-        middlewares.tell_unused(&used, &routes, notes);
+        middlewares.report_unused(&used, &routes, notes);
         routes
     };
     routes.extend(apis.iter().map(|api| read_api(api, apis.len(), notes)));
@@ -157,7 +157,7 @@ impl<'s> Middlewares<'s> {
     }
 
     /// Says which middlewares with CORS hold for no router; if that leaves none, as an error.
-    fn tell_unused(&self, used: &HashSet<usize>, routes: &[Route], notes: &mut Notes) {
+    fn report_unused(&self, used: &HashSet<usize>, routes: &[Route], notes: &mut Notes) {
         let has_policy = routes.iter().any(|route| route.policy.is_some());
         for (index, (name, value)) in self.all.iter().enumerate() {
             let Some(headers) = value.get("headers").filter(has_cors) else {
@@ -318,7 +318,7 @@ impl<'s> Router<'s> {
                     as_priority(*number)
                 }
                 _ => {
-                    let text = "is no priority that import knows; write a whole number above 0";
+                    let text = "is not a priority that import knows; write a whole number above 0";
                     notes.push(Code::SourceInvalidValue, &priority.place(), text);
                     0
                 }
@@ -391,7 +391,7 @@ fn read_api(api: &Value, count: usize, notes: &mut Notes) -> Route {
         .at(&["spec", "pathPrefix"])
         .and_then(|prefix| prefix.text());
     if prefix.is_none() && count > 1 {
-        notes.push(Code::UnsupportedMatch, &api.place(), "has no pathPrefix, so no rule can tell its requests from those of the other APIs: import it alone");
+        notes.push(Code::UnsupportedMatch, &api.place(), "has no pathPrefix, so no rule can separate its requests from those of the other APIs: import it alone");
     }
     let cors = api.at(&["spec", "cors"]);
     let policy = match &cors {
@@ -411,7 +411,7 @@ fn read_api(api: &Value, count: usize, notes: &mut Notes) -> Route {
     route
 }
 
-/// What Traefik Hub does where an API has no CORS of its own, without its contradiction.
+/// What Traefik Hub does where an API has no CORS itself, without its contradiction.
 fn default_policy(api: &Value, notes: &mut Notes) -> Policy {
     let place = api.place();
     let mut policy = Policy::new(place.clone(), 200);
@@ -431,7 +431,7 @@ fn default_policy(api: &Value, notes: &mut Notes) -> Policy {
         ),
     );
     policy.drop_credentials_of_any(&place, notes);
-    policy.tell_literal_wildcards(&place, notes);
+    policy.report_literal_wildcards(&place, notes);
     policy
 }
 
@@ -467,7 +467,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     if let Some(before @ 1..) = before_any.filter(|_| policy.credentials)
         && let Some((at, _)) = exact.get(before)
     {
-        notes.push(Code::SeveralPolicies, &at.place(), "stands behind other origins, which had credentials while any other had none: two policies in one; list the origins, or \"*\" alone");
+        notes.push(Code::SeveralPolicies, &at.place(), "comes after other origins, which had credentials while any other had none: two policies in one; list the origins, or \"*\" alone");
     }
     let mut origins = Origins::new(notes);
     for (at, text) in exact {
@@ -483,8 +483,8 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
     policy.set_methods(methods, &place, notes);
     policy.headers = notes.names(find(names.headers));
     policy.expose = notes.names(find(names.expose));
-    policy.tell_literal_wildcards(&place, notes);
-    policy.tell_expose(&place, notes);
+    policy.report_literal_wildcards(&place, notes);
+    policy.report_expose(&place, notes);
     policy.max_age = match value.get(names.max_age) {
         Some(age) => age.node.clone(),
         None => {
@@ -514,7 +514,7 @@ fn check_fields(value: &Value, names: &Names, known: &[&str], notes: &mut Notes)
             notes.push(
                 Code::SourceUnknownField,
                 &field.place(),
-                format!("is no field of {} that import knows", names.what),
+                format!("is not a field of {} that import knows", names.what),
             );
         }
     }

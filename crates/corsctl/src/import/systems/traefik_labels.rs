@@ -17,7 +17,7 @@ pub fn unwrap(file: &Value, notes: &mut Notes) -> Option<Vec<(String, Document)>
     if !has_labels(file) {
         return None;
     }
-    tell_merged(file, notes);
+    report_merged(file, notes);
     let mut tree = Tree::default();
     tree.set(&[PROVIDER], Node::String(DOCKER.to_owned()), &Lines::none());
     for label in labels_of(file) {
@@ -85,7 +85,7 @@ fn text_of(node: &Node) -> String {
 }
 
 /// Labels that a merge key brings would be lost.
-fn tell_merged(file: &Value, notes: &mut Notes) {
+fn report_merged(file: &Value, notes: &mut Notes) {
     for (_, service) in file.field("services").entries() {
         let merged = [Some(service.clone()), service.get("labels")];
         for value in merged.into_iter().flatten() {
