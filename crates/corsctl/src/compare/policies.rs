@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use cors::config::choices::Preset;
 use cors::config::json::Node;
 use cors::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -523,13 +524,22 @@ impl Comparison<'_> {
         names
     }
 
-    /// A name of each family that a side lists.
+    /// A name of each family that a side lists, or that a preset adds.
     fn families(&self, field: &str) -> Vec<String> {
         let policies = self.policies.iter().flatten();
         let grants = policies.flat_map(|policy| std::iter::once(*policy).chain(grants_of(policy)));
         let listed = grants.flat_map(|grant| texts(grant, field));
-        let families =
-            listed.filter_map(|name| Some(format!("{}{ANY_NAME}", name.strip_suffix('*')?)));
+        let presets = Preset::CHOICES.iter().flat_map(|(_, preset)| {
+            let additions = preset.additions();
+            let names = match field {
+                "allowHeaders" => additions.request_headers,
+                _ => additions.exposed_headers,
+            };
+            names.split(' ')
+        });
+        let families = listed
+            .chain(presets)
+            .filter_map(|name| Some(format!("{}{ANY_NAME}", name.strip_suffix('*')?)));
         let mut families: Vec<String> = families.map(|name| name.to_ascii_lowercase()).collect();
         families.retain(|name| name != ANY_NAME);
         families
