@@ -10,8 +10,8 @@ import { fromHash, readHeaders, toHash } from "./link.js";
 import { manifests } from "./manifests.js";
 import { PolicyReader, showHome } from "./policy.js";
 import { besideMessage, describe } from "./story.js";
-import { showStory } from "./view.js";
-import { connect, forget as forgetPaste } from "./wayin.js";
+import { showReading, showStory } from "./view.js";
+import { connect, fillForm, forget as forgetPaste } from "./wayin.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
@@ -75,8 +75,7 @@ function update() {
     showHome($("home"), configured, { choose: (index) => reader.choose(index), convert: applyPolicy });
     showHealth(configured);
     showManifest();
-    if (configured.isPending)
-      return showStory({ verdict: { title: "Reading the policy…", text: "" }, steps: [], fixes: [] });
+    if (configured.isPending) return showReading();
     if (!configured.ok) return showStory(refused(configured));
     showStory(judged(state), applyFix);
   } catch (error) {
@@ -310,21 +309,9 @@ function showManifest() {
 }
 
 /** Takes a request, an answer or a message, as paste.js reads them. */
-function takeRequest({ found, answer, message: read }) {
-  if (found) {
-    const { credentials, headers = [], method = "GET", origin, url } = found;
-    if (origin !== undefined) $("origin").value = origin;
-    if (url !== undefined) $("url").value = url;
-    $("method").value = method;
-    $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-    $("headers").rows = Math.max(2, headers.length);
-    $("credentials").checked = credentials ?? false;
-  }
-  if (answer) {
-    $("status").value = answer.status;
-    $("upstream").value = answer.headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-  }
-  message = answer ? undefined : read;
+function takeRequest(pasted) {
+  fillForm(pasted);
+  message = pasted.answer ? undefined : pasted.message;
   update();
 }
 

@@ -46,7 +46,8 @@ export function isPluginJson(text) {
 /** Whether a text is a policy or a configuration, and not a request or a message. */
 export function looksLikePolicy(text) {
   const plain = text.trim();
-  if (OF_A_REQUEST.test(plain) || OF_HTTP.test(plain) || readHar(plain) || findMessage(plain)) return false;
+  if (OF_A_REQUEST.test(plain) || OF_HTTP.test(plain) || readHar(plain)) return false;
+  if (plain.length < MAX_MESSAGE && findMessage(plain)) return false;
   if (/^[{[]/.test(plain) && isJson(plain)) return true;
   return A_FIELD.test(plain) || otherSystem(plain) !== undefined;
 }
@@ -141,13 +142,14 @@ function isJson(text) {
 }
 
 const NAME = "policy";
+const MAX_MESSAGE = 100_000;
 /** How commands, calls and messages begin. */
 const OF_A_REQUEST =
   /^((\$|>|PS [^>\n]*>) )?(curl|await|return|const|let|var|async|function|fetch|axios|Invoke-\w+|HTTP|Access to)\b/;
 const OF_HTTP = /^[A-Z]+ \S+ HTTP\//;
 /** A field at the beginning of a line that policies and resources have. */
 const A_FIELD =
-  /^\s*(- )?["']?(apiVersion|kind|static_resources|presets|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
+  /^[ \t]*(- )?["']?(apiVersion|kind|static_resources|presets|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
 /** What a resource or an Envoy configuration has, and plugin JSON does not. */
 const OF_A_HOME = /"(apiVersion|static_resources|dynamic_resources|typed_config|http_filters|pluginConfig)"\s*:/;
 /** The fields at the top of plugin JSON, in lower case and without underscores. */
