@@ -22,6 +22,8 @@ export class Assist {
     document.addEventListener("selectionchange", () => {
       if (document.activeElement === area) this.#explain(area.selectionStart);
     });
+    // Not every browser reports the selection of a textarea.
+    for (const name of ["keyup", "click"]) area.addEventListener(name, () => this.#explain(area.selectionStart));
     area.addEventListener("mousemove", ({ clientX, clientY }) => this.#point(clientX, clientY));
   }
 

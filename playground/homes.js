@@ -111,7 +111,8 @@ function problem({ severity, code, line, path, value, text }, place = "") {
 function saysOwn(own, text) {
   if (own.length > 1) return `${own.length} configurations`;
   if (own[0].place) return own[0].place;
-  return /^\s*[{[]/.test(text) ? "" : "YAML";
+  if (!/^\s*[{[]/.test(text)) return "YAML";
+  return own[0].problems.some(({ code }) => code === "wrapped-configuration") ? "JSON" : "";
 }
 
 /** "read as Istio: 2 policies in …" */
