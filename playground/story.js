@@ -282,7 +282,7 @@ function exposeFix(hidden, { object, mode }) {
 /**
  * An answer, with the `whole` policy that decided and the `object` of its grant, as paths for `edited`, and its `mode`.
  */
-function governed(answer, policy) {
+export function governed(answer, policy) {
   const whole = objectOf(answer.source, policy);
   const own = whole?.reduce((node, part) => node?.[part], policy);
   const mode = String(own?.mode ?? "enforce").toLowerCase();

@@ -1,6 +1,13 @@
 //! The playground in a real Chromium: every example, errors at their place, links, bad input, and the live
 //! page with a real Envoy.
 
+#[path = "playground/accessible.rs"]
+mod accessible;
+#[path = "playground/speed.rs"]
+mod speed;
+#[path = "playground/table.rs"]
+mod table;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
