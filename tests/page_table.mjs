@@ -85,6 +85,11 @@ expectBy({ allowOrigins: ["*"], allowHeaders: ["x-amz-*"] }, "https://x.example"
   ["x-amz-date", "1"],
 ]);
 
+// A page of the API itself may be refused too: here the service does not go by that name.
+const rebound = { allowOrigins: [], hosts: ["other.example"], unmatchedRequests: "reject" };
+assert.equal(cellOf(rebound, "https://api.example.com", "GET").rows[0][0].level, 0);
+assert.equal(cellOf({ allowOrigins: [] }, "https://api.example.com", "GET").rows[0][0].word, "Same origin");
+
 // Of two policies, each difference in what a script may do is one of the comparison.
 const before = { allowOrigins: ["https://a.example", "https://b.example"], allowMethods: ["GET", "PUT"] };
 for (const [after, origin, method, change] of [
