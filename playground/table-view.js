@@ -67,6 +67,7 @@ export class RequestTable {
     this.#drawn = undefined;
     $("problem").textContent = "";
     for (const id of ["origins", "methods", "before"]) $(id).removeAttribute("aria-invalid");
+    if (!shown && !this.#own) $("origins").value = $("methods").value = "";
     if (!shown) return this.#paint("No table without an accepted policy and a request.");
     const { judge, policy, call } = shown;
     const asked = { url: call.url, headers: call.headers, upstream: call.upstream };

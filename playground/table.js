@@ -1,7 +1,7 @@
 // A table of requests: origins × methods under one policy, each judged by the module and the browser's rules.
 
 import { isToken, plan, readOrigin, readUrl, run } from "./browser.js";
-import { governed } from "./story.js";
+import { governed, isRejection } from "./story.js";
 
 /** The row of requests that no script sends: from curl, from a server, or from the address bar. */
 export const NO_ORIGIN = "no Origin";
@@ -88,20 +88,21 @@ function cell(sendNow, { origin, method, url, headers }) {
       : "",
     exchanges: [...exchanges.values()],
   };
-  const isRejected = result.actual?.from === "filter" && result.actual.status === 403;
-  if (result.blocked || isRejected)
-    return { ...made, level: 0, word: "Blocked", note: blockedNote(result, isRejected) };
+  if (result.blocked || isRejection(result.actual))
+    return { ...made, level: 0, word: "Blocked", note: blockedNote(result) };
   if (call.sameOrigin) return { ...made, word: "Same origin", note: "no permission is needed" };
   const note = isAllowedWith ? "also with credentials" : "without credentials";
   return { ...made, level: isAllowedWith ? 2 : 1, word: "Allowed", note, readable: result.readable };
 }
 
 /** Why a script does not get the answer, in addition to what `by` says about the origin. */
-function blockedNote({ blocked, preflight, actual }, isRejected) {
+function blockedNote({ blocked, preflight, actual }) {
   if (blocked?.at === "call") return blocked.because;
   const because = ["method", "header", "status", "list"].includes(blocked?.kind) ? [blocked.because] : [];
   if (preflight && !actual) return [...because, "not sent"].join("; ");
-  return isRejected ? "the filter answers 403" : [...because, "sent, but not readable"].join("; ");
+  return isRejection(actual)
+    ? `the filter answers ${actual.status}`
+    : [...because, "sent, but not readable"].join("; ");
 }
 
 /** What decided: the pattern that allowed the origin or the reason of the refusal, the grant, and the policy. */

@@ -86,9 +86,17 @@ expectBy({ allowOrigins: ["*"], allowHeaders: ["x-amz-*"] }, "https://x.example"
 ]);
 
 // A page of the API itself may be refused too: here the service does not go by that name.
-const rebound = { allowOrigins: [], hosts: ["other.example"], unmatchedRequests: "reject" };
-assert.equal(cellOf(rebound, "https://api.example.com", "GET").rows[0][0].level, 0);
+const elsewhere = { allowOrigins: [], hosts: ["other.example"] };
+for (const method of ["GET", "PUT"]) {
+  const [[cell]] = cellOf(elsewhere, "https://api.example.com", method).rows;
+  assert.deepEqual([cell.level, cell.note], [0, "the filter answers 421"]);
+  checkCell(cell, elsewhere, { url: REQUEST.url, headers: [], upstream: { status: 200, headers: [] } }, "elsewhere");
+}
 assert.equal(cellOf({ allowOrigins: [] }, "https://api.example.com", "GET").rows[0][0].word, "Same origin");
+
+assert(judge.configure(JSON.stringify(elsewhere)).ok);
+const { fixes } = describe(judge, elsewhere, { ...REQUEST, upstream: { status: 200, headers: [] } });
+assert.deepEqual(fixes, [{ text: "Call the API by one of its names in hosts." }]);
 
 // Of two policies, each difference in what a script may do is one of the comparison.
 const before = { allowOrigins: ["https://a.example", "https://b.example"], allowMethods: ["GET", "PUT"] };

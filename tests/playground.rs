@@ -552,7 +552,7 @@ fn keyboard_screen_reader_and_phone() {
         "tab-envoytrue tab-istiotrue tab-gatewaytrue tab-jsontrue tab-gatewaytrue tab-jsontrue"
     );
     // The keyboard alone reaches all controls from the first to the last, and nothing traps the focus.
-    let reached = (0..40).map(|_| {
+    let reached = (0..100).map(|_| {
         let tab = json!([{"type": "keyDown", "value": "\u{e004}"}, {"type": "keyUp", "value": "\u{e004}"}]);
         let pressed = page.browser.post("/actions", json!({"actions": [{"type": "key", "id": "keys", "actions": tab}]}));
         pressed.expect("a key");
