@@ -37,6 +37,7 @@ if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js")
 
 async function startModule() {
   $("broken").hidden = true;
+  $("verdict").ariaBusy = "true";
   try {
     const answer = await fetch("cors.wasm").catch(() => {
       throw new Error("cors.wasm could not be fetched");
@@ -59,6 +60,7 @@ function fail(what, error) {
   retry.addEventListener("click", startModule);
   $("broken").replaceChildren(`${what}: ${error.message}. What you typed is still here.`, retry);
   $("broken").hidden = false;
+  $("verdict").ariaBusy = "false";
 }
 
 /** Updates everything that depends on the state of the page. */
@@ -244,6 +246,7 @@ function say(text) {
 // Controls
 
 function soon() {
+  $("verdict").ariaBusy = "true";
   clearTimeout(timer);
   timer = setTimeout(update, editor.text.length > 100_000 ? 600 : 120);
 }

@@ -11,6 +11,7 @@ export function showStory({ verdict, steps, fixes }, apply) {
   $("verdict").className = `verdict ${state}`;
   $("verdict").textContent = `${{ good: "✓ ", bad: "✕ ", "": "" }[state]}${verdict.title}`;
   $("verdict-text").textContent = verdict.text;
+  $("verdict").ariaBusy = "false";
   $("fixes").replaceChildren(...fixes.map((fix) => fixCard(fix, apply)));
   $("steps").replaceChildren(...steps.map(stepItem));
   announce(`${verdict.title}. ${verdict.text}`);

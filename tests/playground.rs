@@ -69,14 +69,13 @@ impl Page {
         self.browser.open("about:blank");
         self.browser
             .open(&format!("http://127.0.0.1:{}/#{hash}", self.site.port));
-        self.wait("return !document.querySelector('#verdict').textContent.startsWith('Loading')");
     }
 
-    /// Runs a script in the page, in which `$` finds an element, `set` types and `verdict` waits.
+    /// Runs a script in the page when it has a verdict. In the script `$` finds an element, `set` types, and `verdict`
+    /// waits for the next one.
     fn run(&self, script: &str) -> Value {
-        let ended = self
-            .browser
-            .run(&format!("{HELPERS}\n{script}"), Value::Null);
+        let script = format!("{HELPERS}\nawait verdict();\n{script}");
+        let ended = self.browser.run(&script, Value::Null);
         ended.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
@@ -87,19 +86,11 @@ impl Page {
         }
     }
 
-    fn wait(&self, condition: &str) {
-        let start = Instant::now();
-        while self.run(condition) != json!(true) {
-            assert!(start.elapsed() < PATIENCE, "{condition}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     fn is_quiet(&self) {
         assert_eq!(self.browser.complaints(), Vec::<String>::new());
     }
 
-    /// Sets the size of the window and the preferred colours.
+    /// Sets the size of the window and the preferred colours, and waits until the page is drawn so.
     fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let command = |name: &str, parameters: Value| {
             let sent = self.browser.post(
@@ -114,6 +105,10 @@ impl Page {
         );
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         command("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.run(&format!(
+            "await until(() => innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme})').matches);
+            for (const _ of [1, 2]) await new Promise(requestAnimationFrame);"
+        ));
     }
 }
 
@@ -201,7 +196,7 @@ fn a_problem_leads_to_its_line() {
             r#"const origins = Array.from({{ length: {origins} }}, (_, i) => `https://host-${{i}}.example`);
             origins[origins.length / 2] = 'wrong';
             set('#policy', JSON.stringify({{ allowOrigins: origins }}, null, 2));
-            await until(() => $('#problems').textContent.includes(`line ${{3 + origins.length / 2}}: `), 30);
+            await until(() => $('#problems').textContent.includes(`line ${{3 + origins.length / 2}}: `));
             $('#problems button').click();
             const shown = $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd);
             if ($('#editor').classList.contains('plain')) {{
@@ -416,11 +411,11 @@ fn five_megabytes_are_judged_and_kept() {
         if (text.length < 5e6) throw text.length;
         set('#credentials', ''); $('#credentials').checked = false;
         set('#policy', text);
-        await until(() => /can read/.test($('#verdict').textContent), 60);
+        await until(() => /can read/.test($('#verdict').textContent));
         $('#share').click();
         const shared = $('#shared').textContent;
         set('#policy', text + ']');
-        await until(() => /rejects/.test($('#verdict').textContent), 60);
+        await until(() => /rejects/.test($('#verdict').textContent));
         return [shared, $('#problems').textContent.slice(0, 60), $('#policy').value === text + ']'].join('\n');"#,
     );
     assert_eq!(
@@ -522,7 +517,7 @@ fn it_works_without_a_network_once_it_was_loaded() {
     let browser = Browser::start();
     let url = format!("http://127.0.0.1:{port}/");
     browser.open(&url);
-    let ready = "await navigator.serviceWorker.ready; return $('#verdict') && await verdict();";
+    let ready = "await navigator.serviceWorker.ready; return await verdict();";
     let said = browser.run(&format!("{HELPERS}\n{ready}"), Value::Null);
     server.kill().expect("the server to end");
     server.wait().expect("the server to end");
@@ -693,7 +688,7 @@ fn the_live_pages_frame_serves_no_other_site() {
     let stranger = Upstream::start(|_| file_of("text/html", b"<iframe></iframe>".to_vec()));
     let browser = Browser::start();
     // Whether a message from a page of each origin is answered.
-    let answered = |port: u16| {
+    let answered = |port: u16, seconds: f64| {
         browser.open(&format!("http://127.0.0.1:{port}/live.html"));
         let asked = browser.run(
             &format!(
@@ -706,16 +701,16 @@ fn the_live_pages_frame_serves_no_other_site() {
                 // No other page gets a message.
                 if (said.length) return String(said);
                 frame.contentWindow.postMessage({{ id: 1, url: '/', init: {{}} }}, '*');
-                await sleep(500);
-                return said.some(({{ id, result }}) => id === 1 && result.status === 200);",
+                const isAnswered = () => said.some(({{ id, result }}) => id === 1 && result.status === 200);
+                return await until(isAnswered, {seconds}).then(() => true, () => false);",
                 site.port
             ),
             Value::Null,
         );
         asked.expect("an answer")
     };
-    assert_eq!(answered(site.port), json!(true));
-    assert_eq!(answered(stranger.port), json!(false));
+    assert_eq!(answered(site.port, 60.0), json!(true));
+    assert_eq!(answered(stranger.port, 0.5), json!(false));
 }
 
 /// A file of the page, or the module.
@@ -761,7 +756,7 @@ fn playground() -> Vec<std::path::PathBuf> {
 const HELPERS: &str = "
     const $ = (selector) => document.querySelector(selector);
     const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-    const until = async (holds, seconds = 10) => {
+    const until = async (holds, seconds = 60) => {
       for (const end = Date.now() + seconds * 1000; !holds(); await sleep(20)) if (Date.now() > end) throw new Error(`never: ${holds}: ${document.body.innerText.slice(0, 900)}`);
     };
     const set = (selector, value, event = 'input') => {
@@ -769,9 +764,8 @@ const HELPERS: &str = "
       $(selector).dispatchEvent(new Event(event, { bubbles: true }));
     };
     const verdict = async () => {
-      await sleep(200);
-      await until(() => $('#verdict') && !/^Loading/.test($('#verdict').textContent));
-      return $('#verdict').textContent;
+      await until(() => !$('[aria-busy=true]'));
+      return $('#verdict')?.textContent;
     };";
 
 /// The texts whose contrast is below 4.5 to 1, WCAG's AA.
