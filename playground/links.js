@@ -1,6 +1,6 @@
 // Links out of the page: to the documents and the source, where scripts/site says they are, and to the other pages.
 
-import { FIELDS } from "./fields.js";
+import { FIELDS } from "./field-names.js";
 
 /** The attributes of <html> that scripts/site and scripts/demo fill in. */
 const places = () => globalThis.document?.documentElement.dataset ?? {};

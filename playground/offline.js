@@ -39,7 +39,7 @@ const FILES = [
   "curl.js",
   "editor.js",
   "examples.js",
-  "fields.js",
+  "field-names.js",
   "host.js",
   "json.js",
   "judge.js",

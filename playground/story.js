@@ -307,7 +307,7 @@ function keeps(maxAge) {
   return `The browser may cache this answer for ${seconds} s${seconds > 7200 ? " (Chromium for 7200)" : ""}`;
 }
 
-/** Whether the filter refuses instead of the upstream's answer: 421 is for a host that is not one of the service. */
+/** Whether the filter refuses: 421 is for a host that is not one of the service. */
 export const isRejection = ({ from, status }) => from === "filter" && (status === 403 || status === 421);
 const value = ({ headers }, name) => headers.find(([own]) => own === name)?.[1];
 const governor = (source) => (source === "top-level policy" ? "The top-level policy" : `The policy of ${source}`);

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { CODES } from "../playground/codes.js";
-import { FIELDS } from "../playground/fields.js";
+import { FIELDS } from "../playground/field-names.js";
 import { linksOf, linksOfMessage, pages } from "../playground/links.js";
 import { MESSAGES } from "../playground/messages.js";
 

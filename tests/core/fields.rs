@@ -192,5 +192,5 @@ fn type_of(kind: &Kind) -> String {
     }
 }
 
-const SCRIPT: &str = "playground/fields.js";
+const SCRIPT: &str = "playground/field-names.js";
 const PAGE: &str = "docs/src/reference/fields.md";

@@ -16,12 +16,13 @@ fn axe_finds_no_violation_in_any_state() {
     let error = "set('#example', 'mistakes', 'change');";
     let refused = "set('#example', 'missing', 'change');";
     let without_request = "set('#url', 'nonsense');";
-    let message = "if ($('#paste').hidden) $('#paste-open').click();
+    let message = "if ($('#paste')?.hidden) $('#paste-open').click();
         set('#pasted', 'Origin null is not allowed by Access-Control-Allow-Origin.'); $('#paste-read').click();";
     let manifest = "$('#tab-istio').click();";
     let own_table = "$('#tab-json').click(); set('#table-methods', 'GET, PUT'); set('#table-origins', 'nonsense');";
     let comparison = "set('#example', 'rules', 'change'); $('#table-compare').open = true; $('#table-keep').click();
-        set('#policy', '{\"allowOrigins\": [\"https://app.example.com\"]}'); await sleep(200);";
+        set('#policy', '{\"allowOrigins\": [\"https://app.example.com\"]}'); 
+        await until(() => /narrower/.test($('#table-sum').textContent));";
     let wrong_comparison = "set('#table-before', '{\"mine\": 1}');";
     let states = [
         ("fresh", fresh),
@@ -60,7 +61,10 @@ fn axe_finds_no_violation_in_the_pages_about_real_requests() {
     let browser = Browser::start();
     for name in ["live.html", "device.html"] {
         browser.open(&format!("http://localhost:{}/{name}", site.port));
-        let script = format!("{HELPERS}\nawait sleep(300); {}", axe());
+        let script = format!(
+            "{HELPERS}\nawait until(() => ($('#broken') ?? $('#policy')).textContent); {}",
+            axe()
+        );
         assert_eq!(browser.run(&script, Value::Null), Ok(json!([])), "{name}");
     }
 }

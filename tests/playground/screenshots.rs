@@ -8,7 +8,7 @@ use super::Page;
 #[ignore = "writes playground/screenshot*.png"]
 fn screenshots() {
     let page = Page::open();
-    let comparison = "set('#example', 'grants', 'change'); await sleep(300);
+    let comparison = "set('#example', 'grants', 'change'); await verdict();
         $('#table-compare').open = true; $('#table-keep').click();
         set('#policy', $('#policy').value.replace('\"DELETE\"', '\"PATCH\"').replace('[\"GET\"]', '[\"GET\", \"PUT\"]'));
         await until(() => /wider/.test($('#table-sum').textContent));

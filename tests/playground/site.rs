@@ -41,9 +41,9 @@ fn the_site_works_under_a_path() {
     assert_eq!(links.iter().filter(is_source).count(), 1, "{links:?}");
     for link in links.iter().filter(|link| !is_source(link)) {
         browser.open(link);
-        let found = run("await sleep(100);
-            const place = decodeURIComponent(location.hash.slice(1));
-            return document.title !== '' && (!place || document.getElementById(place)?.checkVisibility() === true);");
+        let found = run("const place = decodeURIComponent(location.hash.slice(1));
+            await until(() => document.title && (!place || document.getElementById(place)?.checkVisibility()));
+            return true;");
         assert_eq!(found, json!(true), "{link}");
     }
 
@@ -63,10 +63,11 @@ fn the_site_works_under_a_path() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 
     // Another script does not run in the documents.
-    let injected = run("const script = document.createElement('script');
+    let injected = run("const blocked = new Promise((resolve) => addEventListener('securitypolicyviolation', resolve));
+        const script = document.createElement('script');
         script.textContent = 'self.injected = true';
         document.body.append(script);
-        await sleep(100);
+        await blocked;
         return self.injected === true;");
     assert_eq!(injected, json!(false));
 }
