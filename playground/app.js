@@ -7,21 +7,26 @@ import { EXAMPLES, REQUEST } from "./examples.js";
 import { Judge } from "./judge.js";
 import { edited } from "./json.js";
 import { fromHash, readHeaders, toHash } from "./link.js";
+import { anchors, pages } from "./links.js";
 import { manifests } from "./manifests.js";
 import { PolicyReader, showHome } from "./policy.js";
 import { besideMessage, describe } from "./story.js";
+import { RequestTable, TABLE_STATE } from "./table-view.js";
+import { connectTabs } from "./tabs.js";
 import { showReading, showStory } from "./view.js";
 import { connect, fillForm, forget as forgetPaste } from "./wayin.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
-const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
+const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy, ...TABLE_STATE };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
 const reader = new PolicyReader(() => {
   configured = undefined;
   update();
 });
 new Assist($("policy"), $("paint"), $("field-doc"), $("suggestions"));
+const table = new RequestTable(() => Judge.start(bytes), chooseRequest, soon);
+let bytes; // the module
 let judge;
 let configured; // what the text of the editor is to the module
 let message; // from a browser's console, if one was pasted and the request is still the one it is about
@@ -29,9 +34,11 @@ let timer;
 let clearing;
 
 fillExamples();
+$("pages").append(...anchors(pages()));
 write(fromHash(location.hash, DEFAULTS));
 listen();
 await startModule();
+requestAnimationFrame(() => performance.mark("verdict")); // painted next
 // If registration fails, the page needs a network.
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
 
@@ -43,7 +50,7 @@ async function startModule() {
       throw new Error("cors.wasm could not be fetched");
     });
     if (!answer.ok) throw new Error(`cors.wasm: the server answered ${answer.status}`);
-    const bytes = await answer.arrayBuffer();
+    bytes = await answer.arrayBuffer();
     judge = await Judge.start(bytes);
     $("module").textContent = `cors.wasm, ${Math.round(bytes.byteLength / 1024)} KiB`;
   } catch (error) {
@@ -68,13 +75,17 @@ function update() {
   const state = read();
   remember(state);
   showProblem();
-  if (!judge) return showStory({ verdict: { title: "No verdict without the module", text: "" }, steps: [], fixes: [] });
+  if (!judge) {
+    table.show();
+    return showStory({ verdict: { title: "No verdict without the module", text: "" }, steps: [], fixes: [] });
+  }
   try {
     if (configured?.text !== state.policy) configured = reader.configure(state.policy, judge);
     editor.show(configured.problems);
     showHome($("home"), configured, { choose: (index) => reader.choose(index), convert: applyPolicy });
     showHealth(configured);
     showManifest();
+    if (configured.isPending || !configured.ok) table.show();
     if (configured.isPending) return showReading();
     if (!configured.ok) return showStory(refused(configured));
     showStory(judged(state), applyFix);
@@ -94,10 +105,12 @@ function judged(state) {
     call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
     const policy = JSON.parse(configured.policy.trim() || "{}");
     const story = describe(judge, policy, call);
+    table.show({ judge, policy, call, text: configured.policy });
     return message ? { ...story, verdict: besideMessage(message, story.verdict) } : story;
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
     showProblem(error.message);
+    table.show();
     return { verdict: { title: "The request cannot be read", text: error.message }, steps: [], fixes: [] };
   }
 }
@@ -162,6 +175,15 @@ function showHealth({ ok, problems, isPending }) {
   $("policy").setAttribute("aria-invalid", String(!ok));
 }
 
+/** Puts the request of a cell of the table into the form, and shows its story. */
+function chooseRequest({ origin, method }) {
+  forget();
+  $("origin").value = origin;
+  $("method").value = method;
+  update();
+  $("verdict").focus();
+}
+
 /** Applies the edits of a fix to the policy, and keeps the rest of the text. */
 function applyFix(edits) {
   applyPolicy(edits.reduce((text, edit) => edited(text, edit), configured.policy));
@@ -185,6 +207,7 @@ function read() {
     headers: readHeaders($("headers").value),
     status: Number($("status").value) || DEFAULTS.status,
     upstream: readHeaders($("upstream").value),
+    ...table.state,
   };
 }
 
@@ -197,6 +220,7 @@ function write(state) {
   $("headers").rows = Math.max(2, state.headers.length);
   $("status").value = state.status;
   $("upstream").value = lines(state.upstream);
+  table.state = state;
   const example = EXAMPLES.find(({ policy }) => policy === state.policy);
   $("example").value = example?.id ?? "";
   $("example-note").textContent = example?.note ?? "";
@@ -234,12 +258,13 @@ function say(text) {
 
 // Controls
 
+function soon() {
+  $("verdict").ariaBusy = "true";
+  clearTimeout(timer);
+  timer = setTimeout(update, editor.text.length > 100_000 ? 600 : 120);
+}
+
 function listen() {
-  const soon = () => {
-    $("verdict").ariaBusy = "true";
-    clearTimeout(timer);
-    timer = setTimeout(update, editor.text.length > 100_000 ? 600 : 120);
-  };
   $("policy").addEventListener("input", () => {
     editor.paint();
     $("example").value = "";
@@ -254,7 +279,7 @@ function listen() {
   $("example").addEventListener("change", () => {
     const example = EXAMPLES.find(({ id }) => id === $("example").value);
     forget();
-    write({ ...REQUEST, ...example.request, policy: example.policy });
+    write({ ...REQUEST, ...example.request, policy: example.policy, ...TABLE_STATE });
     update();
   });
   $("share").addEventListener("click", share);
@@ -269,30 +294,10 @@ function listen() {
     write(fromHash(location.hash, DEFAULTS));
     update();
   });
-  const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[role=tab]")]);
-  for (const [index, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => select(tab, tabs));
-    tab.addEventListener("keydown", ({ key }) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1, Home: -index, End: tabs.length - 1 - index }[key];
-      if (step === undefined) return;
-      const next = tabs[(index + step + tabs.length) % tabs.length];
-      select(next, tabs);
-      next.focus();
-    });
-  }
-}
-
-function select(tab, tabs) {
-  for (const other of tabs) {
-    other.setAttribute("aria-selected", String(other === tab));
-    other.tabIndex = other === tab ? 0 : -1;
-  }
-  const isJson = tab.id === "tab-json";
-  $("panel-json").hidden = !isJson;
-  $("panel-manifest").hidden = isJson;
-  if (!isJson) $("panel-manifest").setAttribute("aria-labelledby", tab.id);
-  showManifest();
-  if (isJson) editor.paint();
+  connectTabs(() => {
+    showManifest();
+    editor.paint();
+  });
 }
 
 function showManifest() {

@@ -2,6 +2,7 @@
 // and the configurations of other gateways. corsctl reads them, as `corsctl check` and `corsctl import` do.
 
 import { readHar } from "./exchange.js";
+import { FIELDS } from "./field-names.js";
 import { findMessage } from "./messages.js";
 import { otherSystem } from "./systems.js";
 
@@ -38,8 +39,7 @@ export function isPluginJson(text) {
   if (typeof read !== "object" || read === null) return true;
   const keys = Array.isArray(read) ? [] : Object.keys(read);
   return (
-    !Array.isArray(read) &&
-    keys.every((key) => FIELDS.has(key.replaceAll("_", "").toLowerCase()) || /^[_@$#]/.test(key))
+    !Array.isArray(read) && keys.every((key) => NAMES.has(key.replaceAll("_", "").toLowerCase()) || /^[_@$#]/.test(key))
   );
 }
 
@@ -150,13 +150,8 @@ const OF_A_REQUEST =
 const OF_HTTP = /^[A-Z]+ \S+ HTTP\//;
 /** A field at the beginning of a line that policies and resources have. */
 const A_FIELD =
-  /^[ \t]*(- )?["']?(apiVersion|kind|static_resources|presets|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
+  /^[ \t]*(- )?["']?(apiVersion|kind|static_resources|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
 /** What a resource or an Envoy configuration has, and plugin JSON does not. */
 const OF_A_HOME = /"(apiVersion|static_resources|dynamic_resources|typed_config|http_filters|pluginConfig)"\s*:/;
-/** The fields at the top of plugin JSON, in lower case and without underscores. */
-const FIELDS = new Set(
-  `allowcredentials allowheaders allowmethods alloworiginregexes alloworigins allowprivatenetwork autooptions debug
-  exposeheaders grants hidecorsfromupstream hosts maxage mode optionspassthrough optionssuccessstatus policies
-  preflightstatus presets routemetadatanamespace rules statprefix strict timingalloworigin unmatchedpreflights
-  unmatchedrequests upstreamcors`.split(/\s+/),
-);
+/** The fields of plugin JSON and their other names, in lower case. */
+const NAMES = new Set([...FIELDS, "optionsPassthrough", "optionsSuccessStatus"].map((name) => name.toLowerCase()));

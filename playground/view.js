@@ -1,5 +1,7 @@
 // Draws the story.
 
+import { anchors, linksOfMessage } from "./links.js";
+
 const $ = (id) => document.getElementById(id);
 let announcing;
 
@@ -38,6 +40,9 @@ export function showMessage(message) {
   }
   remedy.append(".");
   box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
+  const links = element("p", "links");
+  links.append(...anchors(linksOfMessage(message)));
+  if (links.childElementCount) box.append(links);
 }
 
 /** Announces only the verdict to screen readers, once typing has paused. */

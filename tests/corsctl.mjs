@@ -55,7 +55,8 @@ const file = (name) => readFileSync(new URL(`../${name}`, here), "utf8");
 const run = async (args, files) => runProgram(program, args, files);
 const policy = '{\n  "allowOrigins": ["https://a.example"]\n}';
 const map =
-  "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  cors.json: |\n    {'allowOrigins': ['https://a.example']}";
+  "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n" +
+  "  cors.json: |\n    {'allowOrigins': ['https://a.example']}";
 for (const [text, says, expected, problems = []] of /** @type {[string, string, (string | RegExp)[], string[]?][]} */ ([
   ["allowOrigins:\n  - https://a.example", "YAML", [policy]],
   [

@@ -1,6 +1,17 @@
 //! The playground in a real Chromium: every example, errors at their place, links, bad input, and the live
 //! page with a real Envoy.
 
+#[path = "playground/accessible.rs"]
+mod accessible;
+#[path = "playground/screenshots.rs"]
+mod screenshots;
+#[path = "playground/site.rs"]
+mod site;
+#[path = "playground/speed.rs"]
+mod speed;
+#[path = "playground/table.rs"]
+mod table;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -719,7 +730,7 @@ fn keyboard_screen_reader_and_phone() {
         "tab-envoytrue tab-istiotrue tab-gatewaytrue tab-jsontrue tab-gatewaytrue tab-jsontrue"
     );
     // The keyboard alone reaches all controls from the first to the last, and nothing traps the focus.
-    let reached = (0..40).map(|_| {
+    let reached = (0..100).map(|_| {
         let tab = json!([{"type": "keyDown", "value": "\u{e004}"}, {"type": "keyUp", "value": "\u{e004}"}]);
         let pressed = page.browser.post("/actions", json!({"actions": [{"type": "key", "id": "keys", "actions": tab}]}));
         pressed.expect("a key");
@@ -886,28 +897,6 @@ fn the_live_pages_frame_serves_no_other_site() {
     assert_eq!(answered(stranger.port, 0.5), json!(false));
 }
 
-#[test]
-#[ignore = "writes playground/screenshot*.png again"]
-fn screenshots() {
-    let page = Page::open();
-    for (name, width, height, scheme, example) in [
-        ("screenshot.png", 1280, 1000, "light", "missing"),
-        ("screenshot-errors.png", 1280, 1000, "dark", "mistakes"),
-        ("screenshot-phone.png", 390, 1200, "dark", "app"),
-    ] {
-        page.emulate(width, height, scheme);
-        page.run(&format!(
-            "set('#example', '{example}', 'change'); await verdict(); scrollTo(0, {});
-            document.activeElement.blur();",
-            if width < 600 { 470 } else { 0 }
-        ));
-        let picture = page.browser.get("/screenshot").expect("a screenshot");
-        let picture = decode_base64(picture.as_str().expect("base64"));
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
-        fs::write(path.join(name), picture).expect("a file");
-    }
-}
-
 /// A file of the page, or the module.
 fn file(path: &str) -> Reply {
     let name = match path.split(['?', '#']).next().unwrap_or_default() {
@@ -948,24 +937,6 @@ fn playground() -> Vec<std::path::PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
     let files = fs::read_dir(folder).expect("the playground");
     files.map(|file| file.expect("a file").path()).collect()
-}
-
-fn decode_base64(text: &str) -> Vec<u8> {
-    let value = |byte: u8| {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        alphabet.iter().position(|own| *own == byte)
-    };
-    let mut bytes = Vec::new();
-    for chunk in text.as_bytes().chunks(4) {
-        let digits: Vec<_> = chunk.iter().filter_map(|byte| value(*byte)).collect();
-        let bits = digits
-            .iter()
-            .enumerate()
-            .fold(0, |bits, (index, digit)| bits | digit << (18 - 6 * index));
-        let taken = [bits >> 16, bits >> 8, bits].map(|byte| (byte & 0xff) as u8);
-        bytes.extend(&taken[..digits.len().saturating_sub(1)]);
-    }
-    bytes
 }
 
 /// Helpers for the scripts of these tests.
