@@ -30,7 +30,10 @@ export function readPaste(text, form = {}) {
   text = text.trim();
   if (!text) throw new Error("There is nothing to read yet.");
   const har = text.length <= MAX_HAR ? readHar(text) : undefined;
-  if (har) return withAnswer(asScript("HAR", har.request, har.notes), har.answer, form);
+  if (har) {
+    const call = asScript("HAR", har.request, har.notes);
+    return withAnswer({ ...call, isPreflight: har.isPreflight }, har.answer, form);
+  }
   if (text.length > 100_000) {
     throw new Error("That is over 100,000 characters: not a command, and not an error message.");
   }
