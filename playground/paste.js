@@ -221,7 +221,7 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? plain(value) : "…"]);
   const isBroken = ([name]) => !isToken(name) && !isBrowsers(name);
   if (headers.some(isBroken)) notes.push("The name of a header could not be read: check the headers.");
-  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(origin|cookie)$/i.test(name));
+  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(:.*|origin|cookie)$/i.test(name));
   const perhaps = headers.filter(([name]) => isPerhaps(name));
   if (perhaps.length) {
     const it = perhaps.length > 1 ? "them" : "it";
