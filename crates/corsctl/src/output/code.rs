@@ -46,6 +46,12 @@ codes! {
     InvalidArgument = Error "invalid-argument",
     FileUnwritable = Error "file-unwritable",
 
+    // Of corsctl diff.
+    BecameWider = Error "became-wider",
+    ChangeUndecided = Warning "change-undecided",
+    BecameNarrower = Note "became-narrower",
+    UnusedAcknowledgement = Note "unused-acknowledgement",
+
     // Of corsctl render.
     TemplateInvalid = Error "template-invalid",
 
