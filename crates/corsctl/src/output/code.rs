@@ -176,6 +176,7 @@ codes! {
     DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
+    MethodNormalized = Wider "method-normalized",
     SafelistedMethods = Wider "safelisted-methods",
     LiteralWildcard = Wider "literal-wildcard",
     MethodWildcardAmongOthers = Changed "method-wildcard-among-others",
@@ -190,6 +191,8 @@ codes! {
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
+    RejectedRequests = Changed "rejected-requests",
+    HeadersAdded = Wider "headers-added",
     PreflightOnly = Changed "preflight-only",
     PreflightListsAll = Changed "preflight-lists-all",
     UpstreamCorsRemoved = Changed "upstream-cors-removed",
