@@ -59,7 +59,7 @@ KINDS = [
     {"name": "preflight, allowed", "method": "OPTIONS", "headers": {"origin": APP, **PREFLIGHT}, "answer": (204, ANSWER)},
     {"name": "preflight, refused", "method": "OPTIONS", "headers": {"origin": EVIL, **PREFLIGHT}, "answer": (403, {"vary": "Origin"})},
 ]
-# The same with an upstream that sends a Vary of its own, as those do that compress.
+# The same with an upstream that sends Vary, as those do that compress.
 VARYING = [
     {**kind, "name": f"{kind['name']}, `Vary` of the upstream", "path": "/vary", "answer": (200, answer | {"vary": "accept-encoding,Origin"})}
     for kind, answer in ((KINDS[0], {}), (KINDS[1], GRANT))

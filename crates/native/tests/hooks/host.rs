@@ -1,7 +1,7 @@
 //! A host of the interface of dynamic modules: for the module that is linked into this test, the binary acts
 //! as Envoy.
 //!
-//! It is as strict as Envoy may be. A value that it lends is an allocation of its own, and is overwritten and
+//! It is as strict as Envoy may be. Each value that it lends has its own allocation, which is overwritten and
 //! freed at the next call that changes something, and at the end of the hook: an address sanitizer sees any
 //! later use, and every read beyond its end.
 
