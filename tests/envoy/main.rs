@@ -6,6 +6,7 @@ mod differential;
 mod failure;
 mod gateways;
 mod hostile;
+mod install;
 mod istio;
 mod log;
 mod manifests;
