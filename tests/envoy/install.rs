@@ -1,6 +1,6 @@
 //! The overlays of envoy/kustomize and the chart in envoy/helm, rendered by kubectl and Helm themselves: nothing is
 //! left to fill in but the image and the policy, each object is what its type says, `corsctl check` accepts the
-//! policy, and both render what the manifests beside them say.
+//! policy, and both render what the manifests of envoy/istio and envoy/envoy-gateway say.
 
 use std::fs;
 use std::path::Path;
