@@ -11,6 +11,7 @@ mod istio;
 mod log;
 mod manifests;
 mod model;
+mod monitoring;
 mod native;
 mod operations;
 mod reload;
