@@ -6,16 +6,20 @@ import { EXAMPLES, REQUEST } from "./examples.js";
 import { Judge } from "./judge.js";
 import { edited } from "./json.js";
 import { fromHash, readHeaders, toHash } from "./link.js";
+import { anchors, pages } from "./links.js";
 import { manifests } from "./manifests.js";
 import { readPaste } from "./paste.js";
 import { besideMessage, describe } from "./story.js";
 import { otherSystem } from "./systems.js";
+import { RequestTable, TABLE_STATE } from "./table-view.js";
 import { showLines, showMessage, showStory } from "./view.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
-const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy };
+const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy, ...TABLE_STATE };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
+const table = new RequestTable(() => Judge.start(bytes), chooseRequest, soon);
+let bytes; // the module
 let judge;
 let configured; // the text of the policy that was last given to the module, and its diagnostics
 let message; // from a browser's console, if one was pasted and the request is still the one it is about
@@ -23,20 +27,23 @@ let timer;
 let clearing;
 
 fillExamples();
+$("pages").append(...anchors(pages()));
 write(fromHash(location.hash, DEFAULTS));
 listen();
 await startModule();
+requestAnimationFrame(() => performance.mark("verdict")); // painted next
 // If registration fails, the page needs a network.
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("offline.js").catch(() => {});
 
 async function startModule() {
   $("broken").hidden = true;
+  $("verdict").ariaBusy = "true";
   try {
     const answer = await fetch("cors.wasm").catch(() => {
       throw new Error("cors.wasm could not be fetched");
     });
     if (!answer.ok) throw new Error(`cors.wasm: the server answered ${answer.status}`);
-    const bytes = await answer.arrayBuffer();
+    bytes = await answer.arrayBuffer();
     judge = await Judge.start(bytes);
     $("module").textContent = `cors.wasm, ${Math.round(bytes.byteLength / 1024)} KiB`;
   } catch (error) {
@@ -53,6 +60,7 @@ function fail(what, error) {
   retry.addEventListener("click", startModule);
   $("broken").replaceChildren(`${what}: ${error.message}. What you typed is still here.`, retry);
   $("broken").hidden = false;
+  $("verdict").ariaBusy = "false";
 }
 
 /** Updates everything that depends on the state of the page. */
@@ -60,13 +68,19 @@ function update() {
   const state = read();
   remember(state);
   showProblem();
-  if (!judge) return showStory({ verdict: { title: "No verdict without the module", text: "" }, steps: [], fixes: [] });
+  if (!judge) {
+    table.show();
+    return showStory({ verdict: { title: "No verdict without the module", text: "" }, steps: [], fixes: [] });
+  }
   try {
     if (configured?.text !== state.policy) configured = { text: state.policy, ...judge.configure(state.policy) };
     editor.show(configured.problems);
     showHealth(configured);
     showManifest();
-    if (!configured.ok) return showStory(refused(configured.problems, state.policy));
+    if (!configured.ok) {
+      table.show();
+      return showStory(refused(configured.problems, state.policy));
+    }
     showStory(judged(state), applyFix);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError || /module exited/.test(error.message))) throw error;
@@ -84,10 +98,12 @@ function judged(state) {
     call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
     const policy = JSON.parse(state.policy.trim() || "{}");
     const story = describe(judge, policy, call);
+    table.show({ judge, policy, call, text: state.policy });
     return message ? { ...story, verdict: besideMessage(message, story.verdict) } : story;
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
     showProblem(error.message);
+    table.show();
     return { verdict: { title: "The request cannot be read", text: error.message }, steps: [], fixes: [] };
   }
 }
@@ -150,6 +166,15 @@ function showHealth({ ok, problems }) {
   $("policy").setAttribute("aria-invalid", String(!ok));
 }
 
+/** Puts the request of a cell of the table into the form, and shows its story. */
+function chooseRequest({ origin, method }) {
+  forget();
+  $("origin").value = origin;
+  $("method").value = method;
+  update();
+  $("verdict").focus();
+}
+
 /** Applies the edits of a fix to the policy, and keeps the rest of the text. */
 function applyFix(edits) {
   editor.text = edits.reduce((text, edit) => edited(text, edit), editor.text);
@@ -169,6 +194,7 @@ function read() {
     headers: readHeaders($("headers").value),
     status: Number($("status").value) || DEFAULTS.status,
     upstream: readHeaders($("upstream").value),
+    ...table.state,
   };
 }
 
@@ -181,6 +207,7 @@ function write(state) {
   $("headers").rows = Math.max(2, state.headers.length);
   $("status").value = state.status;
   $("upstream").value = lines(state.upstream);
+  table.state = state;
   const example = EXAMPLES.find(({ policy }) => policy === state.policy);
   $("example").value = example?.id ?? "";
   $("example-note").textContent = example?.note ?? "";
@@ -218,11 +245,13 @@ function say(text) {
 
 // Controls
 
+function soon() {
+  $("verdict").ariaBusy = "true";
+  clearTimeout(timer);
+  timer = setTimeout(update, editor.text.length > 100_000 ? 600 : 120);
+}
+
 function listen() {
-  const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(update, editor.text.length > 100_000 ? 600 : 120);
-  };
   $("policy").addEventListener("input", () => {
     editor.paint();
     $("example").value = "";
@@ -237,7 +266,7 @@ function listen() {
   $("example").addEventListener("change", () => {
     const example = EXAMPLES.find(({ id }) => id === $("example").value);
     forget();
-    write({ ...REQUEST, ...example.request, policy: example.policy });
+    write({ ...REQUEST, ...example.request, policy: example.policy, ...TABLE_STATE });
     update();
   });
   $("share").addEventListener("click", share);

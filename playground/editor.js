@@ -1,6 +1,7 @@
 // The policy's editor: a textarea, and below it a coloured copy of the text that marks the module's diagnostics.
 
 import { locate, offsetOf, positionOf } from "./json.js";
+import { anchors, linksOf } from "./links.js";
 
 export class Editor {
   #frame;
@@ -96,6 +97,12 @@ export class Editor {
     });
     const item = element("li");
     item.append(button);
+    const links = linksOf(problem);
+    if (links.length) {
+      const line = element("p", "links");
+      line.append(...anchors(links));
+      item.append(line);
+    }
     return item;
   }
 

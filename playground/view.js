@@ -1,5 +1,7 @@
 // Draws the story.
 
+import { anchors, linksOfMessage } from "./links.js";
+
 const $ = (id) => document.getElementById(id);
 let announcing;
 
@@ -9,6 +11,7 @@ export function showStory({ verdict, steps, fixes }, apply) {
   $("verdict").className = `verdict ${state}`;
   $("verdict").textContent = `${{ good: "✓ ", bad: "✕ ", "": "" }[state]}${verdict.title}`;
   $("verdict-text").textContent = verdict.text;
+  $("verdict").ariaBusy = "false";
   $("fixes").replaceChildren(...fixes.map((fix) => fixCard(fix, apply)));
   $("steps").replaceChildren(...steps.map(stepItem));
   announce(`${verdict.title}. ${verdict.text}`);
@@ -31,6 +34,9 @@ export function showMessage(message) {
   }
   remedy.append(".");
   box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
+  const links = element("p", "links");
+  links.append(...anchors(linksOfMessage(message)));
+  if (links.childElementCount) box.append(links);
 }
 
 /** Announces only the verdict to screen readers, once typing has paused. */

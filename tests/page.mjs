@@ -11,6 +11,7 @@ import { EXAMPLES, REQUEST } from "../playground/examples.js";
 import { Judge } from "../playground/judge.js";
 import { edited, locate, offsetOf } from "../playground/json.js";
 import { fromHash, toHash } from "../playground/link.js";
+import { slug } from "../playground/links.js";
 import { manifests } from "../playground/manifests.js";
 import { fill, findMessage, MESSAGES, pattern, straight, wordings } from "../playground/messages.js";
 import { readPaste } from "../playground/paste.js";
@@ -674,16 +675,26 @@ const lines = (list, missing = "") => (list ?? []).map((wording) => code(fill(wo
 const ofChromium = MESSAGES.filter(({ chromium, isVague }) => chromium && !isVague);
 const ofOthers = MESSAGES.filter(({ firefox, webkit }) => firefox || webkit);
 const page = readFileSync(new URL("../docs/src/reference/browser-messages.md", here), "utf8");
+// The page links to the first row of each cause.
+const linked = new Set();
+const place = ({ cause }) => {
+  const isFirst = !linked.has(cause);
+  linked.add(cause);
+  return isFirst ? `<a id="${slug(cause)}"></a>` : "";
+};
 for (const table of [
   [
     "| what the browser says | what to change |",
     "|---|---|",
-    ...ofChromium.map(({ chromium, remedy }) => `| ${lines(chromium)} | ${remedy} |`),
+    ...ofChromium.map((message) => `| ${place(message)}${lines(message.chromium)} | ${message.remedy} |`),
   ],
   [
     "| cause | Firefox | Safari |",
     "|---|---|---|",
-    ...ofOthers.map(({ cause, firefox, webkit }) => `| ${cause} | ${lines(firefox, "–")} | ${lines(webkit, "–")} |`),
+    ...ofOthers.map(
+      (message) =>
+        `| ${place(message)}${message.cause} | ${lines(message.firefox, "–")} | ${lines(message.webkit, "–")} |`,
+    ),
   ],
 ]) {
   const text = `\n${table.join("\n")}\n\n`;

@@ -1,6 +1,17 @@
 //! The playground in a real Chromium: every example, errors at their place, links, bad input, and the live
 //! page with a real Envoy.
 
+#[path = "playground/accessible.rs"]
+mod accessible;
+#[path = "playground/screenshots.rs"]
+mod screenshots;
+#[path = "playground/site.rs"]
+mod site;
+#[path = "playground/speed.rs"]
+mod speed;
+#[path = "playground/table.rs"]
+mod table;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -58,14 +69,13 @@ impl Page {
         self.browser.open("about:blank");
         self.browser
             .open(&format!("http://127.0.0.1:{}/#{hash}", self.site.port));
-        self.wait("return !document.querySelector('#verdict').textContent.startsWith('Loading')");
     }
 
-    /// Runs a script in the page, in which `$` finds an element, `set` types and `verdict` waits.
+    /// Runs a script in the page when it has a verdict. In the script `$` finds an element, `set` types, and `verdict`
+    /// waits for the next one.
     fn run(&self, script: &str) -> Value {
-        let ended = self
-            .browser
-            .run(&format!("{HELPERS}\n{script}"), Value::Null);
+        let script = format!("{HELPERS}\nawait verdict();\n{script}");
+        let ended = self.browser.run(&script, Value::Null);
         ended.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
@@ -76,19 +86,11 @@ impl Page {
         }
     }
 
-    fn wait(&self, condition: &str) {
-        let start = Instant::now();
-        while self.run(condition) != json!(true) {
-            assert!(start.elapsed() < PATIENCE, "{condition}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
     fn is_quiet(&self) {
         assert_eq!(self.browser.complaints(), Vec::<String>::new());
     }
 
-    /// Sets the size of the window and the preferred colours.
+    /// Sets the size of the window and the preferred colours, and waits until the page is drawn so.
     fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let command = |name: &str, parameters: Value| {
             let sent = self.browser.post(
@@ -103,6 +105,10 @@ impl Page {
         );
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         command("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.run(&format!(
+            "await until(() => innerWidth === {width} && matchMedia('(prefers-color-scheme: {scheme})').matches);
+            for (const _ of [1, 2]) await new Promise(requestAnimationFrame);"
+        ));
     }
 }
 
@@ -190,7 +196,7 @@ fn a_problem_leads_to_its_line() {
             r#"const origins = Array.from({{ length: {origins} }}, (_, i) => `https://host-${{i}}.example`);
             origins[origins.length / 2] = 'wrong';
             set('#policy', JSON.stringify({{ allowOrigins: origins }}, null, 2));
-            await until(() => $('#problems').textContent.includes(`line ${{3 + origins.length / 2}}: `), 30);
+            await until(() => $('#problems').textContent.includes(`line ${{3 + origins.length / 2}}: `));
             $('#problems button').click();
             const shown = $('#policy').value.slice($('#policy').selectionStart, $('#policy').selectionEnd);
             if ($('#editor').classList.contains('plain')) {{
@@ -405,11 +411,11 @@ fn five_megabytes_are_judged_and_kept() {
         if (text.length < 5e6) throw text.length;
         set('#credentials', ''); $('#credentials').checked = false;
         set('#policy', text);
-        await until(() => /can read/.test($('#verdict').textContent), 60);
+        await until(() => /can read/.test($('#verdict').textContent));
         $('#share').click();
         const shared = $('#shared').textContent;
         set('#policy', text + ']');
-        await until(() => /rejects/.test($('#verdict').textContent), 60);
+        await until(() => /rejects/.test($('#verdict').textContent));
         return [shared, $('#problems').textContent.slice(0, 60), $('#policy').value === text + ']'].join('\n');"#,
     );
     assert_eq!(
@@ -511,7 +517,7 @@ fn it_works_without_a_network_once_it_was_loaded() {
     let browser = Browser::start();
     let url = format!("http://127.0.0.1:{port}/");
     browser.open(&url);
-    let ready = "await navigator.serviceWorker.ready; return $('#verdict') && await verdict();";
+    let ready = "await navigator.serviceWorker.ready; return await verdict();";
     let said = browser.run(&format!("{HELPERS}\n{ready}"), Value::Null);
     server.kill().expect("the server to end");
     server.wait().expect("the server to end");
@@ -541,7 +547,7 @@ fn keyboard_screen_reader_and_phone() {
         "tab-envoytrue tab-istiotrue tab-gatewaytrue tab-jsontrue tab-gatewaytrue tab-jsontrue"
     );
     // The keyboard alone reaches all controls from the first to the last, and nothing traps the focus.
-    let reached = (0..40).map(|_| {
+    let reached = (0..100).map(|_| {
         let tab = json!([{"type": "keyDown", "value": "\u{e004}"}, {"type": "keyUp", "value": "\u{e004}"}]);
         let pressed = page.browser.post("/actions", json!({"actions": [{"type": "key", "id": "keys", "actions": tab}]}));
         pressed.expect("a key");
@@ -682,7 +688,7 @@ fn the_live_pages_frame_serves_no_other_site() {
     let stranger = Upstream::start(|_| file_of("text/html", b"<iframe></iframe>".to_vec()));
     let browser = Browser::start();
     // Whether a message from a page of each origin is answered.
-    let answered = |port: u16| {
+    let answered = |port: u16, seconds: f64| {
         browser.open(&format!("http://127.0.0.1:{port}/live.html"));
         let asked = browser.run(
             &format!(
@@ -695,38 +701,16 @@ fn the_live_pages_frame_serves_no_other_site() {
                 // No other page gets a message.
                 if (said.length) return String(said);
                 frame.contentWindow.postMessage({{ id: 1, url: '/', init: {{}} }}, '*');
-                await sleep(500);
-                return said.some(({{ id, result }}) => id === 1 && result.status === 200);",
+                const isAnswered = () => said.some(({{ id, result }}) => id === 1 && result.status === 200);
+                return await until(isAnswered, {seconds}).then(() => true, () => false);",
                 site.port
             ),
             Value::Null,
         );
         asked.expect("an answer")
     };
-    assert_eq!(answered(site.port), json!(true));
-    assert_eq!(answered(stranger.port), json!(false));
-}
-
-#[test]
-#[ignore = "writes playground/screenshot*.png again"]
-fn screenshots() {
-    let page = Page::open();
-    for (name, width, height, scheme, example) in [
-        ("screenshot.png", 1280, 1000, "light", "missing"),
-        ("screenshot-errors.png", 1280, 1000, "dark", "mistakes"),
-        ("screenshot-phone.png", 390, 1200, "dark", "app"),
-    ] {
-        page.emulate(width, height, scheme);
-        page.run(&format!(
-            "set('#example', '{example}', 'change'); await verdict(); scrollTo(0, {});
-            document.activeElement.blur();",
-            if width < 600 { 470 } else { 0 }
-        ));
-        let picture = page.browser.get("/screenshot").expect("a screenshot");
-        let picture = decode_base64(picture.as_str().expect("base64"));
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("playground");
-        fs::write(path.join(name), picture).expect("a file");
-    }
+    assert_eq!(answered(site.port, 60.0), json!(true));
+    assert_eq!(answered(stranger.port, 0.5), json!(false));
 }
 
 /// A file of the page, or the module.
@@ -768,29 +752,11 @@ fn playground() -> Vec<std::path::PathBuf> {
     files.map(|file| file.expect("a file").path()).collect()
 }
 
-fn decode_base64(text: &str) -> Vec<u8> {
-    let value = |byte: u8| {
-        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        alphabet.iter().position(|own| *own == byte)
-    };
-    let mut bytes = Vec::new();
-    for chunk in text.as_bytes().chunks(4) {
-        let digits: Vec<_> = chunk.iter().filter_map(|byte| value(*byte)).collect();
-        let bits = digits
-            .iter()
-            .enumerate()
-            .fold(0, |bits, (index, digit)| bits | digit << (18 - 6 * index));
-        let taken = [bits >> 16, bits >> 8, bits].map(|byte| (byte & 0xff) as u8);
-        bytes.extend(&taken[..digits.len().saturating_sub(1)]);
-    }
-    bytes
-}
-
 /// Helpers for the scripts of these tests.
 const HELPERS: &str = "
     const $ = (selector) => document.querySelector(selector);
     const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-    const until = async (holds, seconds = 10) => {
+    const until = async (holds, seconds = 60) => {
       for (const end = Date.now() + seconds * 1000; !holds(); await sleep(20)) if (Date.now() > end) throw new Error(`never: ${holds}: ${document.body.innerText.slice(0, 900)}`);
     };
     const set = (selector, value, event = 'input') => {
@@ -798,9 +764,8 @@ const HELPERS: &str = "
       $(selector).dispatchEvent(new Event(event, { bubbles: true }));
     };
     const verdict = async () => {
-      await sleep(200);
-      await until(() => $('#verdict') && !/^Loading/.test($('#verdict').textContent));
-      return $('#verdict').textContent;
+      await until(() => !$('[aria-busy=true]'));
+      return $('#verdict')?.textContent;
     };";
 
 /// The texts whose contrast is below 4.5 to 1, WCAG's AA.

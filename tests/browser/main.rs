@@ -12,11 +12,13 @@ mod local_network;
 mod messages;
 mod model;
 mod origins;
+mod page;
 mod protocols;
 mod shared_caches;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use support::browser::{Browser, Engine, Options};
-use support::envoy::{Configuration, Envoy, Folder, Listener};
+use support::envoy::{Configuration, Envoy, Folder, Listener, module};
 use support::http::Head;
 use support::root;
 use support::upstream::{Reply, Upstream};
@@ -55,6 +57,7 @@ fn in_every_engine(listeners: &[Listener], test: impl Fn(&Stage) + Sync) {
 }
 
 fn in_engines(engines: &[Engine], listeners: &[Listener], test: impl Fn(&Stage) + Sync) {
+    let engines = chosen(engines);
     let folder = Folder::new();
     let copies = engines.iter().flat_map(|engine| {
         let copy = |listener| copy_for(*engine, listener, &folder);
@@ -82,6 +85,21 @@ fn in_engines(engines: &[Engine], listeners: &[Listener], test: impl Fn(&Stage) 
     assert!(failed.is_empty(), "failed in {failed:?}");
 }
 
+/// Those that the variable `ENGINES` names, as in `ENGINES=firefox,webkit`; without it all.
+fn chosen(engines: &[Engine]) -> Vec<Engine> {
+    let Ok(names) = env::var("ENGINES") else {
+        return engines.to_vec();
+    };
+    let engine_of = |name: &str| {
+        let mut all = Engine::ALL.into_iter();
+        let engine = all.find(|engine| engine.to_string() == name);
+        engine.unwrap_or_else(|| panic!("ENGINES: {name:?} is not an engine"))
+    };
+    let named: Vec<_> = names.split(',').map(engine_of).collect();
+    let is_named = |engine: &Engine| named.contains(engine);
+    engines.iter().copied().filter(is_named).collect()
+}
+
 fn copy_for(engine: Engine, listener: &Listener, folder: &Folder) -> Listener {
     let mut listener = listener.clone();
     let filters = json!(listener.filters).to_string();
@@ -98,6 +116,7 @@ fn copy_for(engine: Engine, listener: &Listener, folder: &Folder) -> Listener {
         "path": folder.path(&listener.name),
         "log_format": {"text_format_source": {"inline_string": LOG_FORMAT}},
     }}]);
+    listener.settings["stat_prefix"] = json!(listener.name);
     listener
 }
 
@@ -136,10 +155,14 @@ static SITES: LazyLock<Sites> = LazyLock::new(|| {
     }
 });
 
-/// A file of the playground, below `/playground/`.
+/// A file of the playground, below `/playground/`, or the module.
 fn playground_file(head: &Head) -> Option<Reply> {
     let path = head.start.split([' ', '?']).nth(1)?;
     let name = path.strip_prefix("/playground/")?;
+    if name == "cors.wasm" {
+        let module = fs::read(module()).ok()?;
+        return Some(reply(200, &[("content-type", "application/wasm")], module));
+    }
     let kind = match name.rsplit('.').next()? {
         "html" => "text/html",
         "js" => "text/javascript",
@@ -223,10 +246,6 @@ impl<'a> Stage<'a> {
 
     /// Checks the answers of a listener since the last check.
     fn answered(&self, listener: &str, expected: &[&str]) {
-        // Envoy writes its log every 50 ms.
-        if expected.is_empty() {
-            thread::sleep(Duration::from_millis(200));
-        }
         let start = Instant::now();
         let mut lines = self.news(listener);
         while lines.len() < expected.len() && start.elapsed() < PATIENCE {
@@ -237,10 +256,9 @@ impl<'a> Stage<'a> {
         assert_eq!(lines, expected, "the answers of {listener} to {engine}");
     }
 
-    /// The lines of a listener's log since the last call.
+    /// The lines of a listener's log since the last call, when all requests have ended.
     fn news(&self, listener: &str) -> Vec<String> {
-        let name = name_for(self.engine, listener);
-        let log = self.envoy.folder().read(&name);
+        let log = self.whole_log(&name_for(self.engine, listener));
         let log = log
             .replace(&self.app, "$APP")
             .replace(&self.public, "$PUBLIC")
@@ -252,6 +270,23 @@ impl<'a> Stage<'a> {
         let lines: Vec<_> = log.lines().skip(*seen).map(Into::into).collect();
         *seen += lines.len();
         lines
+    }
+
+    /// Envoy writes its log every 50 ms, or later if the machine is busy.
+    fn whole_log(&self, name: &str) -> String {
+        let prefix = format!("http.{name}.downstream_rq_");
+        let start = Instant::now();
+        loop {
+            let stats = self.envoy.stats(&prefix);
+            let stat = |of: &str| stats.get(&format!("{prefix}{of}")).copied();
+            let log = self.envoy.folder().read(name);
+            let lines = log.matches('\n').count() as u64;
+            let is_whole = stat("active") == Some(0) && stat("total") <= Some(lines);
+            if is_whole || start.elapsed() > PATIENCE {
+                return log;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// One of the module's counters.

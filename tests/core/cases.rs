@@ -5,9 +5,9 @@ use cors::policy::verdict::{Reason, Verdict};
 use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Incoming, Response, exchange};
 use support::table::{self, Case, Difference, From};
-use wasm_bindgen_test::wasm_bindgen_test;
 
-#[wasm_bindgen_test(unsupported = test)]
+#[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_family = "wasm"), test)]
 fn every_case() {
     let mut wrong = Vec::new();
     for group in table::groups() {
@@ -30,7 +30,8 @@ fn every_case() {
     );
 }
 
-#[wasm_bindgen_test(unsupported = test)]
+#[cfg_attr(target_family = "wasm", wasm_bindgen_test::wasm_bindgen_test)]
+#[cfg_attr(not(target_family = "wasm"), test)]
 fn every_configuration_is_read_the_same_in_snake_case() {
     for group in table::groups() {
         let text = group.config.to_string();

@@ -8,6 +8,8 @@ mod webdriver;
 mod webkit;
 
 use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -95,22 +97,41 @@ impl Browser {
     pub fn open(&self, url: &str) {
         let opened = self.driver.open(url);
         opened.unwrap_or_else(|error| panic!("{}: {url}: {error}", self.engine));
+        // WebKit's driver can take the end of the page before for that of this one.
+        self.wait_for(IS_LOADED, &json!(url));
+    }
+
+    /// Runs a script again and again until it returns something: not `null`, `false` or an empty text.
+    pub fn wait_for(&self, body: &str, given: &Value) -> Value {
+        let start = Instant::now();
+        loop {
+            match self.try_run(body, given.clone()) {
+                Ok(Ok(value)) if !EMPTY.contains(&value.to_string().as_str()) => return value,
+                _ if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+                last => panic!("{}: never: {body} with {given}: {last:?}", self.engine),
+            }
+        }
     }
 
     /// Runs the body of an async function in the page, with `given` as its parameter. The result is the
     /// returned value, or the text of the error.
     pub fn run(&self, body: &str, given: Value) -> Result<Value, String> {
+        let ended = self.try_run(body, given);
+        ended.unwrap_or_else(|error| panic!("{}: {body}: {error}", self.engine))
+    }
+
+    /// The same; the outer error is one of the driver, as when the page is left.
+    fn try_run(&self, body: &str, given: Value) -> Result<Result<Value, String>, String> {
         let script = format!(
             "const [given, done] = arguments;
              (async () => {{ {body} }})().then(
                 value => done({{value: value ?? null}}), error => done({{error: String(error)}}));"
         );
-        let ended = self.driver.execute(&script, json!([given]));
-        let mut ended = ended.unwrap_or_else(|error| panic!("{}: {body}: {error}", self.engine));
-        match ended["error"].take() {
+        let mut ended = self.driver.execute(&script, json!([given]))?;
+        Ok(match ended["error"].take() {
             Value::String(error) => Err(error),
             _ => Ok(ended["value"].take()),
-        }
+        })
     }
 
     /// The warnings and errors on the console since the last call.
@@ -134,6 +155,16 @@ impl Browser {
         session.ok_or_else(|| format!("{} has no WebDriver over HTTP here", self.engine))
     }
 }
+
+/// Its scripts have run, except what they wait for themselves.
+const IS_LOADED: &str =
+    "const [own, asked] = [location, new URL(given)].map(({href}) => href.split('#')[0]);
+    return own === asked && document.readyState === 'complete';";
+
+/// What [`Browser::wait_for`] waits to change, as JSON.
+const EMPTY: [&str; 3] = ["null", "false", "\"\""];
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a script may run, in milliseconds: many tests share a machine.
 const SCRIPT_TIMEOUT: u64 = 100_000;

@@ -7,6 +7,8 @@ use std::{env, fs};
 
 use cors::config::json::Node;
 use cors_fuzz::to_struct;
+// Built with the flags of the targets, it needs what they call at each branch.
+use libfuzzer_sys as _;
 use serde_json::Value;
 
 fn main() {
