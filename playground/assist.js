@@ -28,9 +28,12 @@ export class Assist {
   }
 
   async #load() {
-    const answer = await fetch("cors.schema.json").catch(() => undefined);
-    if (!answer?.ok) return;
-    this.#schema = await answer.json();
+    try {
+      const answer = await fetch("cors.schema.json");
+      if (answer.ok) this.#schema = await answer.json();
+    } catch {
+      // Without the schema there is no help, and the editor works.
+    }
     this.#explain(this.#area.selectionStart);
   }
 

@@ -67,7 +67,6 @@ const FILES = [
   "wasi.js",
   "wayin.js",
   "cors.wasm",
-  "cors.schema.json",
 ];
-/** Large files, of which a copy is kept once they are needed. */
-const ON_USE = ["corsctl.wasm"];
+/** Files of which a copy is kept once they are needed. */
+const ON_USE = ["cors.schema.json", "corsctl.wasm"];
