@@ -56,6 +56,7 @@ const FILES = [
   "manifests.js",
   "messages.js",
   "paste.js",
+  "paste-view.js",
   "policy.js",
   "start.js",
   "story.js",
@@ -65,7 +66,6 @@ const FILES = [
   "tabs.js",
   "view.js",
   "wasi.js",
-  "wayin.js",
   "cors.wasm",
 ];
 /** Files of which a copy is kept once they are needed. */
