@@ -9,12 +9,12 @@ use cors::diagnostic::{cut, join};
 use cors::escape::Shown;
 use serde::Serialize;
 
-use crate::discover::advice::{self, Facts, Metadata, metadata_of};
 use crate::discover::automaton::Work;
 use crate::discover::locate::{Configuration, Content, Found, each_policy, read};
 use crate::discover::public_suffix::public_suffix_under_wildcard;
 use crate::discover::regexes;
 use crate::discover::slashes;
+use crate::discover::surroundings::{self, Facts, Metadata, metadata_of};
 use crate::input::cursor::Value;
 use crate::input::files::{self, Input};
 use crate::input::source::{InputError, Malformed, Source};
@@ -179,7 +179,7 @@ fn check(
         place: String::new(),
         remark: Remark::of(error.code, error.line, &error.text),
     });
-    let findings = advice::findings(found, metadata, facts).into_iter();
+    let findings = surroundings::findings(found, metadata, facts).into_iter();
     let findings = findings.map(|(place, remark)| Finding { place, remark });
     let configurations = found.configurations.iter();
     let mut file = File {
