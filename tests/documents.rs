@@ -127,6 +127,45 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 /// A page that the summary does not list is not in the book.
+/// The commands of the compatibility table: steps of `scripts/test`, and modules of the suite in Envoy.
+#[test]
+fn every_command_of_the_compatibility_table_runs_something() {
+    let page = read(Path::new("docs/src/reference/compatibility.md"));
+    let steps = fs::read_dir(Path::new("scripts/test.d")).expect("the steps");
+    let steps: Vec<_> = steps
+        .map(|step| {
+            step.expect("a step")
+                .file_name()
+                .into_string()
+                .expect("a name")
+        })
+        .collect();
+    let suite = read(Path::new("tests/envoy/main.rs"));
+    let mut words = 0;
+    for command in page.split('`').skip(1).step_by(2) {
+        let (known, rest): (Box<dyn Fn(&str) -> bool>, _) =
+            if let Some(rest) = command.strip_prefix("scripts/test ") {
+                (
+                    Box::new(|word| steps.iter().any(|step| step.contains(word))),
+                    rest,
+                )
+            } else if let Some(rest) = command.strip_prefix("cargo test --test envoy ") {
+                let is_module = |word: &str| {
+                    let (module, _) = word.split_once("::").unwrap_or_default();
+                    suite.contains(&format!("mod {module};"))
+                };
+                (Box::new(is_module), rest)
+            } else {
+                continue;
+            };
+        for word in rest.split(' ').filter(|word| !word.starts_with("--")) {
+            assert!(known(word), "{command}: nothing is called {word}");
+            words += 1;
+        }
+    }
+    assert!(words >= 8, "{words}");
+}
+
 #[test]
 fn the_book_has_every_page() {
     let summary = Path::new("docs/src/SUMMARY.md");

@@ -82,7 +82,7 @@ impl Command {
     fn has(&self, output: Output) -> bool {
         match self {
             Self::Check(_) => output != Output::Junit,
-            Self::Test(_) => true,
+            Self::Diff(_) | Self::Test(_) => true,
             #[cfg(not(target_family = "wasm"))]
             Self::Probe(_) => true,
             _ => output.is_common(),
@@ -94,7 +94,7 @@ impl Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if !cli.command.has(cli.output) {
-        let text = "--output: this command prints text and json; github and sarif are of check, test and probe, junit of test and probe";
+        let text = "--output: this command prints text and json; check, diff, test and probe print github and sarif, and all of these but check print junit";
         print_error(&Failure::new(Code::InvalidArgument, text).to_string());
         return ExitCode::from(BAD_INPUT);
     }
