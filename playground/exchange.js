@@ -40,7 +40,12 @@ export function splitExchange(text) {
   if (lines.some((line) => /^[<>] ?(HTTP\/|[A-Z]+ \S+ HTTP\/)/.test(line))) {
     // After a redirect, the last request and its answer are those that the script sees.
     const sent = marked(">");
-    const last = sent.slice(Math.max(0, sent.findLastIndex((line) => /^[A-Z]+ \S+ HTTP\//.test(line))));
+    const last = sent.slice(
+      Math.max(
+        0,
+        sent.findLastIndex((line) => /^[A-Z]+ \S+ HTTP\//.test(line)),
+      ),
+    );
     const end = last.indexOf("");
     return { request: last.slice(0, end < 0 ? last.length : end).join("\n"), answer: readAnswer(marked("<")) };
   }
