@@ -78,7 +78,7 @@ fn visit_number<'s, V: Visitor<'s>>(value: f64, visitor: V) -> Result<V::Value, 
 }
 
 /// Above it, a double does not hold every whole number.
-const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
+pub const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 #[cfg(test)]
 mod tests {
