@@ -1,6 +1,7 @@
 // The editor's help: the documentation of the field under the caret or the mouse, and suggestions while typing.
 
 import { fieldAt, fieldOfLine } from "./fields.js";
+import { anchors, linksOf } from "./links.js";
 
 export class Assist {
   #area;
@@ -47,14 +48,11 @@ export class Assist {
     const facts = [field.type];
     if (field.standard !== undefined) facts.push(`default ${JSON.stringify(field.standard)}`);
     if (field.example !== undefined) facts.push(`example ${JSON.stringify(field.example)}`);
+    const name = element("b", "");
+    const [link = field.name] = anchors(linksOf({ path: field.name }));
+    name.append(link);
     this.#note.hidden = false;
-    this.#note.replaceChildren(
-      element("b", field.name),
-      " ",
-      ...coded(field.description),
-      " ",
-      element("span", facts.join("; ")),
-    );
+    this.#note.replaceChildren(name, " ", ...coded(field.description), " ", element("span", facts.join("; ")));
   }
 
   /** Explains the key under the mouse, in YAML that of the line; the coloured copy lies below the textarea. */
