@@ -12,20 +12,21 @@ import { manifests } from "./manifests.js";
 import { PolicyReader, showHome } from "./policy.js";
 import { besideMessage, describe } from "./story.js";
 import { RequestTable, TABLE_STATE } from "./table-view.js";
-import { showStory } from "./view.js";
-import { connect, forget as forgetPaste } from "./wayin.js";
+import { connectTabs } from "./tabs.js";
+import { showReading, showStory } from "./view.js";
+import { connect, fillForm, forget as forgetPaste } from "./paste-view.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy, ...TABLE_STATE };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
-const table = new RequestTable(() => Judge.start(bytes), chooseRequest, soon);
-let bytes; // the module
 const reader = new PolicyReader(() => {
   configured = undefined;
   update();
 });
 new Assist($("policy"), $("paint"), $("field-doc"), $("suggestions"));
+const table = new RequestTable(() => Judge.start(bytes), chooseRequest, soon);
+let bytes; // the module
 let judge;
 let configured; // what the text of the editor is to the module
 let message; // from a browser's console, if one was pasted and the request is still the one it is about
@@ -84,14 +85,9 @@ function update() {
     showHome($("home"), configured, { choose: (index) => reader.choose(index), convert: applyPolicy });
     showHealth(configured);
     showManifest();
-    if (configured.isPending) {
-      table.show();
-      return showStory({ verdict: { title: "Reading the policy…", text: "" }, steps: [], fixes: [] });
-    }
-    if (!configured.ok) {
-      table.show();
-      return showStory(refused(configured));
-    }
+    if (configured.isPending || !configured.ok) table.show();
+    if (configured.isPending) return showReading();
+    if (!configured.ok) return showStory(refused(configured));
     showStory(judged(state), applyFix);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError || /module exited/.test(error.message))) throw error;
@@ -298,30 +294,10 @@ function listen() {
     write(fromHash(location.hash, DEFAULTS));
     update();
   });
-  const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[role=tab]")]);
-  for (const [index, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => select(tab, tabs));
-    tab.addEventListener("keydown", ({ key }) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1, Home: -index, End: tabs.length - 1 - index }[key];
-      if (step === undefined) return;
-      const next = tabs[(index + step + tabs.length) % tabs.length];
-      select(next, tabs);
-      next.focus();
-    });
-  }
-}
-
-function select(tab, tabs) {
-  for (const other of tabs) {
-    other.setAttribute("aria-selected", String(other === tab));
-    other.tabIndex = other === tab ? 0 : -1;
-  }
-  const isJson = tab.id === "tab-json";
-  $("panel-json").hidden = !isJson;
-  $("panel-manifest").hidden = isJson;
-  if (!isJson) $("panel-manifest").setAttribute("aria-labelledby", tab.id);
-  showManifest();
-  if (isJson) editor.paint();
+  connectTabs(() => {
+    showManifest();
+    editor.paint();
+  });
 }
 
 function showManifest() {
@@ -338,21 +314,9 @@ function showManifest() {
 }
 
 /** Takes a request, an answer or a message, as paste.js reads them. */
-function takeRequest({ found, answer, message: read }) {
-  if (found) {
-    const { credentials, headers = [], method = "GET", origin, url } = found;
-    if (origin !== undefined) $("origin").value = origin;
-    if (url !== undefined) $("url").value = url;
-    $("method").value = method;
-    $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-    $("headers").rows = Math.max(2, headers.length);
-    $("credentials").checked = credentials ?? false;
-  }
-  if (answer) {
-    $("status").value = answer.status;
-    $("upstream").value = answer.headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-  }
-  message = answer ? undefined : read;
+function takeRequest(pasted) {
+  fillForm(pasted);
+  message = pasted.answer ? undefined : pasted.message;
   update();
 }
 

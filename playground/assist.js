@@ -1,6 +1,7 @@
 // The editor's help: the documentation of the field under the caret or the mouse, and suggestions while typing.
 
 import { fieldAt, fieldOfLine } from "./fields.js";
+import { anchors, linksOf } from "./links.js";
 
 export class Assist {
   #area;
@@ -22,13 +23,18 @@ export class Assist {
     document.addEventListener("selectionchange", () => {
       if (document.activeElement === area) this.#explain(area.selectionStart);
     });
+    // Not every browser reports the selection of a textarea.
+    for (const name of ["keyup", "click"]) area.addEventListener(name, () => this.#explain(area.selectionStart));
     area.addEventListener("mousemove", ({ clientX, clientY }) => this.#point(clientX, clientY));
   }
 
   async #load() {
-    const answer = await fetch("cors.schema.json").catch(() => undefined);
-    if (!answer?.ok) return;
-    this.#schema = await answer.json();
+    try {
+      const answer = await fetch("cors.schema.json");
+      if (answer.ok) this.#schema = await answer.json();
+    } catch {
+      // Without the schema there is no help, and the editor works.
+    }
     this.#explain(this.#area.selectionStart);
   }
 
@@ -43,14 +49,11 @@ export class Assist {
     const facts = [field.type];
     if (field.standard !== undefined) facts.push(`default ${JSON.stringify(field.standard)}`);
     if (field.example !== undefined) facts.push(`example ${JSON.stringify(field.example)}`);
+    const name = element("b", "");
+    const [link = field.name] = anchors(linksOf({ path: field.name }));
+    name.append(link);
     this.#note.hidden = false;
-    this.#note.replaceChildren(
-      element("b", field.name),
-      " ",
-      ...coded(field.description),
-      " ",
-      element("span", facts.join("; ")),
-    );
+    this.#note.replaceChildren(name, " ", ...coded(field.description), " ", element("span", facts.join("; ")));
   }
 
   /** Explains the key under the mouse, which is over the textarea; the coloured copy lies below it. */
@@ -85,26 +88,31 @@ export class Assist {
     this.#show();
   }
 
+  /** Shows the suggestions around the chosen one: a list that scrolls would have to take the focus. */
   #show() {
-    this.#list.replaceChildren(
-      ...this.#found.suggestions.slice(0, MAX_SHOWN).map(({ label, field }, index) => {
-        const item = element("li", label);
-        item.id = `suggestion-${index}`;
-        item.setAttribute("role", "option");
-        item.setAttribute("aria-selected", String(index === this.#chosen));
-        if (field?.description) item.title = field.description;
-        // The textarea keeps the focus.
-        item.addEventListener("mousedown", (event) => {
-          event.preventDefault();
-          this.#accept(index);
-        });
-        return item;
-      }),
-    );
+    const { suggestions } = this.#found;
+    const first = Math.max(0, Math.min(this.#chosen - MAX_SHOWN + 2, suggestions.length - MAX_SHOWN));
+    const shown = suggestions.slice(first, first + MAX_SHOWN);
+    this.#list.replaceChildren(...shown.map((suggestion, index) => this.#item(suggestion, first + index)));
     this.#list.hidden = false;
     this.#area.setAttribute("aria-activedescendant", `suggestion-${this.#chosen}`);
-    this.#list.children[this.#chosen].scrollIntoView({ block: "nearest" });
     this.#place();
+  }
+
+  #item({ label, field }, index) {
+    const item = element("li", label);
+    item.id = `suggestion-${index}`;
+    item.setAttribute("role", "option");
+    item.setAttribute("aria-selected", String(index === this.#chosen));
+    item.setAttribute("aria-posinset", String(index + 1));
+    item.setAttribute("aria-setsize", String(this.#found.suggestions.length));
+    if (field?.description) item.title = field.description;
+    // The textarea keeps the focus.
+    item.addEventListener("mousedown", (event) => {
+      event.preventDefault();
+      this.#accept(index);
+    });
+    return item;
   }
 
   /** Puts the list below the word. */
@@ -128,7 +136,7 @@ export class Assist {
   }
 
   #choose(event) {
-    const count = this.#list.children.length;
+    const count = this.#found.suggestions.length;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       this.#chosen = (this.#chosen + step + count) % count;
@@ -187,4 +195,4 @@ function element(name, text) {
   return Object.assign(document.createElement(name), { textContent: text });
 }
 
-const MAX_SHOWN = 50;
+const MAX_SHOWN = 9;

@@ -2,6 +2,7 @@
 // and the configurations of other gateways. corsctl reads them, as `corsctl check` and `corsctl import` do.
 
 import { readHar } from "./exchange.js";
+import { FIELDS } from "./field-names.js";
 import { findMessage } from "./messages.js";
 import { otherSystem } from "./systems.js";
 
@@ -38,15 +39,15 @@ export function isPluginJson(text) {
   if (typeof read !== "object" || read === null) return true;
   const keys = Array.isArray(read) ? [] : Object.keys(read);
   return (
-    !Array.isArray(read) &&
-    keys.every((key) => FIELDS.has(key.replaceAll("_", "").toLowerCase()) || /^[_@$#]/.test(key))
+    !Array.isArray(read) && keys.every((key) => NAMES.has(key.replaceAll("_", "").toLowerCase()) || /^[_@$#]/.test(key))
   );
 }
 
 /** Whether a text is a policy or a configuration, and not a request or a message. */
 export function looksLikePolicy(text) {
   const plain = text.trim();
-  if (OF_A_REQUEST.test(plain) || OF_HTTP.test(plain) || readHar(plain) || findMessage(plain)) return false;
+  if (OF_A_REQUEST.test(plain) || OF_HTTP.test(plain) || readHar(plain)) return false;
+  if (plain.length < MAX_MESSAGE && findMessage(plain)) return false;
   if (/^[{[]/.test(plain) && isJson(plain)) return true;
   return A_FIELD.test(plain) || otherSystem(plain) !== undefined;
 }
@@ -110,7 +111,8 @@ function problem({ severity, code, line, path, value, text }, place = "") {
 function saysOwn(own, text) {
   if (own.length > 1) return `${own.length} configurations`;
   if (own[0].place) return own[0].place;
-  return /^\s*[{[]/.test(text) ? "" : "YAML";
+  if (!/^\s*[{[]/.test(text)) return "YAML";
+  return own[0].problems.some(({ code }) => code === "wrapped-configuration") ? "JSON" : "";
 }
 
 /** "read as Istio: 2 policies in …" */
@@ -141,19 +143,15 @@ function isJson(text) {
 }
 
 const NAME = "policy";
+const MAX_MESSAGE = 100_000;
 /** How commands, calls and messages begin. */
 const OF_A_REQUEST =
   /^((\$|>|PS [^>\n]*>) )?(curl|await|return|const|let|var|async|function|fetch|axios|Invoke-\w+|HTTP|Access to)\b/;
 const OF_HTTP = /^[A-Z]+ \S+ HTTP\//;
 /** A field at the beginning of a line that policies and resources have. */
 const A_FIELD =
-  /^\s*(- )?["']?(apiVersion|kind|static_resources|presets|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
+  /^[ \t]*(- )?["']?(apiVersion|kind|static_resources|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
 /** What a resource or an Envoy configuration has, and plugin JSON does not. */
 const OF_A_HOME = /"(apiVersion|static_resources|dynamic_resources|typed_config|http_filters|pluginConfig)"\s*:/;
-/** The fields at the top of plugin JSON, in lower case and without underscores. */
-const FIELDS = new Set(
-  `allowcredentials allowheaders allowmethods alloworiginregexes alloworigins allowprivatenetwork autooptions debug
-  exposeheaders grants hidecorsfromupstream hosts maxage mode optionspassthrough optionssuccessstatus policies
-  preflightstatus presets routemetadatanamespace rules statprefix strict timingalloworigin unmatchedpreflights
-  unmatchedrequests upstreamcors`.split(/\s+/),
-);
+/** The fields of plugin JSON and their other names, in lower case. */
+const NAMES = new Set([...FIELDS, "optionsPassthrough", "optionsSuccessStatus"].map((name) => name.toLowerCase()));

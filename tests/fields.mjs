@@ -7,7 +7,10 @@ import { fieldAt, fieldOfLine } from "../playground/fields.js";
 const schema = JSON.parse(readFileSync(new URL("../envoy/cors.schema.json", import.meta.url), "utf8"));
 let checked = 0;
 
-/** The name of the field, the labels of the suggestions, and the text after the first of them. */
+/**
+ * The name of the field, the labels of the suggestions, and the text after the first of them.
+ * @returns {[string | undefined, string[], string | undefined]}
+ */
 function at(marked) {
   const caret = marked.indexOf("|");
   const text = marked.replace("|", "");

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { REQUEST } from "../playground/examples.js";
-import { looksLikePolicy } from "../playground/homes.js";
+import { isPluginJson, looksLikePolicy } from "../playground/homes.js";
 import { toHash } from "../playground/link.js";
 import { readPaste } from "../playground/paste.js";
 
@@ -101,10 +101,33 @@ for (const text of [
 const imports = new URL("crates/corsctl/tests/import/", here);
 let known = 0;
 const configurations = readdirSync(imports, { recursive: true, encoding: "utf8" }).filter(
-  (name) => /\.(json|ya?ml|toml)$/.test(name) && !name.endsWith("outcomes.yaml"),
+  (name) => /\.(json|ya?ml|toml|xml)$/.test(name) && !name.endsWith("outcomes.yaml"),
 );
 for (const name of configurations) if (looksLikePolicy(readFileSync(new URL(name, imports), "utf8"))) known++;
 assert(known > configurations.length * 0.9, `${known} of ${configurations.length}`);
 checked += known;
+
+// It takes no text long to be recognised, even if it looks like the beginning of many.
+for (const part of [
+  "\n",
+  " ",
+  "{",
+  "- ",
+  "a: ",
+  "kind: ",
+  "gateway.envoyproxy.io/",
+  "spring.",
+  "ingress: ",
+  "plugins: {",
+  "\ncors:\n",
+  "> A HTTP/\n",
+]) {
+  const text = part.repeat(200_000 / part.length);
+  const start = performance.now();
+  looksLikePolicy(`x${text}`);
+  isPluginJson(text);
+  assert(performance.now() - start < 3000, `${JSON.stringify(part)}: ${performance.now() - start} ms`);
+  checked++;
+}
 
 console.log(`${checked} pasted texts are read as they should be`);

@@ -38,6 +38,24 @@ export function connect({ form, takePolicy, takeRequest }) {
   $("pasted").addEventListener("paste", () => setTimeout(read));
 }
 
+/** Writes what readPaste read into the form of the request; what it does not have stays. */
+export function fillForm({ found, answer }) {
+  const lines = (headers) => headers.map(([name, value]) => `${name}: ${value}`).join("\n");
+  if (found) {
+    const { credentials = false, headers = [], method = "GET", origin, url } = found;
+    if (origin !== undefined) $("origin").value = origin;
+    if (url !== undefined) $("url").value = url;
+    $("method").value = method;
+    $("headers").value = lines(headers);
+    $("headers").rows = Math.max(2, headers.length);
+    $("credentials").checked = credentials;
+  }
+  if (answer) {
+    $("status").value = answer.status;
+    $("upstream").value = lines(answer.headers);
+  }
+}
+
 /** Forgets what was read: the request is no longer that one. */
 export function forget() {
   say([]);
