@@ -14,7 +14,7 @@ import { besideMessage, describe } from "./story.js";
 import { RequestTable, TABLE_STATE } from "./table-view.js";
 import { connectTabs } from "./tabs.js";
 import { showReading, showStory } from "./view.js";
-import { connect, fillForm, forget as forgetPaste } from "./wayin.js";
+import { connect, fillForm, forget as forgetPaste } from "./paste-view.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);

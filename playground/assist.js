@@ -29,9 +29,12 @@ export class Assist {
   }
 
   async #load() {
-    const answer = await fetch("cors.schema.json").catch(() => undefined);
-    if (!answer?.ok) return;
-    this.#schema = await answer.json();
+    try {
+      const answer = await fetch("cors.schema.json");
+      if (answer.ok) this.#schema = await answer.json();
+    } catch {
+      // Without the schema there is no help, and the editor works.
+    }
     this.#explain(this.#area.selectionStart);
   }
 
@@ -85,26 +88,31 @@ export class Assist {
     this.#show();
   }
 
+  /** Shows the suggestions around the chosen one: a list that scrolls would have to take the focus. */
   #show() {
-    this.#list.replaceChildren(
-      ...this.#found.suggestions.slice(0, MAX_SHOWN).map(({ label, field }, index) => {
-        const item = element("li", label);
-        item.id = `suggestion-${index}`;
-        item.setAttribute("role", "option");
-        item.setAttribute("aria-selected", String(index === this.#chosen));
-        if (field?.description) item.title = field.description;
-        // The textarea keeps the focus.
-        item.addEventListener("mousedown", (event) => {
-          event.preventDefault();
-          this.#accept(index);
-        });
-        return item;
-      }),
-    );
+    const { suggestions } = this.#found;
+    const first = Math.max(0, Math.min(this.#chosen - MAX_SHOWN + 2, suggestions.length - MAX_SHOWN));
+    const shown = suggestions.slice(first, first + MAX_SHOWN);
+    this.#list.replaceChildren(...shown.map((suggestion, index) => this.#item(suggestion, first + index)));
     this.#list.hidden = false;
     this.#area.setAttribute("aria-activedescendant", `suggestion-${this.#chosen}`);
-    this.#list.children[this.#chosen].scrollIntoView({ block: "nearest" });
     this.#place();
+  }
+
+  #item({ label, field }, index) {
+    const item = element("li", label);
+    item.id = `suggestion-${index}`;
+    item.setAttribute("role", "option");
+    item.setAttribute("aria-selected", String(index === this.#chosen));
+    item.setAttribute("aria-posinset", String(index + 1));
+    item.setAttribute("aria-setsize", String(this.#found.suggestions.length));
+    if (field?.description) item.title = field.description;
+    // The textarea keeps the focus.
+    item.addEventListener("mousedown", (event) => {
+      event.preventDefault();
+      this.#accept(index);
+    });
+    return item;
   }
 
   /** Puts the list below the word. */
@@ -128,7 +136,7 @@ export class Assist {
   }
 
   #choose(event) {
-    const count = this.#list.children.length;
+    const count = this.#found.suggestions.length;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) {
       this.#chosen = (this.#chosen + step + count) % count;
@@ -187,4 +195,4 @@ function element(name, text) {
   return Object.assign(document.createElement(name), { textContent: text });
 }
 
-const MAX_SHOWN = 50;
+const MAX_SHOWN = 9;

@@ -8,7 +8,7 @@ import { checkCors, checkPreflight, plan } from "./browser.js";
  * @property {[string, string][]} headers
  */
 
-/** A HAR, or one entry of it: {request, answer, notes}; undefined if the text is neither. */
+/** A HAR, or one entry of it: {request, answer, isPreflight, notes}; undefined if the text is neither. */
 export function readHar(text) {
   if (!/^[{[]/.test(text) || !/"request"\s*:/.test(text)) return undefined;
   let read;
@@ -20,11 +20,15 @@ export function readHar(text) {
   const entries = [read?.log?.entries ?? read?.entries ?? read].flat().filter((entry) => isEntry(entry));
   if (!entries.length) return undefined;
   const entry = entries.find(isBlocked) ?? entries.find(isCrossOrigin) ?? entries[0];
-  const { request, response } = entry;
+  const { request } = entry;
+  // Of a blocked request only its preflight may have an answer.
+  const preflight = isBlocked(entry) && entries.find((own) => isPreflight(own) && own.request.url === request.url);
+  const { response } = preflight || entry;
   const notes = entries.length > 1 ? [`It has ${entries.length} requests: read the ${why(entry)}.`] : [];
   const headers = pairs(request.headers);
   return {
     request: { url: request.url, method: String(request.method), headers, credentials: request.cookies?.length > 0 },
+    isPreflight: Boolean(preflight),
     answer: response?.status >= 200 ? { status: response.status, headers: pairs(response.headers) } : undefined,
     notes,
   };

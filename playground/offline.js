@@ -56,6 +56,7 @@ const FILES = [
   "manifests.js",
   "messages.js",
   "paste.js",
+  "paste-view.js",
   "policy.js",
   "start.js",
   "story.js",
@@ -65,9 +66,7 @@ const FILES = [
   "tabs.js",
   "view.js",
   "wasi.js",
-  "wayin.js",
   "cors.wasm",
-  "cors.schema.json",
 ];
-/** Large files, of which a copy is kept once they are needed. */
-const ON_USE = ["corsctl.wasm"];
+/** Files of which a copy is kept once they are needed. */
+const ON_USE = ["cors.schema.json", "corsctl.wasm"];

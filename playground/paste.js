@@ -30,7 +30,10 @@ export function readPaste(text, form = {}) {
   text = text.trim();
   if (!text) throw new Error("There is nothing to read yet.");
   const har = text.length <= MAX_HAR ? readHar(text) : undefined;
-  if (har) return withAnswer(asScript("HAR", har.request, har.notes), har.answer, form);
+  if (har) {
+    const call = asScript("HAR", har.request, har.notes);
+    return withAnswer({ ...call, isPreflight: har.isPreflight }, har.answer, form);
+  }
   if (text.length > 100_000) {
     throw new Error("That is over 100,000 characters: not a command, and not an error message.");
   }
@@ -218,7 +221,7 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? plain(value) : "…"]);
   const isBroken = ([name]) => !isToken(name) && !isBrowsers(name);
   if (headers.some(isBroken)) notes.push("The name of a header could not be read: check the headers.");
-  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(origin|cookie)$/i.test(name));
+  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(:.*|origin|cookie)$/i.test(name));
   const perhaps = headers.filter(([name]) => isPerhaps(name));
   if (perhaps.length) {
     const it = perhaps.length > 1 ? "them" : "it";

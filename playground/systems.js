@@ -34,6 +34,7 @@ const SYSTEMS = [
   ["KrakenD", "krakend", /security\/cors|devopsfaith\/krakend/],
   ["Tyk", "tyk", /x-tyk-api-gateway|tyk\.tyk\.io|listen_path/],
   ["AWS", "aws", /\bAWS::|\bCORSRules\b|\bAllowOrigins\b|\bAllowedOrigins\b/],
+  ["Azure API Management", "azure-apim", /^\s*<(policies|fragment|inbound|cors)\b/],
   ["Azure Container Apps", "azure", /\bingress["']?:/, /corsPolicy/],
   ["Google Cloud", "google", /pathMatchers|defaultRouteAction|#urlMap/],
   ["Envoy", "envoy", /allow_origin_string_match|type\.googleapis\.com\/envoy|virtual_hosts/],

@@ -23,7 +23,13 @@ const bytes = readFileSync(process.argv[2] ?? new URL("../dist/cors.wasm", here)
 const judge = await Judge.start(bytes);
 let checked = 0;
 // Systems that are read from the files of another.
-const FROM = { "envoy-filter": "istio", "envoy-gateway": "gateway-api", "higress-ingress": "ingress-nginx" };
+const FROM = {
+  "aws-rest": "aws",
+  "envoy-filter": "istio",
+  "envoy-gateway": "gateway-api",
+  "gloo-tables": "gloo",
+  "higress-ingress": "ingress-nginx",
+};
 
 // The presets according to their documentation.
 const [METHODS, HEADERS, EXPOSED] = ["Methods", "Request headers", "Exposed headers"].map(readPresets);

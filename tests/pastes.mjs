@@ -101,7 +101,7 @@ for (const text of [
 const imports = new URL("crates/corsctl/tests/import/", here);
 let known = 0;
 const configurations = readdirSync(imports, { recursive: true, encoding: "utf8" }).filter(
-  (name) => /\.(json|ya?ml|toml)$/.test(name) && !name.endsWith("outcomes.yaml"),
+  (name) => /\.(json|ya?ml|toml|xml)$/.test(name) && !name.endsWith("outcomes.yaml"),
 );
 for (const name of configurations) if (looksLikePolicy(readFileSync(new URL(name, imports), "utf8"))) known++;
 assert(known > configurations.length * 0.9, `${known} of ${configurations.length}`);
