@@ -492,7 +492,7 @@ fn the_editor_explains_and_completes() {
         }
     };
     keys(&["m", "o"]);
-    page.wait("return !$('#suggestions').hidden");
+    page.run("await until(() => !$('#suggestions').hidden)");
     let listed = page.text(
         "const near = Math.abs($('#suggestions').getBoundingClientRect().top - document.querySelectorAll('#paint .line')[2].getBoundingClientRect().bottom) < 2;
         return [$('#suggestions').textContent, $('#policy').getAttribute('aria-activedescendant'), near].join(' ');",
@@ -501,7 +501,7 @@ fn the_editor_explains_and_completes() {
     let enter = "\u{e007}";
     let down = "\u{e015}";
     keys(&[enter, "s"]);
-    page.wait("return !$('#suggestions').hidden && $('#suggestions').textContent === 'shadow'");
+    page.run("await until(() => !$('#suggestions').hidden && $('#suggestions').textContent === 'shadow')");
     keys(&[enter]);
     let text = page.text("return $('#policy').value + $('#suggestions').hidden");
     assert_eq!(
@@ -517,7 +517,7 @@ fn the_editor_explains_and_completes() {
         ("keyUp", "\u{e009}"),
     ];
     press(&actions.map(|(kind, value)| json!({"type": kind, "value": value})));
-    page.wait("return $('#suggestions').children.length === 9");
+    page.run("await until(() => $('#suggestions').children.length === 9)");
     let total = page.run("return Number($('#suggestions li').getAttribute('aria-setsize')) > 15");
     assert_eq!(total, json!(true));
     keys(&[down; 12]);
