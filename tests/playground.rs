@@ -537,6 +537,13 @@ fn the_editor_explains_and_completes() {
         return $('#field-doc b').textContent;",
     );
     assert_eq!(hovered, "allowCredentials");
+    let in_yaml = page.text(
+        r"set('#policy', 'pluginConfig:\n  allowOrigins: []\n');
+        const { left, top } = document.querySelectorAll('#paint .line')[1].getBoundingClientRect();
+        $('#policy').dispatchEvent(new MouseEvent('mousemove', { clientX: left + 5, clientY: top + 5, bubbles: true }));
+        return $('#field-doc b').textContent;",
+    );
+    assert_eq!(in_yaml, "allowOrigins");
     page.is_quiet();
 }
 
