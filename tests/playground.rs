@@ -207,7 +207,7 @@ fn a_problem_leads_to_its_line() {
               return shown + (middle > 0.45 && middle < 0.55);
             }}
             const {{ top, bottom }} = $('.line.error').getBoundingClientRect();
-            const pane = $('main > .pane').getBoundingClientRect();
+            const pane = $('#editor').closest('.pane').getBoundingClientRect();
             return shown + (top > pane.top && bottom < pane.bottom && top > 0 && bottom < innerHeight);"#,
         ));
         assert_eq!(shown, "\"wrong\"true", "{origins}");
