@@ -40,6 +40,9 @@ export class PolicyReader {
     if (!home) return { text, policy: "", ok: false, problems: [], isPending: true };
     if (home instanceof Error) return { text, policy: "", ok: false, problems: [withoutCorsctl(text, home)] };
     const found = home.configurations[this.#choice];
+    // JSON that nobody knows is the module's to reject.
+    const isUnknown = !found && /^\s*[{[]/.test(text) && home.problems.every(({ code }) => code === "no-configuration");
+    if (isUnknown) return { text, policy: text, ...judge.configure(text) };
     if (!found) return { text, policy: "", ok: false, problems: home.problems };
     if (!home.says) return { text, policy: text, ...judge.configure(text) };
     const problems = [...found.problems, ...home.problems];
