@@ -42,8 +42,7 @@ export class Assist {
   #explain(offset) {
     if (!this.#schema) return;
     const text = this.#area.value;
-    const isJson = /^\s*[{[]/.test(text);
-    const field = isJson ? fieldAt(text, offset, this.#schema).field : fieldOfLine(text, offset, this.#schema);
+    const field = isJson(text) ? fieldAt(text, offset, this.#schema).field : fieldOfLine(text, offset, this.#schema);
     if (!field || this.#note.dataset.field === field.name) return;
     this.#note.dataset.field = field.name;
     const facts = [field.type];
@@ -56,28 +55,27 @@ export class Assist {
     this.#note.replaceChildren(name, " ", ...coded(field.description), " ", element("span", facts.join("; ")));
   }
 
-  /** Explains the key under the mouse, which is over the textarea; the coloured copy lies below it. */
+  /** Explains the key under the mouse, in YAML that of the line; the coloured copy lies below the textarea. */
   #point(x, y) {
     if (!this.#schema) this.#load();
-    const key = document
-      .elementsFromPoint(x, y)
-      .find((own) => own.classList.contains("k") && this.#paint.contains(own));
-    if (!key) return;
-    const line = key.closest(".line");
+    const under = document.elementsFromPoint(x, y).filter((own) => this.#paint.contains(own));
+    const line = under.find((own) => own.classList.contains("line"));
+    if (!line) return;
     const index = [...this.#paint.children].indexOf(line);
-    const before = this.#area.value.split("\n").slice(0, index);
+    const lines = this.#area.value.split("\n").slice(0, index);
+    const start = lines.reduce((sum, { length }) => sum + length + 1, 0);
+    if (!isJson(this.#area.value)) return this.#explain(start);
+    const key = under.find((own) => own.classList.contains("k"));
+    if (!key) return;
     const within = [...line.childNodes].slice(0, [...line.childNodes].indexOf(key));
-    const size = (parts) => parts.reduce((sum, part) => sum + part, 0);
-    this.#explain(
-      size(before.map(({ length }) => length + 1)) + size(within.map((node) => node.textContent.length)) + 1,
-    );
+    this.#explain(within.reduce((sum, node) => sum + node.textContent.length, start) + 1);
   }
 
   /** Looks for suggestions; while typing only if a word has begun. */
   #suggest(isTyping, isAsked = false) {
     const { selectionStart, selectionEnd, value } = this.#area;
-    const isJson = /^\s*[{[]/.test(value);
-    if (!this.#schema || !isJson || selectionStart !== selectionEnd || !(isTyping || isAsked)) return this.#close();
+    if (!this.#schema || !isJson(value) || selectionStart !== selectionEnd || !(isTyping || isAsked))
+      return this.#close();
     this.#found = fieldAt(value, selectionStart, this.#schema);
     const { suggestions, start } = this.#found;
     // What is written out needs no suggestion.
@@ -185,6 +183,8 @@ function measure(line, index) {
   const last = boxes.at(-1);
   return { width: last ? last.right - boxes[0].left : 0 };
 }
+
+const isJson = (text) => /^\s*[{[]/.test(text);
 
 /** A text with code between backticks. */
 function coded(text) {

@@ -26,7 +26,10 @@ import { otherSystem } from "./systems.js";
  * @property {Problem[]} problems about the text as a whole
  */
 
-/** Whether a text is plugin JSON at first sight, or JSON with a mistake: the module alone reads these. */
+/**
+ * Whether a text is plugin JSON at first sight, perhaps with a field that does not exist, or JSON with a mistake: the
+ * module alone reads these.
+ */
 export function isPluginJson(text) {
   const plain = text.trim();
   if (!plain) return true;
@@ -37,10 +40,11 @@ export function isPluginJson(text) {
     return /^[{[]/.test(plain) && !OF_A_HOME.test(plain);
   }
   if (typeof read !== "object" || read === null) return true;
-  const keys = Array.isArray(read) ? [] : Object.keys(read);
-  return (
-    !Array.isArray(read) && keys.every((key) => NAMES.has(key.replaceAll("_", "").toLowerCase()) || /^[_@$#]/.test(key))
-  );
+  const keys = Object.keys(read);
+  const known = keys.filter((key) => NAMES.has(key.replaceAll("_", "").toLowerCase()) || /^[_@$#]/.test(key));
+  if (Array.isArray(read) || known.length === keys.length) return !Array.isArray(read);
+  // Other systems have some of the names too.
+  return known.length * 2 > keys.length && !otherSystem(plain);
 }
 
 /** Whether a text is a policy or a configuration, and not a request or a message. */
@@ -152,6 +156,6 @@ const OF_HTTP = /^[A-Z]+ \S+ HTTP\//;
 const A_FIELD =
   /^[ \t]*(- )?["']?(apiVersion|kind|static_resources|policies|rules|maxAge|(allow|expose)(_|[A-Z])\w+)["']?\s*:/m;
 /** What a resource or an Envoy configuration has, and plugin JSON does not. */
-const OF_A_HOME = /"(apiVersion|static_resources|dynamic_resources|typed_config|http_filters|pluginConfig)"\s*:/;
+const OF_A_HOME = /"(apiVersion|kind|static_resources|dynamic_resources|typed_config|http_filters|pluginConfig)"\s*:/;
 /** The fields of plugin JSON and their other names, in lower case. */
 const NAMES = new Set([...FIELDS, "optionsPassthrough", "optionsSuccessStatus"].map((name) => name.toLowerCase()));

@@ -37,7 +37,7 @@ const SYSTEMS = [
   ["Azure API Management", "azure-apim", /^\s*<(policies|fragment|inbound|cors)\b/],
   ["Azure Container Apps", "azure", /\bingress["']?:/, /corsPolicy/],
   ["Google Cloud", "google", /pathMatchers|defaultRouteAction|#urlMap/],
-  ["Envoy", "envoy", /allow_origin_string_match|type\.googleapis\.com\/envoy|virtual_hosts/],
+  ["Envoy", "envoy", /allow_?origin_?string_?match|type\.googleapis\.com\/envoy|virtual_hosts/i],
   ["agentgateway", "agentgateway", key("binds")],
   ["APISIX", "apisix", /["']?plugins["']?:\s*\{\s*["']?cors["']?:|\n\s*cors:\s*\n\s*allow_/],
   ["rs/cors", "rs-cors", key("allowed_?origins")],

@@ -104,7 +104,17 @@ for (const [text, says, expected, problems = []] of /** @type {[string, string, 
   assert.deepEqual(shown, problems, text);
   checked++;
 }
-for (const text of ["", "  ", "{", '{"allowOrigins": [}', "{}", '{"_note": 1, "allow_origins": []}', "[1", "true"]) {
+for (const text of [
+  "",
+  "  ",
+  "{",
+  '{"allowOrigins": [}',
+  "{}",
+  '{"_note": 1, "allow_origins": []}',
+  "[1",
+  "true",
+  '{"allowOrigins": [], "max": 1, "debug": true}',
+]) {
   assert(isPluginJson(text), text);
 }
 

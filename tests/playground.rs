@@ -207,7 +207,7 @@ fn a_problem_leads_to_its_line() {
               return shown + (middle > 0.45 && middle < 0.55);
             }}
             const {{ top, bottom }} = $('.line.error').getBoundingClientRect();
-            const pane = $('main > .pane').getBoundingClientRect();
+            const pane = $('#editor').closest('.pane').getBoundingClientRect();
             return shown + (top > pane.top && bottom < pane.bottom && top > 0 && bottom < innerHeight);"#,
         ));
         assert_eq!(shown, "\"wrong\"true", "{origins}");
@@ -492,7 +492,7 @@ fn the_editor_explains_and_completes() {
         }
     };
     keys(&["m", "o"]);
-    page.wait("return !$('#suggestions').hidden");
+    page.run("await until(() => !$('#suggestions').hidden)");
     let listed = page.text(
         "const near = Math.abs($('#suggestions').getBoundingClientRect().top - document.querySelectorAll('#paint .line')[2].getBoundingClientRect().bottom) < 2;
         return [$('#suggestions').textContent, $('#policy').getAttribute('aria-activedescendant'), near].join(' ');",
@@ -501,7 +501,7 @@ fn the_editor_explains_and_completes() {
     let enter = "\u{e007}";
     let down = "\u{e015}";
     keys(&[enter, "s"]);
-    page.wait("return !$('#suggestions').hidden && $('#suggestions').textContent === 'shadow'");
+    page.run("await until(() => !$('#suggestions').hidden && $('#suggestions').textContent === 'shadow')");
     keys(&[enter]);
     let text = page.text("return $('#policy').value + $('#suggestions').hidden");
     assert_eq!(
@@ -517,7 +517,7 @@ fn the_editor_explains_and_completes() {
         ("keyUp", "\u{e009}"),
     ];
     press(&actions.map(|(kind, value)| json!({"type": kind, "value": value})));
-    page.wait("return $('#suggestions').children.length === 9");
+    page.run("await until(() => $('#suggestions').children.length === 9)");
     let total = page.run("return Number($('#suggestions li').getAttribute('aria-setsize')) > 15");
     assert_eq!(total, json!(true));
     keys(&[down; 12]);
@@ -537,6 +537,13 @@ fn the_editor_explains_and_completes() {
         return $('#field-doc b').textContent;",
     );
     assert_eq!(hovered, "allowCredentials");
+    let in_yaml = page.text(
+        r"set('#policy', 'pluginConfig:\n  allowOrigins: []\n');
+        const { left, top } = document.querySelectorAll('#paint .line')[1].getBoundingClientRect();
+        $('#policy').dispatchEvent(new MouseEvent('mousemove', { clientX: left + 5, clientY: top + 5, bubbles: true }));
+        return $('#field-doc b').textContent;",
+    );
+    assert_eq!(in_yaml, "allowOrigins");
     page.is_quiet();
 }
 

@@ -47,7 +47,7 @@ fn a_table_of_requests_is_edited_compared_and_linked() {
     );
     assert_eq!(
         said,
-        "now.json: top-level policy: wider and narrower\n  wider: allowOrigins \"https://new.example\": https://new.example may read responses with credentials"
+        "now.json: top-level policy: wider\n  wider: allowOrigins \"https://new.example\": https://new.example may read responses with credentials"
     );
     let link = page.text(
         "await until(() => location.hash.includes('before=')); return location.hash.slice(1);",

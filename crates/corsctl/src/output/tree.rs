@@ -3,8 +3,6 @@
 use cors::config::json::Node;
 use serde::{Serialize, Serializer};
 
-use crate::input::deserialize::MAX_WHOLE;
-
 /// A tree with its keys in the order of the file.
 pub struct Tree<'n>(pub &'n Node);
 
@@ -35,3 +33,6 @@ fn serialize_number<S: Serializer>(value: f64, serializer: S) -> Result<S::Ok, S
         serializer.serialize_i64(value as i64)
     }
 }
+
+/// Above it, a double does not hold every whole number.
+pub const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
