@@ -182,7 +182,7 @@ fn the_caret_is_where_the_text_is_painted() {
         let fits = page.run(
             "const [own, paint] = ['#policy', '#paint'].map((id) => getComputedStyle($(id)));
             return own.fontSize === paint.fontSize && own.lineHeight === paint.lineHeight
-                && $('#policy').scrollHeight === $('#policy').clientHeight && $('#policy').clientHeight > 300;",
+                && $('#policy').scrollHeight === $('#policy').clientHeight && $('#policy').clientHeight > 180;",
         );
         assert_eq!(fits, json!(true), "{width}");
     }
