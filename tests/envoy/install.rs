@@ -176,7 +176,8 @@ fn the_values_of_the_guide_render() {
     assert_eq!(policy["allowOrigins"], values["policy"]["allowOrigins"]);
 }
 
-/// Helm rejects values that are not filled in or not known, and says which.
+/// Helm rejects values that are not filled in or not known, and says which; the chart has the version of the module, and
+/// is short.
 #[test]
 fn the_chart_rejects_other_values() {
     let folder = filled_in();
@@ -206,6 +207,10 @@ fn the_chart_rejects_other_values() {
         )
         .contains("0 chart(s) failed")
     );
+    let chart = documents(&root().join("envoy/helm/Chart.yaml")).remove(0);
+    for field in ["version", "appVersion"] {
+        assert_eq!(chart[field], env!("CARGO_PKG_VERSION"), "{field}");
+    }
     let files = ["", "templates"].map(|folder| root().join("envoy/helm").join(folder));
     let files = files
         .iter()

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::rc::Rc;
 
 use cors::{Headers, HeadersMut, PolicySet, RequestContext};
@@ -138,12 +139,26 @@ async fn serve(listener: TcpListener, policies: PolicySet) -> std::io::Result<()
         .await
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let configuration = std::env::args()
-        .nth(1)
-        .ok_or("needs a configuration; see the head of this file")?;
+fn main() -> ExitCode {
+    let Some(configuration) = std::env::args().nth(1) else {
+        eprintln!("needs a configuration; see the head of this file");
+        return ExitCode::from(2);
+    };
     let (policies, diagnostics) = PolicySet::from_bytes(configuration.as_bytes());
-    let policies = policies.ok_or_else(|| format!("{diagnostics:?}"))?;
+    for diagnostic in diagnostics.errors().chain(diagnostics.warnings()) {
+        eprintln!("{diagnostic}");
+    }
+    match policies.map(run) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::from(2),
+    }
+}
+
+fn run(policies: PolicySet) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -151,8 +166,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 8080))).await?;
         println!("http://{}", listener.local_addr()?);
         serve(listener, policies).await
-    })?;
-    Ok(())
+    })
 }
 
 #[cfg(test)]
