@@ -438,7 +438,7 @@ fn other_texts_than_json_are_read_by_corsctl() {
         $('#problems button').click();
         const { selectionStart, selectionEnd, value } = $('#policy');
         set('#policy', 'allowOrigins:\n  - https://a.example\n');
-        await until(() => $('#home button'));
+        await until(() => /^✓/.test($('#health').textContent));
         $('#home button').click();
         await verdict();
         return [value.slice(selectionStart, selectionEnd), $('#policy').value, $('#home').hidden].join('\n');"#,
@@ -453,6 +453,7 @@ fn other_texts_than_json_are_read_by_corsctl() {
         "set('#pasted', {ingress:?}); $('#paste-read').click();
         await until(() => /ingress-nginx/.test($('#home').textContent));
         set('#origin', 'https://other.example'); set('#url', 'https://api.example.com/'); set('#method', 'PUT');
+        await verdict();
         await until(() => /blocks/.test($('#verdict').textContent));
         $('.fix button').click();
         await until(() => /can read/.test($('#verdict').textContent));
