@@ -74,7 +74,7 @@ export async function readHome(text, run) {
   }));
   const problems = file.findings.map((finding) => problem(finding, finding.place));
   // What looks like a misspelt policy can be one of another gateway.
-  const isDoubtful = own.length === 1 && !own[0].good && !own[0].place;
+  const isDoubtful = own.length === 1 && !own[0].good && !own[0].place && !isWrapped(own[0]);
   if (own.length && !isDoubtful) return { says: saysOwn(own, text), configurations: own, problems };
   const imported = await ask(run, ["import", NAME], files).catch((error) => error);
   if (imported.configuration) {
@@ -116,8 +116,11 @@ function saysOwn(own, text) {
   if (own.length > 1) return `${own.length} configurations`;
   if (own[0].place) return own[0].place;
   if (!/^\s*[{[]/.test(text)) return "YAML";
-  return own[0].problems.some(({ code }) => code === "wrapped-configuration") ? "JSON" : "";
+  return isWrapped(own[0]) ? "JSON" : "";
 }
+
+/** Whether the policy is under a key of the text, where the plugin does not look. */
+const isWrapped = ({ problems }) => problems.some(({ code }) => code === "wrapped-configuration");
 
 /** "read as Istio: 2 policies in …" */
 function saysImported({ text }) {

@@ -20,7 +20,7 @@ fn the_playground_works() {
         assert_eq!(
             said,
             "✓ The script can read the answer | ✕ The browser blocks it | ✓ The script can read the answer | \
-             6 wider, 4 narrower, of 42 requests. | 6 errors",
+             6 wider, 4 narrower, of 42 requests. | 6 errors | Read by corsctl: YAML | Read as a request",
             "{}",
             stage.engine
         );
@@ -54,7 +54,7 @@ const HELPERS: &str = "
       $(selector).dispatchEvent(new Event(event, { bubbles: true }));
     };";
 
-/// A first verdict, a refusal, its repair, a comparison, and errors.
+/// A first verdict, a refusal, its repair, a comparison, errors, YAML, and a pasted request.
 const JUDGE: &str = "
     const said = [];
     await until(() => /✓/.test($('#verdict').textContent));
@@ -77,6 +77,13 @@ const JUDGE: &str = "
     set('#example', 'mistakes', 'change');
     await until(() => /error/.test($('#health').textContent));
     said.push($('#health').textContent.split(': ')[1]);
+    set('#policy', 'allowOrigins:\\n  - https://yaml.example\\n');
+    await until(() => /^Read by/.test($('#home').textContent) && /✓/.test($('#health').textContent));
+    said.push($('#home p').textContent);
+    set('#pasted', 'GET / HTTP/1.1\\nHost: api.example.com\\nOrigin: https://yaml.example');
+    $('#paste-read').click();
+    await until(() => /✓/.test($('#verdict').textContent));
+    said.push($('#paste-said').textContent.split('.')[0]);
     return said.join(' | ');";
 
 /// The width of the page in a narrow frame, and by how much it scrolls sideways.
