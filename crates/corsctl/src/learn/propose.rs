@@ -19,6 +19,8 @@ pub struct Proposal {
     /// How many origins it allows that were seen, and their requests.
     pub origins: usize,
     pub requests: u64,
+    /// Their requests for which no rule is proposed, where there is a rule for each host.
+    pub without_rule: u64,
     pub left_out: Vec<LeftOut>,
 }
 
@@ -87,6 +89,7 @@ pub fn propose(tally: &Tally, trusted: &[Trust], wildcards: bool) -> Option<Prop
         policy: Node::Object(policy),
         origins: count,
         requests,
+        without_rule: 0,
         left_out,
     })
 }
@@ -229,7 +232,7 @@ const MANY: usize = 3;
 const FORBIDDEN: &str = "no script in a browser can send it";
 const MALFORMED: &str = "no browser sends such an Origin";
 const OPAQUE: &str = "every sandboxed frame, local file and redirect across origins sends it";
-const PLAIN_HTTP: &str = "plain http: who is on the network can act as it; serve the page over https, or trust the whole origin";
+const PLAIN_HTTP: &str = "plain http: anybody on the network can act as it; serve the page over https, or trust the whole origin";
 const UNTRUSTED: &str =
     "seen, not trusted: anybody can send any Origin; if it is yours, add --trust";
 
