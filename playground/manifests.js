@@ -85,7 +85,7 @@ ${BEHIND.map((name) => `    - { name: envoy.filters.http.wasm, before: envoy.fil
 }
 
 /** JSON as block YAML. Every text is quoted, so that no value is taken as a number or a keyword of YAML. */
-function yaml(value) {
+export function yaml(value) {
   const isEmpty = typeof value !== "object" || !Object.keys(value).length;
   if (isEmpty) return JSON.stringify(value);
   const key = (name) =>

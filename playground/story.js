@@ -34,9 +34,9 @@ export function besideMessage({ isHarmless, isVague, kind }, verdict) {
 function verdict(call, { blocked, actual, readable }) {
   if (!blocked) {
     const title = call.sameOrigin ? "Same origin: no permission is needed" : "The script can read the answer";
-    const rejected = actual.from === "filter" && actual.status === 403;
+    const rejected = isRejection(actual);
     const text = rejected
-      ? "The answer is the filter's 403."
+      ? `The answer is the filter's ${actual.status}.`
       : `Status ${actual.status}, the body, and ${count(readable.length, "header")}.`;
     return { good: !rejected, title: rejected ? "The filter refuses the request" : title, text };
   }
@@ -100,7 +100,7 @@ function preflightStep(call, { blocked, preflight }) {
   points.push(...untouched(preflight));
   const title =
     preflight.from === "filter"
-      ? `The filter ${preflight.status === 403 ? "refuses" : "answers"} the preflight with ${preflight.status}`
+      ? `The filter ${isRejection(preflight) ? "refuses" : "answers"} the preflight with ${preflight.status}`
       : `The upstream answers the preflight with ${preflight.status}`;
   return {
     at: preflight.from === "filter" ? "Filter" : "Upstream",
@@ -135,7 +135,7 @@ function actualStep(call, { blocked, actual }) {
       : `The request reaches the upstream; the answer is ${actual.status}`;
   return {
     at: actual.from === "filter" ? "Filter" : "Upstream",
-    state: failed || (actual.from === "filter" && actual.status === 403) ? "bad" : "good",
+    state: failed || isRejection(actual) ? "bad" : "good",
     title,
     says: actual.says,
     source: actual.source,
@@ -251,6 +251,7 @@ function originFixes(call, decided, of, edits) {
       },
     ];
   }
+  if (/refused: host/.test(decided.says)) return [{ text: "Call the API by one of its names in hosts." }];
   if (/refused: malformed/.test(decided.says)) {
     return [{ text: "Write the origin as a browser does: scheme://host[:port], in lower case." }];
   }
@@ -282,7 +283,7 @@ function exposeFix(hidden, { object, mode }) {
 /**
  * An answer, with the `whole` policy that decided and the `object` of its grant, as paths for `edited`, and its `mode`.
  */
-function governed(answer, policy) {
+export function governed(answer, policy) {
   const whole = objectOf(answer.source, policy);
   const own = whole?.reduce((node, part) => node?.[part], policy);
   const mode = String(own?.mode ?? "enforce").toLowerCase();
@@ -306,6 +307,8 @@ function keeps(maxAge) {
   return `The browser may cache this answer for ${seconds} s${seconds > 7200 ? " (Chromium for 7200)" : ""}`;
 }
 
+/** Whether the filter refuses: 421 is for a host that is not one of the service. */
+export const isRejection = ({ from, status }) => from === "filter" && (status === 403 || status === 421);
 const value = ({ headers }, name) => headers.find(([own]) => own === name)?.[1];
 const governor = (source) => (source === "top-level policy" ? "The top-level policy" : `The policy of ${source}`);
 const names = (list) => list.join(", ");

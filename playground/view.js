@@ -1,5 +1,7 @@
 // Draws the story.
 
+import { anchors, linksOfMessage } from "./links.js";
+
 const $ = (id) => document.getElementById(id);
 let announcing;
 
@@ -13,6 +15,12 @@ export function showStory({ verdict, steps, fixes }, apply) {
   $("fixes").replaceChildren(...fixes.map((fix) => fixCard(fix, apply)));
   $("steps").replaceChildren(...steps.map(stepItem));
   announce(`${verdict.title}. ${verdict.text}`);
+}
+
+/** Shows that the policy is still being read. */
+export function showReading() {
+  showStory({ verdict: { title: "Reading the policy…", text: "" }, steps: [], fixes: [] }, () => {});
+  $("verdict").ariaBusy = "true";
 }
 
 /** Shows lines of text, one below the other. */
@@ -32,6 +40,9 @@ export function showMessage(message) {
   }
   remedy.append(".");
   box.append(element("p", "at", "The message means"), element("h3", "", message.cause), remedy);
+  const links = element("p", "links");
+  links.append(...anchors(linksOfMessage(message)));
+  if (links.childElementCount) box.append(links);
 }
 
 /** Announces only the verdict to screen readers, once typing has paused. */

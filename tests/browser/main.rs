@@ -12,6 +12,7 @@ mod local_network;
 mod messages;
 mod model;
 mod origins;
+mod page;
 mod protocols;
 mod shared_caches;
 
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use support::browser::{Browser, Engine, Options};
-use support::envoy::{Configuration, Envoy, Folder, Listener};
+use support::envoy::{Configuration, Envoy, Folder, Listener, module};
 use support::http::Head;
 use support::root;
 use support::upstream::{Reply, Upstream};
@@ -154,10 +155,14 @@ static SITES: LazyLock<Sites> = LazyLock::new(|| {
     }
 });
 
-/// A file of the playground, below `/playground/`.
+/// A file of the playground, below `/playground/`, or what is WebAssembly.
 fn playground_file(head: &Head) -> Option<Reply> {
     let path = head.start.split([' ', '?']).nth(1)?;
     let name = path.strip_prefix("/playground/")?;
+    if let "cors.wasm" | "corsctl.wasm" = name {
+        let program = fs::read(module().with_file_name(name)).ok()?;
+        return Some(reply(200, &[("content-type", "application/wasm")], program));
+    }
     let kind = match name.rsplit('.').next()? {
         "html" => "text/html",
         "js" => "text/javascript",

@@ -64,6 +64,7 @@ fn the_page_is_the_table() {
          with `_`, `@`, `$` or `#` are comments. Written by `BLESS=1 cargo test -p cors --test fields`.\n",
     );
     let mut heading = "";
+    let mut names = Vec::new();
     for (_, title, field) in tables() {
         if title != heading {
             heading = title;
@@ -83,19 +84,35 @@ fn the_page_is_the_table() {
             format!("`{default}`")
         };
         let aliases = field.aliases.iter().map(|alias| format!(", `{alias}`"));
+        // The playground links to the first row of each name.
+        let place = if names.contains(&field.name) {
+            String::new()
+        } else {
+            names.push(field.name);
+            format!("<a id=\"{}\"></a>", field.name)
+        };
         page += &format!(
-            "| `{}`{} | {} | {default} | `{example}` | {description} |\n",
+            "| {place}`{}`{} | {} | {default} | `{example}` | {description} |\n",
             field.name,
             aliases.collect::<String>(),
             type_of(&field.kind),
         );
     }
-    let file = support::root().join(PAGE);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&file, &page).expect(PAGE);
+    let names = names.iter().map(|name| format!("  \"{name}\",\n"));
+    let script = format!(
+        "// The names of all fields of the configuration, in the order of {PAGE}. Written by\n\
+         // `BLESS=1 cargo test -p cors --test fields`.\n\n\
+         export const FIELDS = [\n{}];\n",
+        names.collect::<String>()
+    );
+    for (file, text) in [(PAGE, page), (SCRIPT, script)] {
+        let path = support::root().join(file);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &text).expect(file);
+        }
+        let committed = std::fs::read_to_string(&path).expect(file);
+        assert!(committed == text, "BLESS=1 renews {file}");
     }
-    let committed = std::fs::read_to_string(&file).expect(PAGE);
-    assert!(committed == page, "BLESS=1 renews {PAGE}");
 }
 
 #[derive(Clone, Copy)]
@@ -175,4 +192,5 @@ fn type_of(kind: &Kind) -> String {
     }
 }
 
+const SCRIPT: &str = "playground/field-names.js";
 const PAGE: &str = "docs/src/reference/fields.md";

@@ -30,12 +30,26 @@ fn answers_of_envoy_itself() {
         "rbac.v3.RBAC",
         json!({"rules": {"action": "ALLOW", "policies": {}}}),
     );
+    let keys = json!({"keys": [{"kty": "oct", "alg": "HS256", "k": "c2VjcmV0"}]});
     let any = json!({"prefix": "/"});
+    let authenticate = filter(
+        "jwt_authn",
+        "jwt_authn.v3.JwtAuthentication",
+        json!({
+            "providers": {"test": {"issuer": "test", "local_jwks": {"inline_string": keys.to_string()}}},
+            "rules": [{"match": any, "requires": {"provider_name": "test"}}],
+        }),
+    );
     let leak = json!([{"header": {"key": "access-control-allow-origin", "value": "*"}}]);
     let listeners = vec![
         Listener::new(
             "rbac",
             vec![cors("rbac", Configuration::Text(POLICY)), deny],
+            Routes::All,
+        ),
+        Listener::new(
+            "jwt_authn",
+            vec![cors("jwt_authn", Configuration::Text(POLICY)), authenticate],
             Routes::All,
         ),
         routed(
@@ -62,6 +76,7 @@ fn answers_of_envoy_itself() {
     ];
     let envoy = Envoy::start(upstream.port, listeners);
     for (listener, status) in [
+        ("jwt_authn", 401),
         ("rbac", 403),
         ("dead upstream", 503),
         ("no route", 404),

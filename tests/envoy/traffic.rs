@@ -159,6 +159,127 @@ fn probe_finds_no_difference_in_envoy_and_each_fault_around_it() {
     }
 }
 
+/// A gateway that ends TLS: HTTP/2 where it offers it, one instance by its address, and what curl trusts.
+#[test]
+fn probe_speaks_tls_with_envoy() {
+    let upstream = Upstream::start(|_| Reply::new(200, &[]));
+    let folder = Folder::new();
+    let mut listeners = Vec::new();
+    // What openssl makes without being asked for more can sign others, too.
+    for (name, may_sign) in [("server", "FALSE"), ("authority", "TRUE")] {
+        let [key, certificate] = ["key", "pem"].map(|end| folder.path(&format!("{name}.{end}")));
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+            ])
+            .args(["-nodes", "-days", "2", "-subj", "/CN=api.example"])
+            .args(["-addext", "subjectAltName=DNS:api.example"])
+            .args([
+                "-addext",
+                &format!("basicConstraints=critical,CA:{may_sign}"),
+            ])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .output()
+            .expect("openssl: apt-get install openssl");
+        assert!(made.status.success(), "{made:?}");
+        let both = [["h2", "http/1.1"].as_slice(), &["http/1.1"]];
+        for (versions, protocols) in ["both", "old"].iter().zip(both) {
+            let name = format!("{name}_{versions}");
+            let mut listener = Listener::cors(&name, Configuration::Text(POLICY));
+            listener.settings = json!({"stat_prefix": name});
+            listener.transport = json!({"name": "tls", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "common_tls_context": {
+                    "alpn_protocols": protocols,
+                    "tls_certificates": [{
+                        "certificate_chain": {"filename": certificate},
+                        "private_key": {"filename": key},
+                    }],
+                },
+            }});
+            listeners.push(listener);
+        }
+    }
+    let envoy = Envoy::start_in(folder, upstream.port, listeners);
+    let policy = envoy.folder().path("policy.json");
+    std::fs::write(&policy, POLICY).expect("the policy");
+    let policy = policy.display().to_string();
+    let (server, authority) = (["--cacert", "server.pem"], ["--cacert", "authority.pem"]);
+    let good = " 0 wrong, 0 without an answer";
+    for (listener, host, http, trusted, code, words) in [
+        ("server_both", "api.example", "auto", &server[..], 0, good),
+        ("server_both", "api.example", "1.1", &server, 0, good),
+        ("server_both", "api.example", "2", &server, 0, good),
+        ("server_old", "api.example", "auto", &server, 0, good),
+        ("server_old", "api.example", "2", &server, 2, "HTTP/2"),
+        ("authority_both", "api.example", "auto", &authority, 0, good),
+        (
+            "server_both",
+            "api.example",
+            "auto",
+            &authority,
+            2,
+            "certificate",
+        ),
+        ("server_both", "api.example", "auto", &[], 2, "certificate"),
+        (
+            "server_both",
+            "other.example",
+            "auto",
+            &server,
+            2,
+            "other.example",
+        ),
+        (
+            "authority_both",
+            "other.example",
+            "auto",
+            &authority,
+            2,
+            "other.example",
+        ),
+    ] {
+        let port = envoy.port(listener);
+        let mut arguments = vec!["probe".to_owned(), policy.clone()];
+        arguments.extend(["--rate", "1000", "--http", http].map(str::to_owned));
+        arguments.extend(["--url".to_owned(), format!("https://{host}:{port}/items")]);
+        arguments.extend(["--resolve".to_owned(), format!("{host}:{port}:127.0.0.1")]);
+        if let [flag, file] = trusted {
+            let file = envoy.folder().path(file).display().to_string();
+            arguments.extend([(*flag).to_owned(), file]);
+        }
+        let before = versions(&envoy, listener);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let probed = corsctl(&arguments);
+        let said = format!("{}{}", text(&probed.stdout), text(&probed.stderr));
+        let what = format!("{listener} {host} {http} {trusted:?}: {said}");
+        assert_eq!(probed.status.code(), Some(code), "{what}");
+        assert!(said.contains(words), "{what}");
+        let after = versions(&envoy, listener);
+        let is_used = [0, 1].map(|version| after[version] > before[version]);
+        let expected = match (code, http, listener.ends_with("both")) {
+            (2, ..) => continue,
+            (_, "1.1", _) | (_, _, false) => [true, false],
+            _ => [false, true],
+        };
+        assert_eq!(is_used, expected, "{what}");
+    }
+}
+
+/// The connections of HTTP/1 and HTTP/2 that a listener has had.
+fn versions(envoy: &Envoy, listener: &str) -> [u64; 2] {
+    ["http1", "http2"]
+        .map(|version| envoy.stat(&format!("http.{listener}.downstream_cx_{version}_total")))
+}
+
 fn corsctl(arguments: &[&str]) -> Output {
     let output = Command::new(support::corsctl()).args(arguments).output();
     output.expect("corsctl")

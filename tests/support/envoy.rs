@@ -32,6 +32,8 @@ pub struct Listener {
     pub direction: &'static str,
     /// The port of a separate upstream, for `Routes::All`.
     pub upstream: Option<u16>,
+    /// TLS, as a transport socket; `null` is none.
+    pub transport: Value,
 }
 
 #[derive(Clone)]
@@ -183,7 +185,7 @@ impl Envoy {
     pub fn start_shipped(configuration: &str) -> Self {
         let folder = Folder::new();
         let module = format!("filename: \"{}\"", module().display());
-        let configuration = regex_lite::Regex::new(r"filename: [a-z/]*/cors\.wasm")
+        let configuration = regex_lite::Regex::new(r"filename: [a-z/]*/(cors|plugin)\.wasm")
             .expect("a regular expression")
             .replace_all(configuration, regex_lite::NoExpand(&module));
         let configuration = regex_lite::Regex::new(r"port_value: \d+")
@@ -347,6 +349,7 @@ impl Listener {
             settings: json!({}),
             direction: "UNSPECIFIED",
             upstream: None,
+            transport: Value::Null,
         }
     }
 
@@ -388,11 +391,15 @@ impl Listener {
                     {"resource_api_version": "V3", "path_config_source": {"path": folder.path(name)}}});
             }
         }
+        let mut chain = json!({"filters": [{"name": "http", "typed_config": manager}]});
+        if !self.transport.is_null() {
+            chain["transport_socket"] = self.transport;
+        }
         json!({
             "name": self.name,
             "address": socket(0),
             "traffic_direction": self.direction,
-            "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+            "filter_chains": [chain],
         })
     }
 }

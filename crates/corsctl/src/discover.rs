@@ -1,6 +1,5 @@
 //! Where a file holds configurations of the plugin, and what is around them.
 
-pub mod advice;
 pub mod automaton;
 pub mod locate;
 pub mod public_suffix;
@@ -8,3 +7,4 @@ pub mod recognise;
 pub mod regexes;
 pub mod select;
 pub mod slashes;
+pub mod surroundings;

@@ -9,4 +9,5 @@ pub mod programs;
 pub mod source;
 pub mod template;
 pub mod toml;
+pub mod xml;
 pub mod yaml;

@@ -3,6 +3,7 @@
 
 pub mod entry;
 pub mod fields;
+pub mod groups;
 pub mod judge;
 pub mod lines;
 pub mod propose;

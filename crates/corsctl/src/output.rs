@@ -7,6 +7,7 @@ pub mod junit;
 pub mod progress;
 pub mod results;
 pub mod sarif;
+pub mod tree;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -26,11 +27,11 @@ use crate::output::results::Problem;
 pub enum Output {
     Text,
     Json,
-    /// Annotations of GitHub's actions: check, test, probe
+    /// Annotations of GitHub's actions: check, diff, test, probe
     Github,
-    /// SARIF 2.1.0: check, test, probe
+    /// SARIF 2.1.0: check, diff, test, probe
     Sarif,
-    /// JUnit's XML: test, probe
+    /// JUnit's XML: diff, test, probe
     Junit,
 }
 

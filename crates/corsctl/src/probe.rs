@@ -5,3 +5,4 @@ pub mod client;
 pub mod compare;
 pub mod plan;
 pub mod target;
+pub mod tls;

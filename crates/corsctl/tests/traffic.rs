@@ -38,9 +38,14 @@ fn learn_says_what_it_should() {
 #[test]
 fn what_is_proposed_passes_the_check_and_the_log() {
     let log = folder("learn").join("access.json").display().to_string();
-    for wildcards in [&[][..], &["--wildcards"]] {
+    for more in [
+        &[][..],
+        &["--wildcards"],
+        &["--rules", "host"],
+        &["--rules", "path"],
+    ] {
         let mut arguments = vec!["learn", &log, "--trust", "example.com"];
-        arguments.extend(wildcards);
+        arguments.extend(more);
         let policy = scratch("proposed.json", &corsctl(&arguments).stdout);
         assert_eq!(
             corsctl(&["check", "--strict", &policy]).status.code(),

@@ -92,7 +92,7 @@ impl Policy {
     /// Changes the response of the upstream or of another filter to a request that was passed on.
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
         if self.varies() {
-            add_vary(headers);
+            merge_vary(headers);
         }
         if self.fields.upstream_cors == UpstreamCors::Keep
             && (matches!(verdict.request, Request::Preflight { .. }) || has_one_grant(headers))
@@ -250,7 +250,7 @@ pub fn remove_grant(headers: &mut impl HeadersMut, timing: bool) {
 
 /// `Vary: Origin` in addition to the existing tokens. A host that does not join lines shows only the first: a
 /// second `Origin` is then possible, and harmless.
-pub(crate) fn add_vary(headers: &mut impl HeadersMut) {
+pub(crate) fn merge_vary(headers: &mut impl HeadersMut) {
     let varies = headers
         .value(VARY)
         .is_some_and(|value| holds_token(&value, "origin") || holds_token(&value, "*"));

@@ -3,7 +3,7 @@
 use crate::http::request::{Headers, HeadersMut, Request};
 use crate::policy::Mode;
 use crate::policy::answer::{
-    add_vary, preflight_refusal, refusal_reply, remove_allow_origin, remove_grant,
+    merge_vary, preflight_refusal, refusal_reply, remove_allow_origin, remove_grant,
 };
 use crate::policy::judge::reason;
 use crate::policy::verdict::{Reason, Refusal, Reply, Verdict};
@@ -53,7 +53,7 @@ impl Conflict {
     }
 
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
-        add_vary(headers);
+        merge_vary(headers);
         if verdict.request == Request::NotCors {
             remove_allow_origin(headers, self.timing);
         } else {

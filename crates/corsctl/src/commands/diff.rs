@@ -1,6 +1,8 @@
 //! `corsctl diff`: what a change of configuration allows that was not allowed before.
 
 mod inputs;
+mod lines;
+mod problems;
 mod text;
 
 use std::process::ExitCode;
@@ -8,15 +10,16 @@ use std::process::ExitCode;
 use cors::escape::Shown;
 
 use crate::commands::diff::inputs::{File, One, RoutePolicy, pairs, with_moved};
+use crate::commands::diff::lines::locate;
 use crate::compare::finder::Finder;
 use crate::compare::report::{Outcome, Plugin};
 use crate::compare::rows::{Verdict, rows, undecided};
 use crate::compare::side::Side;
 use crate::input::files;
 use crate::output::code::Code;
-use crate::output::{
-    BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, print, print_error, print_json,
-};
+use crate::output::formats::print_problems;
+use crate::output::junit::print_junit;
+use crate::output::{BAD_INPUT, Failure, Output, REFUSED, UNDECIDED, print_error};
 
 /// Two configurations, and which changes are meant.
 #[derive(clap::Args)]
@@ -43,8 +46,8 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
         }
     };
     match output {
-        Output::Json => print_json(&outcome),
-        _ => print(&outcome.text()),
+        Output::Junit => print_junit(&outcome.suites()),
+        _ => print_problems(output, &outcome, || outcome.text(), || outcome.problems()),
     }
     ExitCode::from(match outcome.open().min() {
         Some(Verdict::Wider) => REFUSED,
@@ -78,10 +81,14 @@ fn compare(arguments: &Arguments) -> Result<Outcome, Failure> {
     for (old, new) in with_moved(pairs(olds, news)) {
         let sides = [old, new].map(|one| one.map_or_else(|| Ok(Side::nothing()), One::side));
         let [old_side, new_side] = sides;
+        let mut rows = rows(&old_side?, &new_side?, &mut finder);
+        let (side, one) = (usize::from(new.is_some()), new.or(old));
+        let root = one.and_then(One::root);
+        locate(&mut rows, side, root.as_ref(), one.and_then(One::line));
         plugins.push(Plugin {
             old: old.map(One::at),
             new: new.map(One::at),
-            rows: rows(&old_side?, &new_side?, &mut finder),
+            rows,
         });
     }
     let [old_routes, new_routes] = &routes;
@@ -143,7 +150,7 @@ fn compare_routes(
         return Ok(None);
     }
     let read = |policy: Option<RoutePolicy>| policy.map_or(Ok(None), |policy| policy.read());
-    let rows = match (read(old)?, read(new)?) {
+    let mut rows = match (read(old)?, read(new)?) {
         (Some((old, old_node)), Some((new, new_node))) => rows(
             &Side::new(old, &old_node),
             &Side::new(new, &new_node),
@@ -151,6 +158,8 @@ fn compare_routes(
         ),
         _ => vec![undecided("route metadata", OTHER_POLICY)],
     };
+    let line = new.or(old).and_then(|policy| policy.line);
+    locate(&mut rows, 0, None, line);
     Ok(Some(Plugin {
         old: old.map(|old| old.at()),
         new: new.map(|new| new.at()),
@@ -166,6 +175,7 @@ Examples:
   corsctl diff <(git show origin/main:envoy.yaml) envoy.yaml
   corsctl diff --allow-wider api old.yaml new.yaml
   corsctl diff released/ gateway/
+  corsctl diff --output github before.json cors.json
 
 Exit codes: 0 nothing is wider, or all that is is acknowledged; 1 something is wider; 3 nothing is
 wider as far as is decided, and something is not; 2 bad usage or input";

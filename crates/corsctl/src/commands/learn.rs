@@ -13,6 +13,7 @@ use crate::discover::select::{self, Selection};
 use crate::input::cursor::Value;
 use crate::learn::entry::{Entry, Unread};
 use crate::learn::fields::{json_format, text_format};
+use crate::learn::groups::{By, Groups};
 use crate::learn::judge::judge;
 use crate::learn::lines::Lines;
 use crate::learn::propose::{LeftOut, Proposal, propose};
@@ -39,6 +40,11 @@ pub struct Arguments {
     /// Propose https://*.example.com in the place of three or more names below a trusted domain
     #[arg(long, requires = "trust")]
     wildcards: bool,
+
+    /// Propose a rule for each host, or each host and first segment of the path, in the place of one policy for
+    /// everything
+    #[arg(long, value_enum, value_name = "BY", requires = "trust")]
+    rules: Option<By>,
 
     /// Show which requests this configuration would refuse, instead of a proposal
     #[arg(long, value_name = "FILE", conflicts_with = "trust")]
@@ -119,8 +125,14 @@ fn learn(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
         at: arguments.at.clone(),
     });
     let plugin = against.as_ref().map(select::plugin).transpose()?;
-    let tally = read(arguments, plugin.as_ref())?;
-    let proposal = match trusted.as_slice() {
+    let max_origins = arguments.max_origins as usize;
+    let mut groups = arguments.rules.map(|by| Groups::new(by, max_origins));
+    let tally = read(arguments, plugin.as_ref(), |entry| {
+        if let Some(groups) = &mut groups {
+            groups.add(entry, &trusted);
+        }
+    })?;
+    let mut proposal = match trusted.as_slice() {
         [] => None,
         trusted => {
             let proposal = propose(&tally, trusted, arguments.wildcards);
@@ -133,6 +145,10 @@ fn learn(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
             })?)
         }
     };
+    if let (Some(groups), Some(proposal)) = (&groups, &mut proposal) {
+        proposal.policy = groups.propose(&trusted, arguments.wildcards);
+        proposal.without_rule = groups.dropped;
+    }
     if let Some(proposal) = &proposal {
         accept(&proposal.policy)?;
     }
@@ -149,7 +165,11 @@ fn learn(arguments: &Arguments, output: Output) -> Result<u8, Failure> {
     Ok(if lost { REFUSED } else { 0 })
 }
 
-fn read(arguments: &Arguments, plugin: Option<&PolicySet>) -> Result<Tally, Failure> {
+fn read(
+    arguments: &Arguments,
+    plugin: Option<&PolicySet>,
+    mut each: impl FnMut(&Entry),
+) -> Result<Tally, Failure> {
     let mut tally = Tally::new(arguments.max_origins as usize);
     let mut lines = Lines::of(&arguments.files);
     let mut progress = Progress::new(arguments.progress);
@@ -175,6 +195,9 @@ fn read(arguments: &Arguments, plugin: Option<&PolicySet>) -> Result<Tally, Fail
             _ => None,
         };
         tally.add(&entry, judged);
+        if let Ok(entry) = &entry {
+            each(entry);
+        }
         // The time is not asked for at each line.
         if tally.counts.lines.is_multiple_of(4096) {
             progress.show(|elapsed| {
@@ -277,6 +300,13 @@ fn proposal_text(tally: &Tally, proposal: &Proposal, arguments: &Arguments) -> S
         "proposed for {} trusted origins with {} requests",
         proposal.origins, proposal.requests
     );
+    if proposal.without_rule > 0 {
+        let _ = writeln!(
+            text,
+            "{} requests of trusted origins have no rule: their host is not a name, or is among the rarest of many",
+            proposal.without_rule
+        );
+    }
     if !proposal.left_out.is_empty() {
         text.push_str("left out:\n");
     }
@@ -388,6 +418,7 @@ Examples:
   corsctl learn --format-string          # log_format of Envoy's access log, as JSON and as text
   corsctl learn access.log               # who asks
   corsctl learn access.log --trust example.com --trust https://partner.example > cors.json
+  corsctl learn access.log --trust example.com --rules path > cors.json
   zcat access.log.*.gz | corsctl learn - --against cors.json
 
 With --trust, the policy goes to the standard output, and what was left out and why to the standard error.

@@ -50,7 +50,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "VERSION", default_value = "auto")]
     http: Version,
 
-    /// The certificate authorities to trust, in PEM, instead of the system's
+    /// The certificate authorities to trust, in PEM, instead of the system's; or the gateway's own certificate
     #[arg(long, value_name = "FILE")]
     cacert: Option<String>,
 

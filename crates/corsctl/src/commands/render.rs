@@ -9,9 +9,9 @@ use std::{fs, io};
 use cors::config::json::Node;
 use cors::escape::Shown;
 
-use crate::discover::advice;
 use crate::discover::locate::Found;
 use crate::discover::select::read_plugin;
+use crate::discover::surroundings;
 use crate::input::source::Source;
 use crate::input::template::fill;
 use crate::output::code::{Code, Level};
@@ -91,11 +91,11 @@ fn validate(name: &str, text: &str) -> Result<(), Failure> {
         read_plugin(&rendered.name, configuration)?;
     }
     let found = [Ok(found)];
-    let (metadata, facts) = advice::metadata_of(&found);
+    let (metadata, facts) = surroundings::metadata_of(&found);
     let [found] = &found;
     let findings = found.as_ref().map_or_else(
         |_| Vec::new(),
-        |found| advice::findings(found, &metadata, &facts),
+        |found| surroundings::findings(found, &metadata, &facts),
     );
     let errors = findings
         .iter()

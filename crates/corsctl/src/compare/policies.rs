@@ -30,6 +30,8 @@ pub struct Change {
     pub values: Vec<String>,
     /// What is possible now, or no longer, in words.
     pub text: String,
+    /// The line of the file, once it is known: of the entry, of the field, or of the policy.
+    pub line: Option<usize>,
     pub example: Option<Example>,
 }
 
@@ -156,6 +158,7 @@ impl Comparison<'_> {
             ""
         };
         self.add(Change {
+            line: None,
             direction,
             field,
             values: vec![written],
@@ -230,6 +233,7 @@ impl Comparison<'_> {
         fetch.credentials = true;
         if let Some((direction, example)) = self.ask.compare(&fetch, Upstream::Silent(&[])) {
             self.add(Change {
+                line: None,
                 direction,
                 field: "allowCredentials",
                 values: Vec::new(),
@@ -350,6 +354,7 @@ impl Comparison<'_> {
         {
             if !values.is_empty() {
                 self.add(Change {
+                    line: None,
                     direction,
                     field: "exposeHeaders",
                     text: format!("scripts may read the response headers {}", some_of(&values)),
@@ -387,6 +392,7 @@ impl Comparison<'_> {
             }
             if let Some((direction, example)) = self.ask.compare(&fetch, Upstream::Granting) {
                 self.add(Change {
+                    line: None,
                     direction,
                     field: "upstreamCors",
                     values: Vec::new(),
@@ -506,6 +512,7 @@ impl Comparison<'_> {
             let values: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
             if let Some((_, example)) = found.into_iter().next() {
                 self.add(Change {
+                    line: None,
                     direction: wanted,
                     field,
                     text: format!("{text} {}", some_of(&values)),
@@ -561,6 +568,7 @@ impl Comparison<'_> {
             .ask
             .example(&fetch, Upstream::Silent(&[]), answers.each_ref().map(fate));
         self.add(Change {
+            line: None,
             direction,
             example: Some(Example {
                 origin: origin.map(str::to_owned),
@@ -573,6 +581,7 @@ impl Comparison<'_> {
     fn neutral(&mut self, field: &'static str, [old, new]: [String; 2]) {
         if old != new {
             self.add(Change {
+                line: None,
                 direction: Direction::Neutral,
                 field,
                 text: format!("was {}, is {}", or_none(&old), or_none(&new)),
@@ -584,6 +593,7 @@ impl Comparison<'_> {
 
     fn undecided(&mut self, field: &'static str, values: Vec<String>, text: &str) {
         self.add(Change {
+            line: None,
             direction: Direction::Undecided,
             field,
             values,
@@ -603,6 +613,7 @@ impl Comparison<'_> {
 
 fn change(text: String) -> Change {
     Change {
+        line: None,
         direction: Direction::Neutral,
         field: "",
         values: Vec::new(),

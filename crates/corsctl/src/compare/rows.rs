@@ -25,6 +25,8 @@ pub struct Row {
     pub acknowledged: Option<String>,
     /// Of the hosts and paths that it is about some.
     pub targets: Vec<String>,
+    /// The line of the policy in its file, once it is known.
+    pub line: Option<usize>,
     pub changes: Vec<Change>,
     /// By which names what governs now may be meant.
     #[serde(skip)]
@@ -157,6 +159,7 @@ fn row(old: &Side, new: &Side, group: &Group, finder: &mut Finder) -> Option<Row
         verdict: Verdict::of(&changes),
         acknowledged: None,
         targets: group.targets.iter().take(MAX_TARGETS).map(words).collect(),
+        line: None,
         changes,
         names: new.names(&after.by),
         by: [before.by.clone(), after.by.clone()],
@@ -179,6 +182,7 @@ fn delegation(old: &Side, new: &Side) -> Row {
     let changes: Vec<Change> = found
         .into_iter()
         .map(|(direction, example)| Change {
+            line: None,
             direction,
             field: "routeMetadataNamespace",
             values: Vec::new(),
@@ -202,7 +206,9 @@ pub fn undecided(what: &str, text: &str) -> Row {
         verdict: Verdict::Undecided,
         acknowledged: None,
         targets: Vec::new(),
+        line: None,
         changes: vec![Change {
+            line: None,
             direction: Direction::Undecided,
             field: "rules",
             values: Vec::new(),

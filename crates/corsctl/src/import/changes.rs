@@ -45,7 +45,7 @@ impl Notes {
         self.add(Remark::new(level, code, place.line, diagnostic), place);
     }
 
-    /// Says what was read and what was passed over.
+    /// Says what was read and what was skipped.
     pub fn report_read(&mut self, text: String) {
         self.read = Some(Remark::of(Code::Imported, None, text));
     }

@@ -246,6 +246,10 @@ pub enum When {
     PerOrigin,
     /// Some origins are not allowed, and their preflights are rejected.
     Rejects,
+    /// The upstream's headers are replaced.
+    Overrides,
+    /// Some origins are not allowed, and their requests are rejected.
+    RejectsRequests,
 }
 
 impl When {
@@ -258,6 +262,8 @@ impl When {
             Self::ForAllowed => lists && (policy.credentials || !policy.expose.is_empty()),
             Self::PerOrigin => lists || policy.credentials,
             Self::Rejects => lists && policy.unmatched_preflights == "reject",
+            Self::Overrides => !policy.keeps_upstream,
+            Self::RejectsRequests => lists && policy.rejects_requests,
         }
     }
 }

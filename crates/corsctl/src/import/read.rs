@@ -162,7 +162,7 @@ fn unwrap(value: &Value, owners: &[&System], notes: &mut Notes) -> Option<Vec<(S
     owners.find_map(|system| (system.unwrap)(value, notes))
 }
 
-/// Says in one line which system was read and what was passed over.
+/// Says in one line which system was read and what was skipped.
 fn report_read(
     systems: &[&System],
     read: &[Value],
@@ -201,7 +201,7 @@ fn report_read(
     text
 }
 
-/// What speaks of CORS and is passed over is never dropped in silence.
+/// What speaks of CORS and is skipped is never dropped in silence.
 fn report_passed(passed: &[&Object], notes: &mut Notes) {
     for object in passed {
         let Some(at) = recognise::cors_in(&object.value) else {

@@ -1,8 +1,10 @@
 //! The systems that import reads: a file for each, which ends in its registration.
 
 pub mod agentgateway;
+pub mod apim;
 pub mod apisix;
 pub mod aws;
+pub mod aws_rest;
 pub mod azure;
 pub mod contour;
 pub mod emissary;
@@ -11,6 +13,7 @@ pub mod envoy_filter;
 pub mod gateway_api;
 pub mod gateway_policies;
 pub mod gloo;
+pub mod gloo_routes;
 pub mod google;
 pub mod higress;
 pub mod ingress_nginx;
@@ -37,6 +40,7 @@ pub static SYSTEMS: &[&System] = &[
     &apisix::SYSTEM,
     &aws::SYSTEM,
     &azure::SYSTEM,
+    &apim::SYSTEM,
     &emissary::SYSTEM,
     &envoy::SYSTEM,
     &envoy_filter::SYSTEM,
@@ -140,6 +144,7 @@ mod tests {
                 r#"{"properties": {"configuration": {"ingress": {"corsPolicy": {}}}}}"#,
                 &["azure"],
             ),
+            (r#"{"policies": [{"inbound": [""]}]}"#, &["azure-apim"]),
             (r#"{"allowOrigins": []}"#, &[]),
             (r#"{"kind": "Service"}"#, &[]),
             (r#"{"kind": "Ingress"}"#, &["ingress-nginx"]),

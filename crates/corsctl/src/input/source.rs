@@ -1,4 +1,4 @@
-//! Reads files: JSON or YAML, and the files that ConfigMaps hold.
+//! Reads files: JSON, YAML, TOML or XML, and the files that ConfigMaps hold.
 
 use std::fmt;
 use std::io::Read;
@@ -13,6 +13,7 @@ use crate::input::cursor::Value;
 use crate::input::document::Document;
 use crate::input::programs;
 use crate::input::toml::{is_toml, parse_toml};
+use crate::input::xml::{is_xml, parse_xml};
 use crate::input::yaml::{Copies, parse_yaml, unquoted_star, without_mark};
 use crate::output::code::Code;
 use crate::output::{Failure, at};
@@ -64,7 +65,17 @@ impl Source {
                 .map(|document| vec![document])
                 .map_err(|(line, words)| Malformed::new(line, format!("is not TOML: {words}")))
         };
-        let documents = match parse(name, text, &mut copies) {
+        let read_xml = |text| {
+            parse_xml(text)
+                .map(|document| vec![document])
+                .map_err(|(line, words)| Malformed::new(line, format!("is not XML: {words}")))
+        };
+        let plain = without_mark(text);
+        let read = match is_xml(plain) {
+            true => read_xml(plain),
+            false => parse(name, text, &mut copies),
+        };
+        let documents = match read {
             _ if name.ends_with(".toml") && template_line(text).is_none() => read_toml(),
             // Some programs are one long text to YAML.
             Ok(documents) if documents.iter().all(is_text) => match programs::recognise(text) {

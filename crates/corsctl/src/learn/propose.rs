@@ -19,6 +19,8 @@ pub struct Proposal {
     /// How many origins it allows that were seen, and their requests.
     pub origins: usize,
     pub requests: u64,
+    /// Their requests for which no rule is proposed, where there is a rule for each host.
+    pub without_rule: u64,
     pub left_out: Vec<LeftOut>,
 }
 
@@ -87,6 +89,7 @@ pub fn propose(tally: &Tally, trusted: &[Trust], wildcards: bool) -> Option<Prop
         policy: Node::Object(policy),
         origins: count,
         requests,
+        without_rule: 0,
         left_out,
     })
 }

@@ -75,19 +75,17 @@ impl Tally {
 
     /// Counts a line, with what a policy makes of it if it is asked.
     pub fn add(&mut self, entry: &Result<Entry, Unread>, judged: Option<Judged>) {
+        self.counts.lines += 1;
+        match entry {
+            Ok(entry) => self.add_entry(entry, judged),
+            Err(Unread::Torn) => self.counts.torn += 1,
+            Err(Unread::OtherFormat) => self.counts.other_format += 1,
+        }
+    }
+
+    /// Counts what was read of a line.
+    pub fn add_entry(&mut self, entry: &Entry, judged: Option<Judged>) {
         let counts = &mut self.counts;
-        counts.lines += 1;
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(Unread::Torn) => {
-                counts.torn += 1;
-                return;
-            }
-            Err(Unread::OtherFormat) => {
-                counts.other_format += 1;
-                return;
-            }
-        };
         match entry.sender() {
             Sender::None => counts.without_origin += 1,
             Sender::Malformed => {

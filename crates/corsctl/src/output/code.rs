@@ -46,6 +46,12 @@ codes! {
     InvalidArgument = Error "invalid-argument",
     FileUnwritable = Error "file-unwritable",
 
+    // Of corsctl diff.
+    BecameWider = Error "became-wider",
+    ChangeUndecided = Warning "change-undecided",
+    BecameNarrower = Note "became-narrower",
+    UnusedAcknowledgement = Note "unused-acknowledgement",
+
     // Of corsctl render.
     TemplateInvalid = Error "template-invalid",
 
@@ -170,6 +176,7 @@ codes! {
     DefaultCredentials = Default "default-credentials",
     DefaultUnmatchedPreflights = Default "default-unmatched-preflights",
     DefaultCors = Default "default-cors",
+    MethodNormalized = Wider "method-normalized",
     SafelistedMethods = Wider "safelisted-methods",
     LiteralWildcard = Wider "literal-wildcard",
     MethodWildcardAmongOthers = Changed "method-wildcard-among-others",
@@ -184,6 +191,8 @@ codes! {
 
     // Of corsctl import: what differs from the other system for every policy.
     RejectedPreflightStatus = Changed "rejected-preflight-status",
+    RejectedRequests = Changed "rejected-requests",
+    HeadersAdded = Wider "headers-added",
     PreflightOnly = Changed "preflight-only",
     PreflightListsAll = Changed "preflight-lists-all",
     UpstreamCorsRemoved = Changed "upstream-cors-removed",

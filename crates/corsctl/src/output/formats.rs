@@ -16,7 +16,7 @@ pub fn print_suite(
     suite: impl FnOnce() -> Suite,
 ) {
     match output {
-        Output::Junit => print_junit(&suite()),
+        Output::Junit => print_junit(&[suite()]),
         other => print_problems(other, json, text, || suite().problems()),
     }
 }

@@ -9,15 +9,23 @@ use crate::output::code::Code;
 use crate::output::results::{CaseResult, Suite};
 use crate::output::{print, print_error};
 
-/// Writes the cases as one suite to the standard output.
-pub fn print_junit(suite: &Suite) {
-    match report(suite).to_string() {
+/// Writes the suites to the standard output.
+pub fn print_junit(suites: &[Suite]) {
+    match report(suites).to_string() {
         Ok(xml) => print(&xml),
         Err(error) => print_error(&error.to_string()),
     }
 }
 
-fn report(suite: &Suite) -> Report {
+fn report(suites: &[Suite]) -> Report {
+    let mut report = Report::new("corsctl");
+    for suite in suites {
+        report.add_test_suite(cases(suite));
+    }
+    report
+}
+
+fn cases(suite: &Suite) -> TestSuite {
     let class = Shown(&suite.file).to_string();
     let mut cases = TestSuite::new(format!("corsctl {}", suite.name));
     for case in &suite.cases {
@@ -42,9 +50,7 @@ fn report(suite: &Suite) -> Report {
         }
         cases.add_test_case(test);
     }
-    let mut report = Report::new("corsctl");
-    report.add_test_suite(cases);
-    report
+    cases
 }
 
 fn unsuccessful(kind: NonSuccessKind, code: Code, text: &str) -> TestCaseStatus {
@@ -101,7 +107,7 @@ mod tests {
                 ),
             ],
         };
-        let xml = report(&suite).to_string().expect("XML");
+        let xml = report(&[suite]).to_string().expect("XML");
         let read = Report::deserialize_from_str(&xml).expect("a report");
         let read = &read.test_suites[0];
         assert_eq!(

@@ -18,9 +18,9 @@ pub struct Problem {
 /// What a command that runs cases did.
 #[derive(Clone, Debug)]
 pub struct Suite {
-    /// The command: `test` or `probe`.
+    /// The command: `diff`, `test` or `probe`.
     pub name: &'static str,
-    /// The file that holds the cases.
+    /// The file that holds the cases, or what is compared.
     pub file: String,
     pub cases: Vec<Case>,
 }

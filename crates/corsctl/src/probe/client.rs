@@ -2,7 +2,6 @@
 //! and of a body no more is read than what shows that there is one.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,11 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::probe::target::Target;
+use crate::probe::tls::connector;
 
 /// A request to the gateway.
 #[derive(Clone, Debug)]
@@ -103,7 +101,7 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| error.to_string())?;
-        let tls = (target.url.scheme == "https").then(|| tls(version, authorities));
+        let tls = (target.url.scheme == "https").then(|| connector(version, authorities));
         Ok(Self {
             target,
             version,
@@ -273,43 +271,6 @@ fn describe(error: hyper::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-fn tls(version: Version, authorities: Option<&str>) -> Result<TlsConnector, String> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(file) => {
-            let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", Shown(file));
-            let certificates =
-                CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| wrong(&error))?;
-                roots.add(certificate).map_err(|error| wrong(&error))?;
-            }
-        }
-        None => {
-            // What a system holds and cannot be read is not used.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    if roots.is_empty() {
-        return Err(match authorities {
-            Some(file) => format!("--cacert {}: holds no certificate in PEM", Shown(file)),
-            None => {
-                "no certificate authorities are known here; name a file with --cacert".to_owned()
-            }
-        });
-    }
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let (http2, http1) = (b"h2".to_vec(), b"http/1.1".to_vec());
-    config.alpn_protocols = match version {
-        Version::Auto => vec![http2, http1],
-        Version::Http1 => vec![http1],
-        Version::Http2 => vec![http2],
-    };
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 const AGENT: &str = concat!("corsctl/", env!("CARGO_PKG_VERSION"));

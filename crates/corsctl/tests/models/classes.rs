@@ -20,6 +20,12 @@ pub const FORWARDED: Class = Class {
     covers: |difference| difference.upstream_grants,
 };
 
+/// Responses that have the headers of the policy here, and none there.
+pub const HEADERS_ADDED: Class = Class {
+    code: "headers-added",
+    covers: |difference| difference.is_wider,
+};
+
 /// Lists that are sent as they are: an asterisk is a name if credentials are included, and never
 /// covers Authorization.
 pub const LITERAL: Class = Class {
@@ -58,6 +64,12 @@ pub const ANCHORED: Class = Class {
         let origin = &difference.fetch.origin;
         !difference.is_wider && origin.starts_with("https://app.example")
     },
+};
+
+/// Requests of other origins, which get 403 here and reach the upstream there.
+pub const REJECTED_REQUESTS: Class = Class {
+    code: "rejected-requests",
+    covers: |difference| difference.upstream_grants && !difference.is_wider,
 };
 
 /// Preflights of other origins, which get 403 here, and about which the upstream decided.

@@ -19,9 +19,9 @@ fn the_meaning_of_ingress_nginx_is_kept_or_reported() {
 
 /// An Ingress with CORS, and one without.
 #[derive(Debug)]
-struct Ingress {
-    origins: Vec<&'static str>,
-    parts: Parts,
+pub struct Ingress {
+    pub origins: Vec<&'static str>,
+    pub parts: Parts,
     /// Whether credentials are left to the default, which allows them.
     is_default: bool,
 }
@@ -111,10 +111,7 @@ impl System for Ingress {
             ("access-control-allow-credentials", flag.to_owned()),
             (
                 "access-control-allow-methods",
-                list(
-                    &self.parts.methods,
-                    "GET, PUT, POST, DELETE, PATCH, OPTIONS",
-                ),
+                list(&self.parts.methods, DEFAULT_METHODS),
             ),
             (
                 "access-control-allow-headers",
@@ -133,9 +130,10 @@ impl System for Ingress {
 }
 
 /// An asterisk stands for one label.
-fn pattern(own: &str) -> String {
+pub fn pattern(own: &str) -> String {
     let parts: Vec<_> = own.split('*').map(regex_lite::escape).collect();
     parts.join(r"[A-Za-z0-9\-]+")
 }
 
-const DEFAULT_HEADERS: &str = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization";
+pub const DEFAULT_METHODS: &str = "GET, PUT, POST, DELETE, PATCH, OPTIONS";
+pub const DEFAULT_HEADERS: &str = "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization";

@@ -91,7 +91,7 @@ pub fn reply(status: u16, headers: &[(&str, String)]) -> Response {
     }
 }
 
-/// The response with these headers instead of its own.
+/// The response with these headers instead of the ones that it has.
 pub fn with(upstream: &Response, headers: &[(&str, String)]) -> Response {
     let set: Vec<_> = headers
         .iter()

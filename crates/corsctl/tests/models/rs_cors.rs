@@ -69,7 +69,7 @@ impl Options {
             [] => &["GET", "POST", "HEAD"],
             methods => methods,
         };
-        method == "OPTIONS" || methods.contains(&method) || methods.contains(&"*")
+        method == "OPTIONS" || methods.contains(&method)
     }
 
     fn allows_headers(&self, asked: &str) -> bool {
@@ -119,7 +119,7 @@ impl Options {
 }
 
 #[derive(Debug)]
-struct Library(Options);
+pub struct Library(pub Options);
 
 impl System for Library {
     const FROM: &'static str = "rs-cors";

@@ -10,6 +10,7 @@ use crate::compare::report::At;
 use crate::compare::side::Side;
 use crate::discover::locate::{Configuration, Found};
 use crate::discover::select::read_plugin;
+use crate::input::cursor::Value;
 use crate::input::files::Input;
 use crate::output::code::Code;
 use crate::output::{Failure, at, with_code};
@@ -57,6 +58,7 @@ impl<'i> File<'i> {
                 below: self.below,
                 name: self.name,
                 place: &route.place,
+                line: route.value.place().line,
                 text: texts.into_iter().next()?,
             })
         });
@@ -70,6 +72,8 @@ pub struct RoutePolicy<'f> {
     below: &'f str,
     name: &'f str,
     place: &'f str,
+    /// The line of the route.
+    pub line: Option<usize>,
     pub text: &'f str,
 }
 
@@ -121,6 +125,14 @@ impl<'f> One<'f> {
             plugin,
             self.configuration.node().unwrap_or(&EMPTY),
         ))
+    }
+
+    pub fn root(self) -> Option<Value<'f>> {
+        self.configuration.root()
+    }
+
+    pub fn line(self) -> Option<usize> {
+        self.configuration.line()
     }
 
     pub fn at(self) -> At {

@@ -47,18 +47,15 @@ impl At {
 
 impl Row {
     fn write(&self, place: &str, lines: &mut Vec<String>) {
-        let what = if self.moved {
-            format!("{} (before: {})", Shown(&self.new), Shown(&self.old))
-        } else {
-            Shown(&self.new).to_string()
-        };
         let acknowledged = match &self.acknowledged {
-            Some(name) => format!(", acknowledged by --allow-wider {}", Shown(name)),
+            Some(_) => acknowledgement(self).map_or_else(String::new, |text| format!(", {text}")),
             None => String::new(),
         };
         lines.push(format!(
-            "{place}{what}: {}{acknowledged}",
-            word(self.verdict)
+            "{place}{}: {}{}",
+            Shown(&self.title()),
+            word(self.verdict),
+            Shown(&acknowledged)
         ));
         if self.moved {
             lines.push(format!("  for {}", Shown(&some_of(&self.targets))));
@@ -74,78 +71,97 @@ impl Row {
         }
         if self.verdict == Verdict::Wider
             && self.acknowledged.is_none()
-            && let Some(name) = self.names.first()
+            && let Some(text) = acknowledgement(self)
         {
-            lines.push(format!(
-                "  if that is meant: --allow-wider {}",
-                Shown(&quoted(name))
-            ));
+            lines.push(format!("  {}", Shown(&text)));
+        }
+    }
+
+    /// What governs now, and before if it is another.
+    pub fn title(&self) -> String {
+        match self.moved {
+            true => format!("{} (before: {})", self.new, self.old),
+            false => self.new.clone(),
         }
     }
 }
 
 impl Change {
     fn write(&self, lines: &mut Vec<String>) {
-        let direction = match self.direction {
-            Direction::Wider => "wider",
-            Direction::Undecided => "undecided",
-            Direction::Narrower => "narrower",
-            Direction::Neutral => "different",
-        };
-        let is_of_origins = self.field.starts_with("allowOrigin") || self.field == "presets";
-        let values = match self.values.as_slice() {
-            [value] if is_of_origins => format!(" {}", Node::String(value.clone())),
-            _ => String::new(),
-        };
-        let no_longer = if self.direction == Direction::Narrower {
-            "no longer: "
-        } else {
-            ""
-        };
-        lines.push(format!(
-            "  {direction}: {}{values}: {no_longer}{}",
-            self.field,
-            Shown(&self.text)
-        ));
+        lines.push(format!("  {}", Shown(&headline(self))));
         if let Some(example) = self
             .example
             .as_ref()
             .filter(|_| self.direction != Direction::Neutral)
         {
-            lines.push(format!("    {}", Shown(&example.request())));
+            lines.push(format!("    {}", Shown(&request(example))));
             lines.push(format!("      before: {}", Shown(&example.old)));
             lines.push(format!("      now:    {}", Shown(&example.new)));
         }
     }
 }
 
-impl Example {
-    fn request(&self) -> String {
-        let mut words = format!("{} {}", self.method, self.url);
-        match &self.origin {
-            Some(origin) => words.push_str(&format!(" from {origin}")),
-            None => words.push_str(" without Origin"),
+/// How a row that is wider is acknowledged, or by which name it is.
+pub fn acknowledgement(row: &Row) -> Option<String> {
+    match &row.acknowledged {
+        Some(name) => Some(format!("acknowledged by --allow-wider {name}")),
+        None => {
+            let name = quoted(row.names.first()?);
+            Some(format!("if that is meant: --allow-wider {name}"))
         }
-        if self.credentials {
-            words.push_str(" with credentials");
-        }
-        if !self.request_headers.is_empty() {
-            words.push_str(&format!(
-                " with the header {}",
-                self.request_headers.join(", ")
-            ));
-        }
-        if let Some(name) = &self.route_name {
-            words.push_str(&format!(" on the route {name}"));
-        }
-        if let Some(policy) = &self.route_policy {
-            words.push_str(&format!(" on a route with the policy {policy}"));
-        }
-        if self.upstream_grants {
-            words.push_str(", the upstream grants it");
-        }
-        words
     }
+}
+
+/// A difference in one line.
+pub fn headline(change: &Change) -> String {
+    let direction = match change.direction {
+        Direction::Wider => "wider",
+        Direction::Undecided => "undecided",
+        Direction::Narrower => "narrower",
+        Direction::Neutral => "different",
+    };
+    let is_of_origins = change.field.starts_with("allowOrigin") || change.field == "presets";
+    let values = match change.values.as_slice() {
+        [value] if is_of_origins => format!(" {}", Node::String(value.clone())),
+        _ => String::new(),
+    };
+    let no_longer = if change.direction == Direction::Narrower {
+        "no longer: "
+    } else {
+        ""
+    };
+    format!(
+        "{direction}: {}{values}: {no_longer}{}",
+        change.field, change.text
+    )
+}
+
+/// The request of an example in words.
+pub fn request(example: &Example) -> String {
+    let mut words = format!("{} {}", example.method, example.url);
+    match &example.origin {
+        Some(origin) => words.push_str(&format!(" from {origin}")),
+        None => words.push_str(" without Origin"),
+    }
+    if example.credentials {
+        words.push_str(" with credentials");
+    }
+    if !example.request_headers.is_empty() {
+        words.push_str(&format!(
+            " with the header {}",
+            example.request_headers.join(", ")
+        ));
+    }
+    if let Some(name) = &example.route_name {
+        words.push_str(&format!(" on the route {name}"));
+    }
+    if let Some(policy) = &example.route_policy {
+        words.push_str(&format!(" on a route with the policy {policy}"));
+    }
+    if example.upstream_grants {
+        words.push_str(", the upstream grants it");
+    }
+    words
 }
 
 /// A name as one word of a shell.

@@ -1,5 +1,5 @@
-//! AWS: the CORS of an HTTP API and of a Lambda function URL, in CloudFormation and SAM templates, or as
-//! the command line of AWS prints it.
+//! AWS: the CORS of an HTTP API, of a REST API and of a Lambda function URL, in CloudFormation and SAM
+//! templates, or as the command line of AWS prints it.
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
@@ -7,6 +7,7 @@ use crate::import::objects::Object;
 use crate::import::origins::Origins;
 use crate::import::rules::route::Route;
 use crate::import::system::System;
+use crate::import::systems::aws_rest::read_rest;
 use crate::import::systems::s3;
 use crate::import::texts::{comma_names, comma_texts};
 use crate::input::cursor::Value;
@@ -18,7 +19,7 @@ pub static SYSTEM: System = System {
     ..System::new(
         "aws",
         "AWS",
-        "AWS: HTTP API, Lambda function URL and S3, in CloudFormation, SAM, or as aws prints them",
+        "AWS: HTTP API, REST API of SAM, Lambda function URL and S3, in CloudFormation, SAM, or as aws prints them",
         owns,
         read,
     )
@@ -43,6 +44,8 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     for value in values {
         let globals = value.field("Globals");
         let of_globals = globals.at(&["HttpApi", "CorsConfiguration"]);
+        let of_rest = globals.at(&["Api", "Cors"]);
+        let mut has_rest = false;
         for (name, resource) in value.field("Resources").entries() {
             let properties = resource.field("Properties");
             let cors = match resource.text_of("Type").unwrap_or_default() {
@@ -53,7 +56,9 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
                 "AWS::Lambda::Url" => properties.get("Cors"),
                 "AWS::Serverless::Function" => properties.at(&["FunctionUrlConfig", "Cors"]),
                 "AWS::Serverless::Api" => {
-                    report_rest(properties.get("Cors"), notes);
+                    has_rest = true;
+                    let cors = properties.get("Cors").or(of_rest.clone());
+                    routes.extend(cors.and_then(|cors| read_rest(&cors, Some(name), value, notes)));
                     continue;
                 }
                 "AWS::S3::Bucket" => {
@@ -65,7 +70,10 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             };
             routes.extend(cors.and_then(|cors| read_api(&cors, name, notes)));
         }
-        report_rest(globals.at(&["Api", "Cors"]), notes);
+        // Without a resource for it, functions have the implicit API.
+        if let Some(cors) = of_rest.filter(|_| !has_rest) {
+            routes.extend(read_rest(&cors, None, value, notes));
+        }
         let printed = value.get("CorsConfiguration").or_else(|| value.get("Cors"));
         routes.extend(printed.and_then(|cors| read_api(&cors, "cors", notes)));
         routes.extend(s3::read_printed(value, notes));
@@ -74,14 +82,6 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     routes
         .map(|(index, route)| route.of_document(index))
         .collect()
-}
-
-/// The Cors of a REST API is the answer to its preflights, and its functions write the other headers.
-fn report_rest(cors: Option<Value>, notes: &mut Notes) {
-    if let Some(cors) = cors {
-        let text = "is the Cors of a REST API, which answers preflights alone, while its functions send the headers of all other responses: write a policy";
-        notes.unread(&cors.place(), text);
-    }
 }
 
 fn read_api(cors: &Value, name: &str, notes: &mut Notes) -> Option<Route> {
@@ -126,7 +126,7 @@ const CHANGES: &[Change] = &[
         "Vary: Origin is on every response that depends on the origin",
     ),
     (
-        When::Always,
+        When::Overrides,
         Code::UpstreamCorsRemoved,
         "the upstream's own Access-Control-* headers are removed, as an HTTP API does too",
     ),

@@ -1,16 +1,16 @@
-//! Gloo Gateway with its own API: the `cors` of a VirtualService's virtual host and of its routes, and
-//! the VirtualHostOption and RouteOption that these name.
+//! Gloo Gateway with its own API: the `cors` of a VirtualService's virtual host and of its routes, those
+//! of RouteTables included, and the VirtualHostOption and RouteOption that these name.
 
 use std::collections::HashMap;
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
 use crate::import::envoy_policy;
-use crate::import::matching;
 use crate::import::objects::Object;
 use crate::import::origins::Origins;
-use crate::import::rules::route::{METHOD, Path, Precedence, Route, Scope};
+use crate::import::rules::route::{Precedence, Route};
 use crate::import::system::System;
+use crate::import::systems::gloo_routes::{Tables, read_service};
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 
@@ -21,7 +21,7 @@ pub static SYSTEM: System = System {
     ..System::new(
         "gloo",
         "Gloo",
-        "Gloo: VirtualService with its options, VirtualHostOption, RouteOption",
+        "Gloo: VirtualService with its options and RouteTables, VirtualHostOption, RouteOption",
         owns,
         read,
     )
@@ -53,22 +53,23 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut options = Options {
         named: options.map(|option| (key_of(option), option)).collect(),
         used: Vec::new(),
-        has_tables: values.iter().any(|value| is_ours(value, "RouteTable")),
     };
+    let tables = values.iter().filter(|value| is_ours(value, "RouteTable"));
+    let mut tables = Tables::of(tables);
     let mut routes = Vec::new();
     let services = values
         .iter()
         .filter(|value| is_ours(value, "VirtualService"));
     for (index, service) in services.enumerate() {
-        routes.extend(read_service(service, index, &mut options, notes));
+        routes.extend(read_service(
+            service,
+            index,
+            &mut options,
+            &mut tables,
+            notes,
+        ));
     }
-    for table in values.iter().filter(|value| is_ours(value, "RouteTable")) {
-        let mut all = table.list_at(&["spec", "routes"]).into_iter();
-        if let Some(cors) = all.find_map(|route| route.at(CORS)) {
-            let text = "is of a RouteTable, whose routes hold where a VirtualService delegates to it; write them into that VirtualService";
-            notes.unread(&cors.place(), text);
-        }
-    }
+    tables.report_unused(notes);
     for (key, option) in &options.named {
         if let Some(cors) = option.at(&["spec", "options", "cors"])
             && !options.used.contains(key)
@@ -81,16 +82,14 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
 }
 
 /// VirtualHostOptions and RouteOptions, by kind, namespace and name.
-struct Options<'s> {
+pub struct Options<'s> {
     named: HashMap<String, &'s Value<'s>>,
     used: Vec<String>,
-    /// Whether the file holds RouteTables.
-    has_tables: bool,
 }
 
 impl<'s> Options<'s> {
     /// The policy of a level: its own, else that of the first option that it names.
-    fn policy_of(
+    pub fn policy_of(
         &mut self,
         level: &Value<'s>,
         kind: &str,
@@ -126,84 +125,9 @@ fn key_of(option: &Value) -> String {
     format!("{} {namespace}/{name}", option.kind().unwrap_or_default())
 }
 
-fn read_service<'s>(
-    service: &Value<'s>,
-    index: usize,
-    options: &mut Options<'s>,
-    notes: &mut Notes,
-) -> Vec<Route> {
-    let namespace = service.resource_namespace().unwrap_or_default();
-    let Some(host) = service.at(&["spec", "virtualHost"]) else {
-        return Vec::new();
-    };
-    let mut hosts = notes.names(host.get("domains"));
-    if hosts.iter().any(|host| host == "*") {
-        hosts.clear();
-    }
-    let of_host = options.policy_of(&host, "VirtualHostOption", namespace, notes);
-    let mut routes = Vec::new();
-    let mut own = host.list("routes");
-    if own.is_empty() {
-        own.push(host.field("routes"));
-    }
-    for route in own {
-        let of_route = options.policy_of(&route, "RouteOption", namespace, notes);
-        if let Some(delegate) = route.get("delegateAction")
-            && !options.has_tables
-        {
-            let text = "delegates to a RouteTable, which is not in this file and may have CORS: import both together";
-            notes.unread(&delegate.place(), text);
-        }
-        let levels: Vec<_> = of_route.into_iter().chain(of_host.clone()).collect();
-        let plain = Route {
-            name: service.resource_name().unwrap_or("gloo").to_owned(),
-            place: route.place(),
-            hosts: hosts.clone(),
-            paths: Vec::new(),
-            route_names: Vec::new(),
-            condition: None,
-            policy: read_policy(&levels, notes),
-            scope: Scope {
-                owner: index.to_string(),
-                ..Scope::default()
-            },
-        };
-        let matchers = route.list("matchers");
-        if matchers.is_empty() {
-            routes.push(plain);
-            continue;
-        }
-        routes.extend(matchers.iter().map(|one| read_matcher(one, &plain, notes)));
-    }
-    routes
-}
-
-fn read_matcher(one: &Value, plain: &Route, notes: &mut Notes) -> Route {
-    let mut condition = matching::condition(one, CONDITIONS);
-    let path = if let Some(path) = one.text_of("exact") {
-        Path::Exact(path.to_owned())
-    } else if let Some(prefix) = one.text_of("prefix") {
-        matching::below(prefix, &one.place(), notes)
-    } else {
-        if one
-            .text_of("regex")
-            .is_some_and(|regex| !matching::is_any_path(regex))
-        {
-            condition = Some("a regular expression over the path");
-        }
-        Path::Any
-    };
-    Route {
-        place: one.place(),
-        paths: vec![path],
-        condition,
-        ..plain.clone()
-    }
-}
-
 /// Reads the policies of a route and of its virtual host, the former first: as in Envoy, each list comes
 /// from the first that has it.
-fn read_policy(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
+pub fn read_policy(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     let first = levels.first()?;
     let place = first.place();
     for level in levels {
@@ -278,11 +202,4 @@ const FIELDS: &[&str] = &[
     "disableForRoute",
     "exposeHeaders",
     "maxAge",
-];
-
-const CONDITIONS: &[(&str, &str)] = &[
-    ("caseSensitive", "a path in any case"),
-    ("headers", "headers"),
-    ("methods", METHOD),
-    ("queryParameters", "query parameters"),
 ];

@@ -161,8 +161,7 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         origins.finish(&mut policy, list);
     }
 
-    let methods = notes.names(value.get(names.methods)).into_iter();
-    let methods: Vec<_> = methods.map(|method| method.to_ascii_uppercase()).collect();
+    let methods = read_methods(value, names, notes);
     policy.set_methods(methods, &place, notes);
     let unlisted: Vec<_> = ["GET", "HEAD", "POST"]
         .into_iter()
@@ -224,6 +223,50 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         );
     }
     policy
+}
+
+/// The library compares methods as they are written, a `*` included.
+fn read_methods(value: &Value, names: &Names, notes: &mut Notes) -> Vec<String> {
+    let what = names.what;
+    let place = value.get(names.methods).unwrap_or_else(|| value.clone());
+    let place = place.place();
+    let mut methods = notes.names(value.get(names.methods));
+    let count = methods.len();
+    methods.retain(|method| method != "*");
+    if methods.len() < count {
+        let (code, text) = match methods.is_empty() {
+            true => (
+                Code::SourceInvalidValue,
+                format!(
+                    "\"*\" is not a wildcard for {what}, which allows no request by it: list the methods that are meant"
+                ),
+            ),
+            false => (
+                Code::MethodWildcardAmongOthers,
+                format!(
+                    "\"*\" is not a wildcard for {what}, and no request has this method: it is left out"
+                ),
+            ),
+        };
+        notes.push(code, &place, text);
+    }
+    let is_other = |method: &&String| **method != method.to_ascii_uppercase();
+    let others: Vec<&str> = methods
+        .iter()
+        .filter(is_other)
+        .map(String::as_str)
+        .collect();
+    if !others.is_empty() {
+        let text = format!(
+            "{} read in upper case, as rs/cors did before version 1.10; newer ones compare methods as they are written, and browsers send these in upper case",
+            others.join(", ")
+        );
+        notes.push(Code::MethodNormalized, &place, text);
+    }
+    for method in &mut methods {
+        method.make_ascii_uppercase();
+    }
+    methods
 }
 
 /// No age, or none in seconds, leaves the header out, and browsers then keep the answer 5 seconds.
