@@ -12,7 +12,7 @@ use crate::learn::propose::propose;
 use crate::learn::tally::Tally;
 use crate::learn::trust::Trust;
 
-/// By what rules are told apart.
+/// What gets its own rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum By {
     /// The host
@@ -75,7 +75,7 @@ impl Groups {
                 continue;
             };
             let (host, prefix) = key;
-            // A rule without a path is of its own: with one in the list it would not hold for the others.
+            // A rule without a path is separate: it is for all paths.
             let text = format!("{} {}", prefix.is_some(), proposal.policy);
             let rule = rules.entry((host, text));
             let (_, prefixes) = rule.or_insert((proposal.policy, Vec::new()));
