@@ -1,5 +1,6 @@
 // The page: connects the input fields, the module, the browser's rules and the output.
 
+import { Assist } from "./assist.js";
 import { isToken, readOrigin, readUrl } from "./browser.js";
 import { Editor } from "./editor.js";
 import { EXAMPLES, REQUEST } from "./examples.js";
@@ -8,20 +9,26 @@ import { edited } from "./json.js";
 import { fromHash, readHeaders, toHash } from "./link.js";
 import { anchors, pages } from "./links.js";
 import { manifests } from "./manifests.js";
-import { readPaste } from "./paste.js";
+import { PolicyReader, showHome } from "./policy.js";
 import { besideMessage, describe } from "./story.js";
-import { otherSystem } from "./systems.js";
 import { RequestTable, TABLE_STATE } from "./table-view.js";
-import { showLines, showMessage, showStory } from "./view.js";
+import { connectTabs } from "./tabs.js";
+import { showReading, showStory } from "./view.js";
+import { connect, fillForm, forget as forgetPaste } from "./paste-view.js";
 
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 const DEFAULTS = { ...REQUEST, ...EXAMPLES[0].request, policy: EXAMPLES[0].policy, ...TABLE_STATE };
 const editor = new Editor($("editor"), $("policy"), $("paint"), $("problems"));
+const reader = new PolicyReader(() => {
+  configured = undefined;
+  update();
+});
+new Assist($("policy"), $("paint"), $("field-doc"), $("suggestions"));
 const table = new RequestTable(() => Judge.start(bytes), chooseRequest, soon);
 let bytes; // the module
 let judge;
-let configured; // the text of the policy that was last given to the module, and its diagnostics
+let configured; // what the text of the editor is to the module
 let message; // from a browser's console, if one was pasted and the request is still the one it is about
 let timer;
 let clearing;
@@ -73,14 +80,14 @@ function update() {
     return showStory({ verdict: { title: "No verdict without the module", text: "" }, steps: [], fixes: [] });
   }
   try {
-    if (configured?.text !== state.policy) configured = { text: state.policy, ...judge.configure(state.policy) };
+    if (configured?.text !== state.policy) configured = reader.configure(state.policy, judge);
     editor.show(configured.problems);
+    showHome($("home"), configured, { choose: (index) => reader.choose(index), convert: applyPolicy });
     showHealth(configured);
     showManifest();
-    if (!configured.ok) {
-      table.show();
-      return showStory(refused(configured.problems, state.policy));
-    }
+    if (configured.isPending || !configured.ok) table.show();
+    if (configured.isPending) return showReading();
+    if (!configured.ok) return showStory(refused(configured));
     showStory(judged(state), applyFix);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError || /module exited/.test(error.message))) throw error;
@@ -96,9 +103,9 @@ function judged(state) {
     const headers = field("headers", readLines);
     field("status", checkStatus);
     call = { ...state, origin, headers, upstream: { status: state.status, headers: field("upstream", readLines) } };
-    const policy = JSON.parse(state.policy.trim() || "{}");
+    const policy = JSON.parse(configured.policy.trim() || "{}");
     const story = describe(judge, policy, call);
-    table.show({ judge, policy, call, text: state.policy });
+    table.show({ judge, policy, call, text: configured.policy });
     return message ? { ...story, verdict: besideMessage(message, story.verdict) } : story;
   } catch (error) {
     if (error instanceof WebAssembly.RuntimeError) throw error;
@@ -108,15 +115,12 @@ function judged(state) {
   }
 }
 
-function refused(problems, policy) {
+function refused({ problems, policy }) {
   const errors = problems.filter(({ level }) => level === "error").length;
   const what = errors === 1 ? "It has an error" : `It has ${errors} errors`;
-  const other = otherSystem(policy);
-  const text = other
-    ? `${what}. This looks like a configuration of ${other.name}. To have it written as one of this plugin, save it ` +
-      `and run: ${other.command}`
-    : `${what}. Envoy would not start with it, or would keep its current configuration.`;
-  return { verdict: { good: false, title: "The module rejects this policy", text }, steps: [], fixes: [] };
+  const title = policy ? "The module rejects this policy" : "This policy cannot be read";
+  const text = policy ? `${what}. Envoy would not start with it, or would keep its current configuration.` : `${what}.`;
+  return { verdict: { good: false, title, text }, steps: [], fixes: [] };
 }
 
 /** Header lines, each of which must be valid. Values are bytes; a character above U+00FF is not a byte. */
@@ -153,7 +157,12 @@ function showProblem(text = "") {
     for (const marked of $("request").querySelectorAll("[aria-invalid]")) marked.removeAttribute("aria-invalid");
 }
 
-function showHealth({ ok, problems }) {
+function showHealth({ ok, problems, isPending }) {
+  if (isPending) {
+    $("health").className = "health";
+    $("health").textContent = "corsctl reads this text…";
+    return;
+  }
   const count = (level, word = level) => {
     const number = problems.filter((problem) => problem.level === level).length;
     return number ? [`${number} ${word}${number > 1 ? "s" : ""}`] : [];
@@ -177,9 +186,13 @@ function chooseRequest({ origin, method }) {
 
 /** Applies the edits of a fix to the policy, and keeps the rest of the text. */
 function applyFix(edits) {
-  editor.text = edits.reduce((text, edit) => edited(text, edit), editor.text);
-  update();
+  applyPolicy(edits.reduce((text, edit) => edited(text, edit), configured.policy));
   $("verdict").focus();
+}
+
+function applyPolicy(text) {
+  editor.text = text;
+  update();
 }
 
 // The state of the page
@@ -275,41 +288,16 @@ function listen() {
     $("verdict").focus();
   });
   $("copy").addEventListener("click", () => copy($("manifest").textContent, "Copied"));
-  $("paste-open").addEventListener("click", () => showPaste($("paste").hidden));
-  $("paste-read").addEventListener("click", takePaste);
-  $("paste").addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
-    if (key === "Escape") showPaste(false);
-    if (key === "Enter" && (ctrlKey || metaKey)) takePaste();
-  });
+  connect({ form: read, takePolicy, takeRequest });
   addEventListener("hashchange", () => {
     forget();
     write(fromHash(location.hash, DEFAULTS));
     update();
   });
-  const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[role=tab]")]);
-  for (const [index, tab] of tabs.entries()) {
-    tab.addEventListener("click", () => select(tab, tabs));
-    tab.addEventListener("keydown", ({ key }) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1, Home: -index, End: tabs.length - 1 - index }[key];
-      if (step === undefined) return;
-      const next = tabs[(index + step + tabs.length) % tabs.length];
-      select(next, tabs);
-      next.focus();
-    });
-  }
-}
-
-function select(tab, tabs) {
-  for (const other of tabs) {
-    other.setAttribute("aria-selected", String(other === tab));
-    other.tabIndex = other === tab ? 0 : -1;
-  }
-  const isJson = tab.id === "tab-json";
-  $("panel-json").hidden = !isJson;
-  $("panel-manifest").hidden = isJson;
-  if (!isJson) $("panel-manifest").setAttribute("aria-labelledby", tab.id);
-  showManifest();
-  if (isJson) editor.paint();
+  connectTabs(() => {
+    showManifest();
+    editor.paint();
+  });
 }
 
 function showManifest() {
@@ -317,7 +305,7 @@ function showManifest() {
   if (tab === "json") return;
   let text;
   try {
-    text = configured?.ok === false ? undefined : manifests(editor.text)[tab];
+    text = configured?.ok === false ? undefined : manifests(configured?.policy ?? editor.text)[tab];
   } catch {
     // Without the module, only this step detects a text that is not JSON.
   }
@@ -325,43 +313,24 @@ function showManifest() {
   $("manifest").textContent = text ?? "The policy has errors: see the tab JSON.";
 }
 
-function takePaste() {
-  const said = $("paste-said");
-  forget();
-  try {
-    const { kind, found, notes, message: read } = readPaste($("pasted").value);
-    if (found) {
-      const { credentials, headers = [], method = "GET", origin, url } = found;
-      if (origin !== undefined) $("origin").value = origin;
-      if (url !== undefined) $("url").value = url;
-      $("method").value = method;
-      $("headers").value = headers.map(([name, value]) => `${name}: ${value}`).join("\n");
-      $("headers").rows = Math.max(2, headers.length);
-      $("credentials").checked = credentials ?? false;
-    }
-    said.className = "";
-    showLines(said, [`Read as a ${kind}.`, ...notes]);
-    message = read;
-    showMessage(message);
-    update();
-    // Scrolls so that the notes, the message's meaning and the verdict are visible together, if there is room.
-    said.parentElement.scrollIntoView({ block: "start" });
-  } catch (error) {
-    said.className = "bad";
-    said.textContent = error.message;
-  }
+/** Takes a request, an answer or a message, as paste.js reads them. */
+function takeRequest(pasted) {
+  fillForm(pasted);
+  message = pasted.answer ? undefined : pasted.message;
+  update();
+}
+
+function takePolicy(text) {
+  message = undefined;
+  $("example").value = "";
+  $("example-note").textContent = "";
+  applyPolicy(text);
 }
 
 /** The request is no longer the one of the pasted message. */
 function forget() {
   message = undefined;
-  showMessage(message);
-}
-
-function showPaste(open) {
-  $("paste").hidden = !open;
-  $("paste-open").setAttribute("aria-expanded", String(open));
-  $(open ? "pasted" : "paste-open").focus();
+  forgetPaste();
 }
 
 function fillExamples() {

@@ -118,6 +118,7 @@ export class Editor {
 
 /** Adds the place in the text, `start` and `end`, to each problem that has one. */
 function place(text, problems) {
+  if (problems.some((problem) => "line" in problem)) return problems.map((problem) => ofLine(text, problem));
   const broken = problems.find(({ code }) => code === "not-json");
   const stop = / at line (\d+) column (\d+)(?:;|$)/.exec(broken?.text);
   if (stop) {
@@ -140,6 +141,16 @@ function place(text, problems) {
     const { start, end } = isKey ? found.key : found;
     return { ...problem, start, end: Math.min(end, start + 200) };
   });
+}
+
+/** A problem whose line is known, with the content of that line as its place. */
+function ofLine(text, problem) {
+  if (problem.line === undefined) return problem;
+  const lines = text.split("\n");
+  const line = lines[problem.line - 1] ?? "";
+  const before = lines.slice(0, problem.line - 1).reduce((sum, { length }) => sum + length + 1, 0);
+  const start = before + line.length - line.trimStart().length;
+  return { ...problem, start, end: Math.max(start + 1, before + line.trimEnd().length) };
 }
 
 function element(name, classes = "", text = "") {

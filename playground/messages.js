@@ -273,6 +273,15 @@ export function findMessage(text) {
   return best && { message: best.message, names: best.names };
 }
 
+/** The message for the check that failed, in the words of browser.js, with these headers of the answer. */
+export function messageOf(kind, headers) {
+  const values = headers.filter(([name]) => name.toLowerCase() === "access-control-allow-origin");
+  const isForeign = kind === "origin" && values.length > 0;
+  const isTwice = values.length > 1 || values[0]?.[1].includes(",");
+  const cause = `${isTwice ? "Two layers write" : "Another layer writes"} Access-Control-Allow-Origin`;
+  return MESSAGES.find((message) => (isForeign ? message.cause === cause : message.kind === kind && !message.isVague));
+}
+
 /** All wordings of a message. */
 export function wordings({ chromium = [], firefox = [], webkit = [], others = [] }) {
   return [...chromium, ...firefox, ...webkit, ...others];

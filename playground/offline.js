@@ -16,7 +16,7 @@ worker.addEventListener("activate", (event) => event.waitUntil(worker.clients.cl
 worker.addEventListener("fetch", (event) => {
   const { pathname } = new URL(event.request.url);
   const path = pathname.slice(new URL("./", location.href).pathname.length) || "./";
-  if (event.request.method !== "GET" || !FILES.includes(path)) return;
+  if (event.request.method !== "GET" || ![...FILES, ...ON_USE].includes(path)) return;
   event.respondWith(
     fetch(event.request)
       .then(async (answer) => {
@@ -33,13 +33,20 @@ const FILES = [
   "style.css",
   "table.css",
   "app.js",
+  "assist.js",
   "browser.js",
+  "calls.js",
   "cases.js",
   "codes.js",
+  "corsctl.js",
+  "corsctl-worker.js",
   "curl.js",
   "editor.js",
   "examples.js",
+  "exchange.js",
   "field-names.js",
+  "fields.js",
+  "homes.js",
   "host.js",
   "json.js",
   "judge.js",
@@ -49,11 +56,17 @@ const FILES = [
   "manifests.js",
   "messages.js",
   "paste.js",
+  "paste-view.js",
+  "policy.js",
   "start.js",
   "story.js",
   "systems.js",
   "table-view.js",
   "table.js",
+  "tabs.js",
   "view.js",
+  "wasi.js",
   "cors.wasm",
 ];
+/** Files of which a copy is kept once they are needed. */
+const ON_USE = ["cors.schema.json", "corsctl.wasm"];

@@ -1,13 +1,15 @@
-// Reads what developers can copy: a curl command, "Copy as fetch" or a handwritten call, a PowerShell command, a
-// request as it is sent, or the error in a browser's console.
+// Reads what developers can copy: a curl command, "Copy as fetch" or a handwritten call, a PowerShell command, a HAR, a
+// request or an answer as it is sent, or the error in a browser's console.
 //
 // CORS uses the names of headers and only a few values. All other values, and those of the URL's query, are removed
 // here, so that no secret gets into the page or its link.
 
 import { isForbiddenRequestHeaderName, isToken } from "./browser.js";
+import { readCall } from "./calls.js";
 import { readCurl } from "./curl.js";
+import { blockedBy, readHar, splitExchange } from "./exchange.js";
 import { readArguments } from "./literal.js";
-import { findMessage, straight } from "./messages.js";
+import { findMessage, messageOf, straight } from "./messages.js";
 
 /**
  * @typedef {object} Request a request as it is on the wire
@@ -19,35 +21,77 @@ import { findMessage, straight } from "./messages.js";
  */
 
 /**
- * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes, message}.
- * `found` has only what the text contains; `message` is a message of messages.js. Throws an error with a text for the
+ * What a pasted text says about a request: {kind, found: {origin, url, method, headers, credentials}, notes, message,
+ * answer}. `found` has only what the text contains; `message` is a message of messages.js; `answer` is the upstream's,
+ * {status, headers}. `form` has what the page knows about the request already. Throws an error with a text for the
  * reader if the text says nothing.
  */
-export function readPaste(text) {
+export function readPaste(text, form = {}) {
   text = text.trim();
   if (!text) throw new Error("There is nothing to read yet.");
+  const har = text.length <= MAX_HAR ? readHar(text) : undefined;
+  if (har) {
+    const call = asScript("HAR", har.request, har.notes);
+    return withAnswer({ ...call, isPreflight: har.isPreflight }, har.answer, form);
+  }
   if (text.length > 100_000) {
     throw new Error("That is over 100,000 characters: not a command, and not an error message.");
   }
   const command = text.replace(/^(\$|>|PS [^>\n]*>) +/, "");
-  if (/^curl(\.exe)?(\s|$)/.test(command)) {
+  if (/^curl(\.exe)?(\s|$)/.test(command) && !splitExchange(text)) {
     const { isFirst, ...request } = readCurl(command);
     return asScript("curl command", request, isFirst ? ["There are several commands: only the first was read."] : []);
   }
   if (/^(const \w+ = |return )?(await )?(window\.)?fetch\s*\(/.test(command)) return readFetch(command);
   if (/\b(Invoke-(WebRequest|RestMethod)|iwr|irm)\b/i.test(command)) return readPowerShell(command);
-  const raw = readRaw(text);
-  if (raw) return asScript("request", raw);
+  const exchange = readExchange(text, form);
+  if (exchange) return exchange;
+  const isMessage = Boolean(findMessage(text));
+  const call = isMessage ? undefined : readCall(text);
+  if (call) return asScript(call.kind, call.request, call.notes);
+  const inside = isMessage ? -1 : text.search(/\bfetch\s*\(/);
+  if (inside >= 0) return readFetch(text.slice(inside));
   const error = readConsole(text);
   if (error) return error;
-  if (/\baxios\b|\bXMLHttpRequest\b|\.open\(|\$\.ajax|\bky\b|\bgot\(/.test(text)) {
+  if (/\$\.ajax|\bky\b|\bgot\(|\baxios\b|\bXMLHttpRequest\b/.test(text)) {
     throw new Error(`This call cannot be read. Send it once in the browser, then paste its copy: ${COPY}.`);
   }
   throw new Error(
-    "This is not a curl command, a fetch(…) call, a request, or a CORS error of Chromium, Firefox or Safari in " +
-      "English. " +
+    "This is not a curl command, a fetch(…) call, a HAR, a request, an answer, a policy, or a CORS error of " +
+      "Chromium, Firefox or Safari in English. " +
       `What you pasted is still there. To copy a request: ${COPY}.`,
   );
+}
+
+/** A request and its answer, or one of both, as they are on the wire. */
+function readExchange(text, form) {
+  const { request = text, answer, isPart } = splitExchange(text) ?? {};
+  const raw = request && readRaw(request);
+  if (!answer) return raw && asScript("request", raw);
+  if (raw) return withAnswer(asScript("request with its answer", raw), answer, form);
+  const notes = isPart ? ["It has no status: 200 is assumed."] : [];
+  return withAnswer({ kind: "answer", found: undefined, notes }, answer, form);
+}
+
+/** Adds an answer to what was read, and what the browser makes of it. */
+function withAnswer(read, answer, form) {
+  if (!answer) return read;
+  const names = answer.headers.map(([name]) => name.toLowerCase());
+  const isPreflight = read.isPreflight || (!read.found && names.some((name) => IN_PREFLIGHTS.has(name)));
+  const call = { ...form, ...read.found };
+  const reason = call.origin && call.url ? blockedBy(call, { ...answer, isPreflight }) : undefined;
+  const notes = [...read.notes];
+  const says = reason ? `blocks it: ${reason.because}` : "accepts it";
+  notes.push(`The browser gets this answer${isPreflight ? " to the preflight" : ""} and ${says}.`);
+  if (isPreflight) return { ...read, notes, message: reason && messageOf(reason.kind, answer.headers) };
+  notes.push("It is taken as the upstream's answer, whose CORS headers the filter replaces.");
+  const headers = answer.headers
+    .filter(
+      ([name]) => isToken(name) && !/^(content-length|content-encoding|transfer-encoding|connection)$/i.test(name),
+    )
+    .map(([name, value]) => [name.toLowerCase(), SHOWN_OF_ANSWERS.test(name) ? value : "…"]);
+  const message = reason && messageOf(reason.kind, answer.headers);
+  return { ...read, notes, message, answer: { status: answer.status, headers } };
 }
 
 /** "Copy as fetch" of the browsers, or the literal parts of a handwritten call. */
@@ -155,7 +199,9 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   if (url === undefined)
     notes.push(...(notes.some((note) => /URL/.test(note)) ? [] : ["It has no host: enter the URL."]));
   else found.url = withoutSecrets(url);
+  const page = take("referer");
   if (take("origin")) found.origin = take("origin").slice(0, MAX_ORIGIN);
+  else if (page && URL.canParse(page)) found.origin = new URL(page).origin;
   else notes.push("It has no origin: enter the origin of the page.");
   if (take("cookie")) found.credentials = true;
   const asked = take("access-control-request-method");
@@ -164,7 +210,7 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
     const names = (take("access-control-request-headers") ?? "").split(",").map((name) => name.trim());
     found.headers = names.filter(Boolean).map((name) => [name, standIn(name)]);
     notes.push(`It is a preflight: read as the ${asked} request that it announces.`);
-    return { kind, found, notes };
+    return { kind, found, notes, isPreflight: true };
   }
   const isMarked = isCopy || headers.some(([name, value]) => isMark(name, value));
   const isBrowsers = (name) =>
@@ -175,7 +221,7 @@ function asScript(kind, { url, method, headers, credentials = false, isCopy = fa
   found.headers = own.map(([name, value]) => [name, LOOKED_AT.has(name.toLowerCase()) ? plain(value) : "…"]);
   const isBroken = ([name]) => !isToken(name) && !isBrowsers(name);
   if (headers.some(isBroken)) notes.push("The name of a header could not be read: check the headers.");
-  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(origin|cookie)$/i.test(name));
+  const dropped = headers.filter(([name]) => isBrowsers(name) && !/^(:.*|origin|cookie)$/i.test(name));
   const perhaps = headers.filter(([name]) => isPerhaps(name));
   if (perhaps.length) {
     const it = perhaps.length > 1 ? "them" : "it";
@@ -266,12 +312,22 @@ const ALWAYS_BROWSERS = new Set(["user-agent", "priority", "upgrade-insecure-req
 /** Headers that they add sometimes: without their cache, to revalidate a copy, for HTTP/2, as hints. */
 const PERHAPS_BROWSERS = new Set(
   `cache-control pragma if-none-match if-modified-since if-range authority method path scheme save-data
-  device-memory dpr viewport-width width downlink ect rtt purpose x-client-data`.split(/\s+/),
+  device-memory dpr viewport-width width downlink ect rtt purpose x-client-data referrer-policy`.split(/\s+/),
 );
 /** The headers whose value counts: https://fetch.spec.whatwg.org/#cors-safelisted-request-header */
 const LOOKED_AT = new Set(["accept", "accept-language", "content-language", "content-type", "range"]);
 /** The beginning of most messages of Chromium. */
 const CHROMIUM =
   /Access to [\w ]{1,30} at '([^']+)'(?: \(redirected from '[^']*'\))? from origin '([^']+)' has been blocked by CORS/;
+/** What only an answer to a preflight has. */
+const IN_PREFLIGHTS = new Set([
+  "access-control-allow-methods",
+  "access-control-allow-headers",
+  "access-control-max-age",
+]);
+/** The headers of an answer whose values are no secrets. */
+const SHOWN_OF_ANSWERS = /^(access-control-.*|vary|content-type|cache-control|timing-allow-origin)$/i;
 const MAX_ORIGIN = 400;
+/** Browsers copy all requests of a page, with the bodies of the answers. */
+const MAX_HAR = 20_000_000;
 const COPY = "in DevTools' network panel, right-click it, Copy, Copy as cURL or Copy as fetch";

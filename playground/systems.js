@@ -5,21 +5,21 @@
  * The system of a text that was pasted in place of a policy: {name, command}; none if it is not of one.
  */
 export function otherSystem(text) {
-  const found = SYSTEMS.find(([, , pattern]) => pattern.test(text));
+  const found = SYSTEMS.find(([, , ...patterns]) => patterns.every((pattern) => pattern.test(text)));
   if (!found) return undefined;
   const [name, argument] = found;
   return { name, argument, command: `corsctl import FILE --from ${argument} > cors.json` };
 }
 
 /** A key of JSON or YAML, at the beginning of a line or after a bracket or comma. */
-const key = (name) => new RegExp(`(^|[{,\\n]|- )\\s*["']?${name}["']?\\s*:`);
+const key = (name) => new RegExp(`(^|[{,\\n]|- )[ \\t]*["']?${name}["']?\\s*:`);
 
 /**
- * The name, the argument of --from, and the pattern; those with common keys come last.
- * @type {[string, string, RegExp][]}
+ * The name, the argument of --from, and the patterns, which all match; those with common keys come last.
+ * @type {[string, string, ...RegExp[]][]}
  */
 const SYSTEMS = [
-  ["Envoy Gateway", "gateway-api", /gateway\.envoyproxy\.io\/[\s\S]*kind: SecurityPolicy|kind: SecurityPolicy/],
+  ["Envoy Gateway", "gateway-api", /kind: SecurityPolicy/],
   ["Istio", "istio", /\bnetworking\.istio\.io\b/],
   ["ingress-nginx", "ingress-nginx", /\bnginx\.ingress\.kubernetes\.io\//],
   ["Gloo", "gloo", /\bgateway\.solo\.io\b/],
@@ -30,13 +30,14 @@ const SYSTEMS = [
   ["Higress", "higress", /\bextensions\.higress\.io\b|allow_origin_patterns/],
   ["Traefik", "traefik", /\btraefik\.(io|containo\.us)\b|accesscontrolallow|traefik\.http\./i],
   ["the Gateway API", "gateway-api", /\bgateway\.(networking\.k8s|kgateway)\./],
-  ["Spring Cloud Gateway", "spring", /\bglobalcors\b|spring[.:][\s\S]*\bgateway\b/],
+  ["Spring Cloud Gateway", "spring", /\bglobalcors\b|spring[.:]/, /globalcors|\bgateway\b/],
   ["KrakenD", "krakend", /security\/cors|devopsfaith\/krakend/],
   ["Tyk", "tyk", /x-tyk-api-gateway|tyk\.tyk\.io|listen_path/],
   ["AWS", "aws", /\bAWS::|\bCORSRules\b|\bAllowOrigins\b|\bAllowedOrigins\b/],
-  ["Azure Container Apps", "azure", /\bingress["']?:[\s\S]*corsPolicy/],
+  ["Azure API Management", "azure-apim", /^\s*<(policies|fragment|inbound|cors)\b/],
+  ["Azure Container Apps", "azure", /\bingress["']?:/, /corsPolicy/],
   ["Google Cloud", "google", /pathMatchers|defaultRouteAction|#urlMap/],
-  ["Envoy", "envoy", /allow_origin_string_match|type\.googleapis\.com\/envoy|virtual_hosts/],
+  ["Envoy", "envoy", /allow_?origin_?string_?match|type\.googleapis\.com\/envoy|virtual_hosts/i],
   ["agentgateway", "agentgateway", key("binds")],
   ["APISIX", "apisix", /["']?plugins["']?:\s*\{\s*["']?cors["']?:|\n\s*cors:\s*\n\s*allow_/],
   ["rs/cors", "rs-cors", key("allowed_?origins")],

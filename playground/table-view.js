@@ -1,6 +1,7 @@
 // Draws the table of requests, and keeps its rows, its columns and the policy it is compared with.
 
 import { casesFile } from "./cases.js";
+import { run } from "./corsctl.js";
 import { compare, judgeTable, prefill, readMethods, readOrigins } from "./table.js";
 
 /** @type {(id: string) => any} */
@@ -40,6 +41,7 @@ export class RequestTable {
       update();
     });
     $("cases").addEventListener("click", () => this.#download());
+    $("exact").addEventListener("click", () => this.#compareAll());
   }
 
   get state() {
@@ -108,6 +110,24 @@ export class RequestTable {
     }
   }
 
+  /** Shows what `corsctl diff` reports about the two policies. */
+  async #compareAll() {
+    const table = this.#drawn;
+    const show = (text) => {
+      if (this.#drawn !== table) return;
+      $("diff").textContent = text;
+      $("diff").hidden = false;
+    };
+    show("corsctl compares…");
+    try {
+      const files = { "before.json": $("before").value, "now.json": this.#shown.text };
+      const { stdout, stderr } = await run(["diff", "before.json", "now.json"], files);
+      show(stdout.trimEnd() || stderr.trimEnd());
+    } catch (error) {
+      show(`${error.message}. Save the two policies and run: corsctl diff before.json now.json`);
+    }
+  }
+
   #report(error) {
     this.#drawn = undefined;
     this.#paint("");
@@ -119,6 +139,7 @@ export class RequestTable {
     $("cases").disabled = !this.#drawn;
     $("sum").textContent = instead ?? sum(this.#drawn, changes);
     $("limit").hidden = !changes;
+    $("diff").hidden = true;
     table.replaceChildren();
     if (instead !== undefined) return;
     const { origins, methods, rows } = this.#drawn;

@@ -17,6 +17,12 @@ export function showStory({ verdict, steps, fixes }, apply) {
   announce(`${verdict.title}. ${verdict.text}`);
 }
 
+/** Shows that the policy is still being read. */
+export function showReading() {
+  showStory({ verdict: { title: "Reading the policy…", text: "" }, steps: [], fixes: [] }, () => {});
+  $("verdict").ariaBusy = "true";
+}
+
 /** Shows lines of text, one below the other. */
 export function showLines(box, lines) {
   box.replaceChildren(...lines.flatMap((line) => [element("span", "", line), " "]));

@@ -16,7 +16,7 @@ use host::{
     BAD_ARGUMENT, Call, Difference, Entry, Exchange, Lines, NOT_FOUND, Phase, Plugin,
     UNIMPLEMENTED, Vm,
 };
-use support::table::{self, Case, From, Group};
+use support::table::{self, Case, Group, Outcome};
 
 #[test]
 fn every_case_of_the_table() {
@@ -131,49 +131,24 @@ fn run_case(vm: &mut Vm, plugin: &Plugin, case: &Case, counts: bool) -> Vec<Stri
         response(case.upstream.status, bytes(&case.upstream.headers)),
     );
 
-    let from = if seen.from_filter {
-        From::Filter
-    } else {
-        From::Upstream
-    };
     let headers = seen.headers.lines.iter();
-    let headers = headers.map(|(name, value)| (name.as_str(), value.as_slice()));
-    let mut wrong = case.answer.differences(from, seen.status(), headers);
-    let has_received = |name: &str| {
-        let seen = seen.upstream_saw.as_ref();
-        seen.is_some_and(|headers| headers.read(name).is_some())
+    let outcome = Outcome {
+        is_from_filter: seen.from_filter,
+        status: seen.status(),
+        headers: headers
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .collect(),
+        upstream_saw: seen.upstream_saw.as_ref(),
     };
-    wrong.extend(case.receives.differences(has_received));
-    let mut wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-    let verdict = match case.verdict.as_str() {
-        "not-cors" | "ungoverned" => "nothing",
-        verdict => verdict,
-    };
+    let mut wrong = outcome.differences(case);
     let undefined = |entry: &Entry| entry.call == Call::Count && entry.name.is_empty();
     if seen.calls.iter().any(undefined) {
         wrong.push("counts with a metric that the host does not have".into());
     }
-    let counted = counted(&seen);
-    if counts && counted != verdict {
-        wrong.push(format!("counted {counted}, not {verdict}"));
+    if counts {
+        wrong.extend(table::wrongly_counted(case, seen.counters.keys()));
     }
     wrong
-}
-
-/// The verdict according to the counters, whatever their prefix.
-fn counted(seen: &Exchange) -> String {
-    let counted = |end: &str| seen.counters.keys().any(|name| name.ends_with(end));
-    let reason = seen
-        .counters
-        .keys()
-        .find_map(|name| Some(name.rsplit_once(".refused.")?.1));
-    match reason {
-        Some(reason) if counted("_refused") => format!("refused: {reason}"),
-        Some(reason) => format!("only .refused.{reason}"),
-        None if counted("_allowed") => "allowed".into(),
-        None if counted("_same_origin") => "same-origin".into(),
-        None => "nothing".into(),
-    }
 }
 
 fn repeats(headers: &[(String, String)]) -> bool {

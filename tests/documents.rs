@@ -127,6 +127,35 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 /// A page that the summary does not list is not in the book.
+/// The commands of the compatibility table: steps of `scripts/test`, and modules of the suite in Envoy.
+#[test]
+fn every_command_of_the_compatibility_table_runs_something() {
+    let page = read(Path::new("docs/src/reference/compatibility.md"));
+    let suite = read(Path::new("tests/envoy/main.rs"));
+    let steps = fs::read_dir("scripts/test.d").expect("the steps");
+    let steps: Vec<_> = steps
+        .map(|step| step.expect("a step").file_name())
+        .map(|name| name.into_string().expect("a name"))
+        .collect();
+    let words_of = |command: &'static str| {
+        let commands = page
+            .split('`')
+            .filter_map(move |code| code.strip_prefix(command));
+        let words: Vec<_> = commands.flat_map(|rest| rest.split(' ')).collect();
+        assert!(words.len() >= 4, "{command}: {words:?}");
+        words.into_iter().filter(|word| !word.starts_with("--"))
+    };
+    for word in words_of("scripts/test ") {
+        let is_step = steps.iter().any(|step| step.contains(word));
+        assert!(is_step, "no step is called {word}");
+    }
+    for word in words_of("cargo test --test envoy ") {
+        let (module, _) = word.split_once("::").unwrap_or_default();
+        let is_module = suite.contains(&format!("mod {module};"));
+        assert!(is_module, "no module is called {word}");
+    }
+}
+
 #[test]
 fn the_book_has_every_page() {
     let summary = Path::new("docs/src/SUMMARY.md");

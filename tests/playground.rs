@@ -30,7 +30,7 @@ use support::upstream::{Reply, Upstream};
 /// The page in a browser, and the site it comes from.
 struct Page {
     site: Upstream,
-    /// What the site has as `cors.wasm`: one of [`GOOD`] and the other two.
+    /// What the site has as `cors.wasm`: one of [`GOOD`] and the others.
     module: Arc<AtomicU8>,
     browser: Browser,
 }
@@ -38,6 +38,7 @@ struct Page {
 const GOOD: u8 = 0;
 const MISSING: u8 = 1;
 const BROKEN: u8 = 2;
+const WITHOUT_CORSCTL: u8 = 3;
 
 impl Page {
     fn serve() -> Self {
@@ -48,6 +49,7 @@ impl Page {
                 let path = head.start.split(' ').nth(1).unwrap_or_default();
                 match (path, state.load(Ordering::Relaxed)) {
                     ("/cors.wasm", MISSING) => Reply::new(404, &[]),
+                    ("/corsctl.wasm", WITHOUT_CORSCTL) => Reply::new(404, &[]),
                     ("/cors.wasm", BROKEN) => file_of("application/wasm", b"no module".to_vec()),
                     (path, _) => file(path),
                 }
@@ -205,7 +207,7 @@ fn a_problem_leads_to_its_line() {
               return shown + (middle > 0.45 && middle < 0.55);
             }}
             const {{ top, bottom }} = $('.line.error').getBoundingClientRect();
-            const pane = $('main > .pane').getBoundingClientRect();
+            const pane = $('#editor').closest('.pane').getBoundingClientRect();
             return shown + (top > pane.top && bottom < pane.bottom && top > 0 && bottom < innerHeight);"#,
         ));
         assert_eq!(shown, "\"wrong\"true", "{origins}");
@@ -271,7 +273,7 @@ fn pasted_texts_are_read_and_nonsense_stays() {
     let page = Page::open();
     let error = "Access to fetch at 'https://api.example.com/x' from origin 'https://evil.example' has been blocked by CORS policy: Response to preflight request doesn't pass access control check: No 'Access-Control-Allow-Origin' header is present on the requested resource.";
     let read = page.text(&format!(
-        "$('#paste-open').click(); set('#pasted', {error:?}); $('#paste-read').click();
+        "set('#pasted', {error:?}); $('#paste-read').click();
         await verdict();
         return [$('#paste-said').textContent.split('.')[0], $('#origin').value, $('#url').value, $('#verdict').textContent].join('\\n');"
     ));
@@ -293,7 +295,7 @@ fn pasted_texts_are_read_and_nonsense_stays() {
     ] {
         let kept = page.run(&format!(
             "const text = {nonsense}; set('#pasted', text); $('#paste-read').click();
-            return $('#paste-said').className === 'bad' && $('#pasted').value === text && $('#origin').value === 'https://evil.example';"
+            return $('#paste-problem').textContent.length > 20 && $('#pasted').value === text && $('#origin').value === 'https://evil.example';"
         ));
         assert_eq!(kept, json!(true), "{nonsense}");
     }
@@ -331,7 +333,7 @@ fn a_message_is_answered_before_the_policy() {
     let page = Page::open();
     let two_layers = "Access to fetch at 'https://api.example.com/x?key=secret' from origin 'https://app.example.com' has been blocked by CORS policy: The 'Access-Control-Allow-Origin' header contains multiple values '*,https://app.example.com', but only one is allowed. Have the server send the header with a valid value.";
     let said = page.text(&format!(
-        "$('#paste-open').click(); set('#pasted', {two_layers:?});
+        "set('#pasted', {two_layers:?});
         $('#pasted').dispatchEvent(new KeyboardEvent('keydown', {{ key: 'Enter', ctrlKey: true, bubbles: true }}));
         await verdict();
         const read = ['#message', '#url', '#verdict', '#verdict-text'].map((id) => $(id).value ?? $(id).textContent);
@@ -363,13 +365,203 @@ fn a_message_is_answered_before_the_policy() {
         said,
         "This line does not say why\nhttps://api.example.com/x?key=…\n✓ The script can read the answer\ntrue"
     );
-    // Escape closes the box and leads back to its button.
-    let closed = page.run(
-        "$('#pasted').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
-        return $('#paste').hidden && document.activeElement === $('#paste-open');",
-    );
-    assert_eq!(closed, json!(true));
     page.is_quiet();
+}
+
+/// A paste is read at once; then what was read and the verdict are on the screen.
+#[test]
+fn what_is_pasted_leads_to_the_verdict() {
+    let page = Page::open();
+    let copied = "curl 'https://api.example.com/v1?token=secret' -X PUT -H 'origin: https://app.example.com' -H 'priority: u=1, i'";
+    for (width, height) in [(1280, 768), (390, 844), (360, 640)] {
+        page.emulate(width, height, "light");
+        let said = page.text(&format!(
+            "scrollTo(0, 0); $('#pasted').value = '';
+            const data = new DataTransfer(); data.setData('text', {copied:?});
+            $('#pasted').focus();
+            $('#pasted').value = {copied:?};
+            $('#pasted').dispatchEvent(new ClipboardEvent('paste', {{ clipboardData: data, bubbles: true }}));
+            await sleep(100); await verdict();
+            const seen = ['#paste-said', '#verdict', '#verdict-text'].map((id) => {{
+              const {{ top, bottom }} = $(id).getBoundingClientRect();
+              return top >= 0 && bottom <= innerHeight;
+            }});
+            return [$('#paste-said').textContent, $('#verdict').textContent, seen].join('\\n');"
+        ));
+        assert_eq!(
+            said,
+            "Read as a curl command. Removed headers that the browser sets itself: priority. Values that CORS does not use are removed. \n\
+            ✓ The script can read the answer\ntrue,true,true",
+            "{width}"
+        );
+    }
+    page.is_quiet();
+}
+
+/// An answer is compared with what the browser expects, and becomes the upstream's.
+#[test]
+fn a_pasted_answer_becomes_the_upstreams() {
+    let page = Page::open();
+    let answer = "HTTP/2 502\ncontent-type: text/plain\nx-token: secret\naccess-control-allow-origin: *, https://app.example.com\n";
+    let said = page.text(&format!(
+        "set('#pasted', {answer:?}); $('#paste-read').click(); await verdict();
+        return [$('#status').value, $('#upstream').value, $('#message h3').textContent].join('\\n');"
+    ));
+    assert_eq!(
+        said,
+        "502\ncontent-type: text/plain\nx-token: …\naccess-control-allow-origin: *, https://app.example.com\nTwo layers write Access-Control-Allow-Origin"
+    );
+    page.is_quiet();
+}
+
+/// YAML, the homes of a configuration, and other gateways' policies are read as corsctl reads them.
+#[test]
+fn other_texts_than_json_are_read_by_corsctl() {
+    let page = Page::open();
+    let plugin = include_str!("../envoy/istio/wasm-plugin.yaml")
+        .replace("https://app.example.com", "https://yaml.example.com");
+    let said = page.text(&format!(
+        "set('#pasted', {plugin:?}); $('#paste-read').click();
+        await until(() => /^✓ Accepted/.test($('#health').textContent));
+        set('#origin', 'https://yaml.example.com'); await verdict();
+        const fits = $('#policy').value === {plugin:?}.trim();
+        return [$('#home p').textContent, $('#verdict').textContent, fits].join('\\n');"
+    ));
+    assert_eq!(
+        said,
+        "Read by corsctl: WasmPlugin \"istio-ingress/cors\"\n✓ The script can read the answer\ntrue"
+    );
+    // An error is marked at its line; the button gives the policy alone.
+    let said = page.text(
+        r#"set('#policy', 'allowOrigins:\n  - https://a.example\nmaxAge: soon\n');
+        await until(() => $('#problems button'));
+        $('#problems button').click();
+        const { selectionStart, selectionEnd, value } = $('#policy');
+        set('#policy', 'allowOrigins:\n  - https://a.example\n');
+        await until(() => $('#home button'));
+        $('#home button').click();
+        await verdict();
+        return [value.slice(selectionStart, selectionEnd), $('#policy').value, $('#home').hidden].join('\n');"#,
+    );
+    assert_eq!(
+        said,
+        "maxAge: soon\n{\n  \"allowOrigins\": [\"https://a.example\"]\n}\ntrue"
+    );
+    // A fix writes JSON.
+    let ingress = include_str!("playground/ingress.yaml");
+    let said = page.text(&format!(
+        "set('#pasted', {ingress:?}); $('#paste-read').click();
+        await until(() => /ingress-nginx/.test($('#home').textContent));
+        set('#origin', 'https://other.example'); set('#url', 'https://api.example.com/'); set('#method', 'PUT');
+        await until(() => /blocks/.test($('#verdict').textContent));
+        $('.fix button').click();
+        await until(() => /can read/.test($('#verdict').textContent));
+        return $('#policy').value;"
+    ));
+    assert!(
+        said.contains(r#"["https://app.example.com", "https://other.example"]"#),
+        "{said}"
+    );
+    page.is_quiet();
+}
+
+/// The editor explains the field under the caret or the mouse, and suggests what can be written.
+#[test]
+fn the_editor_explains_and_completes() {
+    let page = Page::open();
+    let said = page.text(
+        r#"$('#policy').focus();
+        set('#policy', '{\n  "allowCredentials": true,\n  "\n}');
+        $('#policy').setSelectionRange(8, 8);
+        await until(() => /^allowCredentials /.test($('#field-doc').textContent));
+        const explained = $('#field-doc').textContent;
+        $('#policy').setSelectionRange(33, 33);
+        return explained;"#,
+    );
+    assert_eq!(
+        said,
+        "allowCredentials Whether requests can include cookies, client certificates and HTTP authentication. true or false; default false; example true"
+    );
+    let press = |actions: &[Value]| {
+        let all = json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]});
+        page.browser.post("/actions", all).expect("keys");
+    };
+    let keys = |keys: &[&str]| {
+        for key in keys {
+            press(&["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key})));
+        }
+    };
+    keys(&["m", "o"]);
+    page.run("await until(() => !$('#suggestions').hidden)");
+    let listed = page.text(
+        "const near = Math.abs($('#suggestions').getBoundingClientRect().top - document.querySelectorAll('#paint .line')[2].getBoundingClientRect().bottom) < 2;
+        return [$('#suggestions').textContent, $('#policy').getAttribute('aria-activedescendant'), near].join(' ');",
+    );
+    assert_eq!(listed, "mode suggestion-0 true");
+    let enter = "\u{e007}";
+    let down = "\u{e015}";
+    keys(&[enter, "s"]);
+    page.run("await until(() => !$('#suggestions').hidden && $('#suggestions').textContent === 'shadow')");
+    keys(&[enter]);
+    let text = page.text("return $('#policy').value + $('#suggestions').hidden");
+    assert_eq!(
+        text,
+        "{\n  \"allowCredentials\": true,\n  \"mode\": \"shadow\"\n}true"
+    );
+    // Control and Space lists everything; arrows move, Escape closes, and the text stays.
+    page.run("$('#policy').setSelectionRange(1, 1)");
+    let actions = [
+        ("keyDown", "\u{e009}"),
+        ("keyDown", " "),
+        ("keyUp", " "),
+        ("keyUp", "\u{e009}"),
+    ];
+    press(&actions.map(|(kind, value)| json!({"type": kind, "value": value})));
+    page.run("await until(() => $('#suggestions').children.length === 9)");
+    let total = page.run("return Number($('#suggestions li').getAttribute('aria-setsize')) > 15");
+    assert_eq!(total, json!(true));
+    keys(&[down; 12]);
+    let chosen = page.text(
+        "return [...$('#suggestions').children].findIndex((item) => item.ariaSelected === 'true') + $('#policy').getAttribute('aria-activedescendant')",
+    );
+    assert_eq!(chosen, "7suggestion-12");
+    keys(&["\u{e00c}"]);
+    assert_eq!(
+        page.text("return $('#policy').value + $('#suggestions').hidden"),
+        text
+    );
+    // The mouse explains without moving the caret.
+    let hovered = page.text(
+        "const { left, top } = document.querySelectorAll('#paint .k')[0].getBoundingClientRect();
+        $('#policy').dispatchEvent(new MouseEvent('mousemove', { clientX: left + 5, clientY: top + 5, bubbles: true }));
+        return $('#field-doc b').textContent;",
+    );
+    assert_eq!(hovered, "allowCredentials");
+    let in_yaml = page.text(
+        r"set('#policy', 'pluginConfig:\n  allowOrigins: []\n');
+        const { left, top } = document.querySelectorAll('#paint .line')[1].getBoundingClientRect();
+        $('#policy').dispatchEvent(new MouseEvent('mousemove', { clientX: left + 5, clientY: top + 5, bubbles: true }));
+        return $('#field-doc b').textContent;",
+    );
+    assert_eq!(in_yaml, "allowOrigins");
+    page.is_quiet();
+}
+
+/// Without corsctl.wasm, the page says which command reads the text.
+#[test]
+fn without_corsctl_the_page_names_the_command() {
+    let page = Page::serve();
+    page.module.store(WITHOUT_CORSCTL, Ordering::Relaxed);
+    page.go("");
+    let said = page.text(
+        "set('#policy', 'apiVersion: networking.istio.io/v1\\nkind: VirtualService');
+        await until(() => $('#problems button'));
+        return $('#problems button').textContent;",
+    );
+    assert_eq!(
+        said,
+        "✕ Error: corsctl.wasm: the server answered 404. To read this text, save it and run: corsctl import FILE --from istio > cors.json"
+    );
 }
 
 /// The Content-Security-Policy permits only the page's own files.
@@ -556,7 +748,8 @@ fn keyboard_screen_reader_and_phone() {
     let reached: Vec<_> = reached.collect();
     for id in [
         "policy",
-        "paste-open",
+        "pasted",
+        "paste-read",
         "origin",
         "method",
         "url",
@@ -722,11 +915,14 @@ fn file(path: &str) -> Reply {
     let kind = match name.rsplit('.').next().unwrap_or_default() {
         "html" => "text/html",
         "css" => "text/css",
+        "json" => "application/json",
         "wasm" => "application/wasm",
         _ => "text/javascript",
     };
     let file = match name {
         "cors.wasm" => module(),
+        "cors.schema.json" => Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/cors.schema.json"),
+        "corsctl.wasm" => module().with_file_name("corsctl.wasm"),
         name => {
             let file = playground().into_iter().find(|path| path.ends_with(name));
             let Some(file) = file else {

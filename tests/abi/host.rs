@@ -11,6 +11,8 @@ use std::ptr::{copy_nonoverlapping, null_mut};
 use std::rc::Rc;
 use std::slice;
 
+pub use support::header_map::{HeaderMap, Lines};
+
 /// The differences of a host from Envoy, which is the default.
 #[derive(Clone)]
 pub struct Difference {
@@ -274,60 +276,6 @@ pub enum Phase {
 pub struct LogLine {
     pub level: u32,
     pub text: String,
-}
-
-/// The headers of a message, one entry per line; names in lower case.
-pub type Lines = Vec<(String, Vec<u8>)>;
-
-#[derive(Clone, Debug, Default)]
-pub struct HeaderMap {
-    pub lines: Lines,
-    joins_lines: bool,
-}
-
-impl HeaderMap {
-    fn new(lines: Lines, joins_lines: bool) -> Self {
-        let mut map = HeaderMap {
-            lines: Vec::new(),
-            joins_lines,
-        };
-        for (name, value) in lines {
-            map.add(name, value);
-        }
-        map
-    }
-
-    /// The value of the first line.
-    pub fn read(&self, name: &str) -> Option<&[u8]> {
-        self.lines
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_slice())
-    }
-
-    fn add(&mut self, name: String, value: Vec<u8>) {
-        let joins = self.joins_lines && is_inline(&name);
-        match self
-            .lines
-            .iter_mut()
-            .find(|(other, _)| joins && *other == name)
-        {
-            Some((_, line)) => {
-                line.push(b',');
-                line.extend(value);
-            }
-            None => self.lines.push((name, value)),
-        }
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.lines.retain(|(other, _)| other != name);
-    }
-}
-
-/// The headers that a stock Envoy keeps in one line each.
-fn is_inline(name: &str) -> bool {
-    name == "origin" || name == "vary" || name.starts_with("access-control-")
 }
 
 #[derive(Default)]

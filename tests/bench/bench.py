@@ -2,8 +2,10 @@
 """Measures the cost of the filter in a real Envoy, compared with alternatives. Run it with scripts/bench.
 
 One Envoy with one worker has a listener for each variant, so that all share one process and one run.
-Envoy has one core, the load another. A figure is the CPU time of Envoy's process divided by the number of
-answered requests; the variants take turns, and the figure is the median of the rounds, or the lowest.
+Envoy has one core, the load another. A window is a fixed number of requests to one variant, some tens of
+milliseconds; windows come in random order. The figure of a process is the quartile of its windows' CPU time for a
+request, which other load disturbs least. One process differs from the next, because V8 puts code elsewhere: there
+are several, with their mean and range.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import re
 import socket
 import statistics
@@ -22,6 +25,8 @@ import sys
 import tempfile
 import threading
 import time
+
+import figures
 
 HERE = pathlib.Path(__file__).parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -54,6 +59,11 @@ KINDS = [
     {"name": "preflight, allowed", "method": "OPTIONS", "headers": {"origin": APP, **PREFLIGHT}, "answer": (204, ANSWER)},
     {"name": "preflight, refused", "method": "OPTIONS", "headers": {"origin": EVIL, **PREFLIGHT}, "answer": (403, {"vary": "Origin"})},
 ]
+# The same with an upstream that sends Vary, as those do that compress.
+VARYING = [
+    {**kind, "name": f"{kind['name']}, `Vary` of the upstream", "path": "/vary", "answer": (200, answer | {"vary": "accept-encoding,Origin"})}
+    for kind, answer in ((KINDS[0], {}), (KINDS[1], GRANT))
+]
 CHUNK = b"x" * (16 << 10)
 BODIES = [
     {
@@ -82,9 +92,9 @@ CALLS = {
 }
 # The events that callgrind counts, by its names.
 EVENTS = {"Ir": "instructions of a request", "I1mr": "misses of an instruction cache of 32 KiB"}
-PROGRAMS = ("envoy", "shipped", "native", "plain", "floor", "sdk_floor", "calls", "empty")
-# Requests of each kind and variant whose instructions are counted, and those before.
-COUNTED, WARM_UP = 1000, 100
+PROGRAMS = ("envoy", "load", "shipped", "native", "plain", "floor", "sdk_floor", "calls", "empty")
+# Requests of each kind and variant before those that are counted or timed.
+WARM_UP = 100
 # The differences of Envoy's own filter: no Vary, 200, refused preflights are forwarded.
 NATIVE = {
     "no Origin": (200, {}),
@@ -92,6 +102,18 @@ NATIVE = {
     "actual, allowed": (200, {name: value for name, value in GRANT.items() if name != "vary"}),
     "preflight, allowed": (200, {n: v.replace(", ", ",") for n, v in ANSWER.items() if n != "vary"}),
     "preflight, refused": (200, {}),
+    VARYING[0]["name"]: (200, {"vary": "accept-encoding"}),
+    VARYING[1]["name"]: (200, GRANT | {"vary": "accept-encoding"}),
+}
+
+
+# What each option of a number counts.
+NUMBERS = {
+    "processes": (5, "Envoys that requests are timed in, one after the other"),
+    "windows": (20, "windows of each kind and variant in each of them"),
+    "size": (1500, "requests of a window"),
+    "counted": (1000, "requests of each kind and variant whose instructions are counted"),
+    "rounds": (15, "starts of each variant"),
 }
 
 
@@ -99,12 +121,15 @@ def main():
     options = parse_arguments()
     if len(CORES) < 2:
         sys.exit("needs two cores: one for Envoy, one for the load")
-    result = {"machine": machine(), "rounds": options.rounds, "seconds": options.seconds}
+    result = {"machine": machine()} | {name: getattr(options, name) for name in NUMBERS}
+    result["bytes"] = {name: getattr(options, name).stat().st_size for name in ("shipped", "native", "plain")}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, pathlib.Path(folder))
         for part in options.parts:
             result[part] = getattr(bench, part)()
             options.json.write_text(json.dumps(result, indent=1) + "\n")
+            if options.write:
+                figures.write(part, result)
     print(f"\nwritten to {options.json}")
 
 
@@ -113,13 +138,17 @@ def parse_arguments():
     for name in PROGRAMS:
         parser.add_argument(f"--{name.replace('_', '-')}", required=True, type=pathlib.Path)
     parser.add_argument("--json", required=True, type=pathlib.Path, help="where the figures go")
-    parser.add_argument("--rounds", type=int, default=15, help="measurements of each variant (default 15)")
-    parser.add_argument("--seconds", type=int, default=1, help="seconds of each measurement (default 1)")
+    for name, (default, text) in NUMBERS.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default {default})")
+    parser.add_argument("--variants", type=lambda text: text.split(","), help="of requests and instructions, with commas between (default all)")
+    parser.add_argument("--write", action="store_true", help="also write the figures into the documents")
     parts = ["requests", "instructions", "calls", "scale", "configuration", "start"]
     parser.add_argument("parts", nargs="*", default=parts, metavar="PART", help=f"of {', '.join(parts)} (default all)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(parts):
         parser.error(f"no such part: {', '.join(unknown)}")
+    if options.write and options.variants:
+        parser.error("documents have the figures of all variants: leave --variants out")
     for name in (*PROGRAMS, "json"):
         setattr(options, name, getattr(options, name).absolute())
     return options
@@ -132,33 +161,41 @@ class Bench:
     def requests(self):
         """Every variant and kind: CPU µs of a request, and the ratios that matter."""
         variants = self.variants()
-        print("\nCPU µs of a request: median (lowest to highest)")
-        with self.envoy(variants) as envoy:
-            envoy.check_all(KINDS)
-            measured = {kind["name"]: envoy.measure(kind) for kind in KINDS}
+        kinds = KINDS + VARYING
+        measured = {kind["name"]: {name: [] for name in variants} for kind in kinds}
+        for number in range(self.options.processes):
+            with self.envoy(variants) as envoy:
+                envoy.check_all(kinds)
+                for kind in kinds:
+                    progress(f"Envoy {number + 1} of {self.options.processes}: {kind['name']}")
+                    for name, windows in envoy.measure(kind).items():
+                        measured[kind["name"]][name].append(round(quartile(windows), 3))
+            progress("")
+        print("\nCPU µs of a request: mean (lowest to highest) of the processes")
         print_table(measured)
-        ratios = {}
-        # Other load on the machine only adds, but not equally: the lowest values are the least disturbed.
-        for name, of in (("median", statistics.median), ("lowest", min)):
-            print(f"\nratios of the {name}")
-            ratios[name] = print_ratios(measured, of)
-        return {"figures": measured, "ratios": ratios}
+        print("\nratios")
+        return {"figures": measured, "ratios": print_ratios(measured)}
 
     def instructions(self):
         """The same in instructions, which other load on the machine does not change."""
         variants = self.variants()
+        kinds = KINDS + VARYING
         # Valgrind leaves Envoy memory for at most three modules, so this one gets another Envoy.
-        apart = {"no filter": variants["no filter"], "SDK's floor": variants.pop("SDK's floor")}
-        measured = self.counts(variants, KINDS)
-        for event, figures in self.counts(apart, KINDS).items():
-            for kind, of in figures.items():
-                # The difference from this Envoy without a filter.
-                here = measured[event][kind]
-                here["SDK's floor"] = [of["SDK's floor"][0] - of["no filter"][0] + here["no filter"][0]]
+        apart = {name: variants[name] for name in ("no filter", "SDK's floor") if name in variants}
+        variants.pop("SDK's floor", None)
+        measured = self.counts(variants, kinds)
+        if len(apart) > 1:
+            for event, figures_of in self.counts(apart, kinds).items():
+                for kind, of in figures_of.items():
+                    # The difference from this Envoy without a filter.
+                    here = measured[event][kind]
+                    here["SDK's floor"] = [of["SDK's floor"][0] - of["no filter"][0] + here["no filter"][0]]
         ratios = {}
-        for event, figures in measured.items():
+        for event, figures_of in measured.items():
             print(f"\n{EVENTS[event]}: ratios")
-            ratios[event] = print_ratios(figures)
+            ratios[event] = print_ratios(figures_of)
+        if self.options.variants:
+            return {"figures": measured, "ratios": ratios}
         print("\nto an upstream, by the chunks of the body")
         variants = {
             "no filter": Variant(),
@@ -213,10 +250,7 @@ class Bench:
 
     def variants(self):
         module = self.options
-        # The floor is valid only if it does the same as the module.
-        modules = [module.floor, module.sdk_floor, module.shipped, module.plain]
-        subprocess.run([sys.executable, HERE / "traces.py", *modules], check=True)
-        return {
+        variants = {
             "no filter": Variant(),
             "Envoy's cors": Variant(native_filter(), NATIVE, native_policy()),
             "Lua": Variant(lua_filter()),
@@ -226,6 +260,14 @@ class Bench:
             "libcors.so": Variant(dynamic_filter(module.native, POLICY)),
             "plain build": Variant(wasm_filter(module.plain, POLICY)),
         }
+        wanted = module.variants or list(variants)
+        if unknown := set(wanted) - set(variants):
+            sys.exit(f"no such variant: {', '.join(unknown)}; there are {', '.join(variants)}")
+        if {"floor", "SDK's floor"} & set(wanted):
+            # A floor is valid only if it does the same as the module.
+            modules = [module.floor, module.sdk_floor, module.shipped, module.plain]
+            subprocess.run([sys.executable, HERE / "traces.py", *modules], check=True)
+        return {name: variant for name, variant in variants.items() if name in wanted}
 
     def scale(self):
         """The cost of a request as the configuration or the request grows."""
@@ -238,7 +280,7 @@ class Bench:
             with self.envoy(variants) as envoy:
                 for size in sizes:
                     envoy.check(str(size), kind)
-                result[name] = envoy.measure(kind)
+                result[name] = quartiles(envoy.measure(kind))
             print_table({name: result[name]})
         result["request headers"] = self.scale_headers()
         return result
@@ -251,7 +293,7 @@ class Bench:
             for kib in (0, 1, 4, 16, 60):
                 more = {f"x-{index}": "v" * 1000 for index in range(kib)}
                 kind = KINDS[1] | {"headers": KINDS[1]["headers"] | more}
-                result[f"{kib} KiB"] = envoy.measure(kind)
+                result[f"{kib} KiB"] = quartiles(envoy.measure(kind))
         print_table(result)
         return result
 
@@ -319,8 +361,12 @@ class Envoy(contextlib.AbstractContextManager):
         if upstream:
             resources["clusters"] = [cluster(upstream)]
         config = folder / "envoy.json"
-        # Statistics are flushed as rarely as Envoy permits, because that work is not part of the requests.
-        config.write_text(json.dumps({"stats_flush_interval": "299s", "static_resources": resources}))
+        # What Envoy does from time to time is not part of the requests: statistics are flushed as rarely as it permits,
+        # and nothing watches its threads.
+        never = {"miss_timeout": "3600s", "megamiss_timeout": "3600s"}
+        watchdogs = {"main_thread_watchdog": never, "worker_watchdog": never}
+        bootstrap = {"stats_flush_interval": "299s", "watchdogs": watchdogs, "static_resources": resources}
+        config.write_text(json.dumps(bootstrap))
         command = [options.envoy, "-c", config, "--concurrency", str(workers), "--log-level", "warning"]
         self.log = (folder / "envoy.log").open("w")
         self.process = subprocess.Popen(
@@ -353,40 +399,43 @@ class Envoy(contextlib.AbstractContextManager):
     def check(self, name, kind):
         """A figure for wrong answers would be useless."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
-        connection.request(kind["method"], "/", body_of(kind), kind["headers"])
+        connection.request(kind["method"], path_of(kind), body_of(kind), kind["headers"])
         response = connection.getresponse()
         of_cors = lambda header: header == "vary" or header.startswith("access-control-")
+        # Some join with a comma alone, some with a space behind.
         seen = response.status, {n.lower(): v for n, v in response.getheaders() if of_cors(n.lower())}
         connection.close()
         expected = self.variants[name].answers.get(kind["name"], kind["answer"])
         if name == "no filter":
-            expected = (200, {})
-        if seen != tuple(expected):
+            expected = (200, {"vary": "accept-encoding"} if "path" in kind else {})
+        if with_one_spelling(seen) != with_one_spelling(expected):
             sys.exit(f"{name}, {kind['name']}: the answer is {seen}, not {expected}")
 
     def measure(self, kind):
-        """The µs of each round for each variant, in turns."""
-        script = self.folder / "wrk.lua"
-        headers = "".join(f"wrk.headers[{json.dumps(n)}] = {json.dumps(v)}\n" for n, v in kind["headers"].items())
-        script.write_text(f'wrk.method = "{kind["method"]}"\n{headers}')
-        rounds = {name: [] for name in self.variants}
-        for turn in range(self.options.rounds + 1):
-            progress(f"{kind['name']}: round {turn} of {self.options.rounds}")
-            for name in self.variants:
-                figure = self.load(self.ports[name], script)
-                if turn > 0:  # the first one only warms up
-                    rounds[name].append(round(figure, 3))
-        progress("")
-        return rounds
+        """The CPU µs of a request in each window, for each variant."""
+        lines = {"host": "127.0.0.1"} | kind["headers"]
+        text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        request = self.folder / "request"
+        request.write_text(f"{kind['method']} {path_of(kind)} HTTP/1.1\r\n{text}\r\n")
+        command = ["taskset", "-c", str(CORES[1]), self.options.load, request]
+        order = [name for name in self.variants for _ in range(self.options.windows)]
+        random.shuffle(order)
+        windows = {name: [] for name in self.variants}
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
 
-    def load(self, port, script):
-        command = ["taskset", "-c", str(CORES[1]), "wrk", "-t1", "-c8", f"-d{self.options.seconds}s", "-s", script]
-        before = self.cpu()
-        output = subprocess.run([*command, f"http://127.0.0.1:{port}/"], check=True, capture_output=True, text=True).stdout
-        used = self.cpu() - before
-        if "Socket errors" in output:
-            sys.exit(f"requests failed:\n{output}")
-        return used / 1000 / int(re.search(r"(\d+) requests in", output)[1])
+            def window(name, count):
+                before = self.cpu()
+                print(self.ports[name], count, file=load.stdin, flush=True)
+                if not load.stdout.readline():
+                    sys.exit(f"requests failed: {name}, {kind['name']}")
+                return (self.cpu() - before) / 1000 / count
+
+            for name in self.variants:
+                window(name, WARM_UP)
+            for name in order:
+                windows[name].append(window(name, self.options.size))
+            load.stdin.close()
+        return windows
 
     def cpu(self):
         """CPU ns that the process has used, by the kernel's clock of that process."""
@@ -408,7 +457,7 @@ class CountedEnvoy(Envoy):
         # V8 writes code while it runs, and may write other code to the same place.
         code = "--smc-check=all-non-file"
         caches = ["--cache-sim=yes", "--I1=32768,8,64", "--D1=32768,8,64", "--LL=1048576,16,64"]
-        return ["valgrind", "--tool=callgrind", code, *caches, f"--callgrind-out-file={out}"]
+        return ["valgrind", "--tool=callgrind", "--separate-threads=yes", code, *caches, f"--callgrind-out-file={out}"]
 
     def wait_for(self, port):
         progress("Envoy starts under callgrind, which takes some minutes")
@@ -417,7 +466,7 @@ class CountedEnvoy(Envoy):
     def measure(self, kind):
         """The counts of a request, by event, for each variant."""
         counts = {}
-        number = kind.get("counted", COUNTED)
+        number = kind.get("counted", self.options.counted)
         for name in self.variants:
             progress(f"{kind['name']}: {name}")
             self.send(name, kind, number)
@@ -428,24 +477,29 @@ class CountedEnvoy(Envoy):
     def send(self, name, kind, count):
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=60)
         for _ in range(count):
-            connection.request(kind["method"], "/", body_of(kind), kind["headers"])
+            connection.request(kind["method"], path_of(kind), body_of(kind), kind["headers"])
             connection.getresponse().read()
         connection.close()
 
     def executed(self):
-        """The counts of all events since the last call."""
+        """The counts of all events since the last call, of the thread that ran most: the worker."""
         self.dumps += 1
-        dump = self.folder / f"callgrind.{self.dumps}"
         subprocess.run(["callgrind_control", "--dump", str(self.process.pid)], check=True, capture_output=True)
         deadline = time.monotonic() + 60
+        before = []
         while time.monotonic() < deadline:
-            text = dump.read_text() if dump.exists() else ""
-            if totals := re.search(r"^totals: (.+)", text, re.MULTILINE):
-                dump.unlink()
-                events = re.search(r"^events: (.+)", text, re.MULTILINE)
+            dumps = sorted(self.folder.glob(f"callgrind.{self.dumps}-*"))
+            texts = [dump.read_text() for dump in dumps]
+            totals = [re.search(r"^totals: (.+)", text, re.MULTILINE) for text in texts]
+            if dumps and dumps == before and all(totals):
+                for dump in dumps:
+                    dump.unlink()
+                names = re.search(r"^events: (.+)", texts[0], re.MULTILINE)[1].split()
                 # Zeros at the end are left out.
-                return dict(zip(events[1].split(), map(int, totals[1].split()), strict=False))
-            time.sleep(0.1)
+                counts = [dict(zip(names, map(int, found[1].split()), strict=False)) for found in totals]
+                return max(counts, key=lambda count: count[names[0]])
+            before = dumps
+            time.sleep(0.2)
         sys.exit(f"callgrind wrote no count:\n{(self.folder / 'envoy.log').read_text()}")
 
 
@@ -473,6 +527,16 @@ class Upstream(http.server.ThreadingHTTPServer):
         self.server_close()
 
 
+def with_one_spelling(answer):
+    """A status and headers, with one way to write lists."""
+    status, headers = answer
+    return status, {name: value.replace(", ", ",") for name, value in headers.items()}
+
+
+def path_of(kind):
+    return kind.get("path", "/")
+
+
 def body_of(kind):
     """Chunks with a pause before each, so that Envoy reads each one separately; None without a body."""
     return paced(kind["chunks"]) if kind.get("chunks") else None
@@ -488,12 +552,18 @@ def listener(port, variant, upstream):
     # Answers 200 instead of an upstream, whose time would be measured too. A direct response
     # of the route would work, but Envoy's own filter skips those.
     fault = typed_filter("envoy.filters.http.fault", "fault.v3.HTTPFault", abort={"http_status": 200, "percentage": {"numerator": 100}})
+    # On the path /vary, what answers sends a Vary. The filter is not in the chain of other requests.
+    vary = {"append": {"header": {"key": "vary", "value": "accept-encoding"}}}
+    mutation = typed_filter("vary", "header_mutation.v3.HeaderMutation") | {"disabled": True}
+    of_route = typed_filter("vary", "header_mutation.v3.HeaderMutationPerRoute", mutations={"response_mutations": [vary]})
     filters = [
         *variant.filters,
-        *([] if upstream else [fault]),
+        *([] if upstream else [mutation, fault]),
         typed_filter("envoy.filters.http.router", "router.v3.Router"),
     ]
-    host = {"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}]}
+    route = {"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}
+    varying = route | {"match": {"path": "/vary"}, "typed_per_filter_config": {"vary": of_route["typed_config"]}}
+    host = {"name": "all", "domains": ["*"], "routes": [route] if upstream else [varying, route]}
     if variant.per_filter_config:
         host["typed_per_filter_config"] = variant.per_filter_config
     manager = {
@@ -591,24 +661,41 @@ SCALES = [
 ]
 
 
-def ratios_of(figures, of):
-    """Statistics of one figure over the rounds; "added" is the difference from Envoy without a filter."""
-    cost = {name: of(rounds) for name, rounds in figures.items()}
-    added = {name: value - cost["no filter"] for name, value in cost.items()}
-    return {
-        "added cors.wasm / floor": added["cors.wasm"] / added["floor"],
-        "SDK's floor / floor": added["SDK's floor"] / added["floor"],
-        "plain / floor": added["plain build"] / added["floor"],
-        "total cors.wasm / Envoy's cors": cost["cors.wasm"] / cost["Envoy's cors"],
-        "total libcors.so / Envoy's cors": cost["libcors.so"] / cost["Envoy's cors"],
-        "total floor / Envoy's cors": cost["floor"] / cost["Envoy's cors"],
-    }
+def quartile(values):
+    """The value that a quarter of them do not reach."""
+    return sorted(values)[len(values) // 4]
 
 
-def print_ratios(measured, of=min):
-    ratios = {kind: ratios_of(figures, of) for kind, figures in measured.items()}
+def quartiles(windows):
+    return {name: [round(quartile(values), 3)] for name, values in windows.items()}
+
+
+# The name of each ratio, and its two variants. "added" is the difference from Envoy without a filter.
+RATIOS = [
+    ("added cors.wasm / floor", "cors.wasm", "floor"),
+    ("added SDK's floor / floor", "SDK's floor", "floor"),
+    ("added plain build / floor", "plain build", "floor"),
+    ("total cors.wasm / Envoy's cors", "cors.wasm", "Envoy's cors"),
+    ("total libcors.so / Envoy's cors", "libcors.so", "Envoy's cors"),
+    ("total floor / Envoy's cors", "floor", "Envoy's cors"),
+]
+
+
+def ratios_of(costs):
+    """The ratios of one kind in each process."""
+    ratios = {}
+    for name, one, other in RATIOS:
+        if not {"no filter", one, other} <= set(costs):
+            continue
+        base = costs["no filter"] if name.startswith("added") else [0] * len(costs[one])
+        ratios[name] = [(a - c) / (b - c) for a, b, c in zip(costs[one], costs[other], base, strict=True)]
+    return ratios
+
+
+def print_ratios(measured):
+    ratios = {kind: ratios_of(costs) for kind, costs in measured.items()}
     for kind, found in ratios.items():
-        print(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in found.items()))
+        print(f"{kind}: " + ", ".join(f"{name} {statistics.mean(values):.2f}" for name, values in found.items()))
     return ratios
 
 
@@ -616,8 +703,8 @@ def print_table(measured):
     names = list(next(iter(measured.values())))
     width = max(map(len, measured)) + 1
     print(" " * width + "".join(f"{name:>22}" for name in names))
-    for kind, figures in measured.items():
-        cells = (f"{statistics.median(r):6.2f} ({min(r):.2f} to {max(r):.2f})" for r in figures.values())
+    for kind, costs in measured.items():
+        cells = (f"{statistics.mean(r):6.2f} ({min(r):.2f} to {max(r):.2f})" for r in costs.values())
         print(f"{kind:{width}}" + "".join(f"{cell:>22}" for cell in cells))
 
 

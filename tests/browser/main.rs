@@ -155,13 +155,13 @@ static SITES: LazyLock<Sites> = LazyLock::new(|| {
     }
 });
 
-/// A file of the playground, below `/playground/`, or the module.
+/// A file of the playground, below `/playground/`, or what is WebAssembly.
 fn playground_file(head: &Head) -> Option<Reply> {
     let path = head.start.split([' ', '?']).nth(1)?;
     let name = path.strip_prefix("/playground/")?;
-    if name == "cors.wasm" {
-        let module = fs::read(module()).ok()?;
-        return Some(reply(200, &[("content-type", "application/wasm")], module));
+    if let "cors.wasm" | "corsctl.wasm" = name {
+        let program = fs::read(module().with_file_name(name)).ok()?;
+        return Some(reply(200, &[("content-type", "application/wasm")], program));
     }
     let kind = match name.rsplit('.').next()? {
         "html" => "text/html",

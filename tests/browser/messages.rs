@@ -143,7 +143,7 @@ fn without_addresses(stage: &Stage, said: &str) -> String {
 
 fn listeners() -> Vec<Listener> {
     let list = json!({"allowOrigins": ["$APP"], "allowMethods": ["GET", "PUT", "PATCH"],
-        "allowHeaders": ["X-One"], "exposeHeaders": ["X-Request-Id"]});
+        "allowHeaders": ["X-One", "X-Two"], "exposeHeaders": ["X-Request-Id"]});
     let module = |name, policy: &Value| {
         vec![cors(
             name,
@@ -166,6 +166,10 @@ fn listeners() -> Vec<Listener> {
         policy(
             "rejects",
             json!({"allowOrigins": ["https://other.example"], "unmatchedRequests": "reject"}),
+        ),
+        policy(
+            "ignores",
+            json!({"allowOrigins": ["https://other.example"], "unmatchedPreflights": "ignore"}),
         ),
         policy(
             "forwards",
@@ -225,12 +229,20 @@ fn rows(stage: &Stage) -> Vec<Row> {
     let patch = json!({"method": "PATCH"});
     let include = json!({"credentials": "include"});
     let one = json!({"headers": {"x-one": "1"}});
+    let two = json!({"headers": {"x-two": "2", "x-one": "1"}});
+    let json_with_credentials = json!({"method": "POST", "body": "{}", "credentials": "include",
+        "headers": {"content-type": "application/json"}});
     let to = |listener| format!("/to?{}", stage.url(listener, "/"));
     vec![
         fetch("origin", ("other", "/", json!({})), "list"),
         fetch(
             "origin, at the preflight",
             ("other", "/", put.clone()),
+            "list",
+        ),
+        fetch(
+            "origin, preflight ignored",
+            ("ignores", "/", put.clone()),
             "list",
         ),
         row("origin, rejected", XHR, ("rejects", "/", json!({})), "list"),
@@ -256,10 +268,21 @@ fn rows(stage: &Stage) -> Vec<Row> {
             )
         },
         fetch("header", ("bare", "/", one), "list"),
+        fetch("two headers", ("bare", "/", two), "list"),
         fetch("credentials", ("list", "/", include.clone()), "credentials"),
+        fetch(
+            "credentials, at the preflight",
+            ("list", "/", json_with_credentials.clone()),
+            "credentials",
+        ),
         fetch(
             "credentials, any origin",
             ("any", "/", include),
+            "credentials",
+        ),
+        fetch(
+            "credentials, any origin, at the preflight",
+            ("any", "/", json_with_credentials),
             "credentials",
         ),
         fetch("two layers", ("adds", "/", put.clone()), "list"),
@@ -299,17 +322,24 @@ fn rows(stage: &Stage) -> Vec<Row> {
 }
 
 /// Their names, and which check fails.
-const REFUSALS: [(&str, Option<&str>); 21] = [
+const REFUSALS: [(&str, Option<&str>); 25] = [
     ("origin", Some("origin")),
     ("origin, at the preflight", Some("origin")),
+    ("origin, preflight ignored", Some("origin")),
     ("origin, rejected", Some("origin")),
     ("origin null", Some("origin")),
     ("origin null, after a redirect", Some("origin")),
     ("method", Some("method")),
     ("method in lower case", Some("method")),
     ("header", Some("header")),
+    ("two headers", Some("header")),
     ("credentials", Some("credentials")),
+    ("credentials, at the preflight", Some("credentials")),
     ("credentials, any origin", Some("wildcard")),
+    (
+        "credentials, any origin, at the preflight",
+        Some("wildcard"),
+    ),
     ("two layers", Some("origin")),
     ("another origin", Some("origin")),
     ("list malformed", Some("list")),

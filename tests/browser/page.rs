@@ -72,6 +72,8 @@ const JUDGE: &str = "
     set('#policy', $('#policy').value.replace('\"DELETE\"', '\"DELETE\", \"PATCH\"').replace('https://app.', 'https://'));
     await until(() => /wider/.test($('#table-sum').textContent));
     said.push($('#table-sum').textContent);
+    $('#table-exact').click();
+    await until(() => /: wider/.test($('#table-diff').textContent));
     set('#example', 'mistakes', 'change');
     await until(() => /error/.test($('#health').textContent));
     said.push($('#health').textContent.split(': ')[1]);

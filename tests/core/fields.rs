@@ -101,7 +101,7 @@ fn the_page_is_the_table() {
     let names = names.iter().map(|name| format!("  \"{name}\",\n"));
     let script = format!(
         "// The names of all fields of the configuration, in the order of {PAGE}. Written by\n\
-         // `BLESS=1 cargo test -p cors --test fields`.\n\
+         // `BLESS=1 cargo test -p cors --test fields`.\n\n\
          export const FIELDS = [\n{}];\n",
         names.collect::<String>()
     );

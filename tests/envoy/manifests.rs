@@ -1,116 +1,159 @@
 //! Checks the manifests under envoy/ against the types that their projects publish, their plugin
 //! configurations with `corsctl check`, and Envoy's configurations with Envoy.
 //!
-//! The published types are not part of this repository: custom resource definitions in `../shared/crds`
-//! or `CRDS`. Everything in them is checked, except the rules in CEL (`x-kubernetes-validations`).
+//! manifests/types.yaml has the types as far as the manifests use them. The published types are not part of this
+//! repository: custom resource definitions in the folder `CRDS`. Where they are available, everything in them is
+//! checked too, except the rules in CEL (`x-kubernetes-validations`), and types.yaml is compared with them.
+
+pub mod types;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use support::envoy::{Envoy, Folder};
+use support::envoy::Envoy;
 use support::http;
-use support::not_checked;
+
+use types::{Types, documents, documents_of, problems, root, text, yaml_files};
 
 #[test]
-fn manifests_are_what_the_published_types_say() {
-    let Some(types) = Types::published() else {
-        return;
-    };
+fn manifests_are_what_the_types_say() {
+    // EnvoyProxy is not among the published types.
+    check_manifests(&Types::own(), 11, "EnvoyProxy");
+    if let Some(types) = Types::published() {
+        check_manifests(&types, 10, "");
+    }
+}
+
+fn check_manifests(types: &Types, expected: usize, also_known: &str) {
     let (mut checked, mut unknown) = (0, BTreeSet::new());
     for file in manifests() {
         for document in documents(&file) {
-            let kind = (text(&document["apiVersion"]), text(&document["kind"]));
-            match types.schema(&kind) {
-                Some(schema) => {
-                    // Istio's types reject a manifest that is not filled in, so that no gateway waits for a
-                    // missing module. Envoy Gateway's type accepts any text.
-                    let unfilled = document.to_string().contains(PLACEHOLDER);
-                    let refused = unfilled && kind.1 != "EnvoyExtensionPolicy";
-                    let found = problems(&schema, &document);
-                    assert_eq!(
-                        found.len(),
-                        usize::from(refused),
-                        "{}: {found:#?}",
-                        file.display()
-                    );
-                    assert!(
-                        found.iter().all(|problem| problem.contains("sha256")),
-                        "{found:?}"
-                    );
-                    assert!(
-                        unfilled || kind.1 == "EnvoyFilter",
-                        "{}: {kind:?}",
-                        file.display()
-                    );
-                    let found = problems(&schema, &filled_in(&document));
-                    assert!(found.is_empty(), "{}: {kind:?}: {found:#?}", file.display());
-                    checked += 1;
-                }
-                None => {
-                    unknown.insert(kind.1);
-                }
-            }
+            let kind = text(&document["kind"]);
+            let Some(schema) = types.schema(&document) else {
+                unknown.insert(kind);
+                continue;
+            };
+            // Istio's types reject a manifest that is not filled in, so that no gateway waits for a
+            // missing module. Envoy Gateway's type accepts any text.
+            let unfilled = document.to_string().contains(PLACEHOLDER);
+            let refused = unfilled && kind != "EnvoyExtensionPolicy";
+            let found = problems(&schema, &document);
+            assert_eq!(
+                found.len(),
+                usize::from(refused),
+                "{}: {found:#?}",
+                file.display()
+            );
+            assert!(
+                found.iter().all(|problem| problem.contains("sha256")),
+                "{found:?}"
+            );
+            assert!(
+                unfilled || ["EnvoyFilter", "EnvoyProxy"].contains(&kind.as_str()),
+                "{}: {kind:?}",
+                file.display()
+            );
+            let found = problems(&schema, &filled_in(&document));
+            assert!(found.is_empty(), "{}: {kind:?}: {found:#?}", file.display());
+            checked += 1;
         }
     }
-    assert_eq!(checked, 10);
-    // The kinds whose types are not published there.
-    let known = [
-        "AuthorizationPolicy",
-        "ConfigMap",
-        "Deployment",
-        "EnvoyProxy",
-        "Gateway",
-        "Service",
-        "WasmPlugin",
-    ];
-    assert_eq!(unknown, known.map(String::from).into());
+    assert_eq!(checked, expected);
+    // The kinds whose types are not there.
+    let mut known: BTreeSet<_> = ["AuthorizationPolicy", "EnvoyProxy", "Gateway", "WasmPlugin"]
+        .map(String::from)
+        .into();
+    known.remove(also_known);
+    assert_eq!(unknown, known);
 }
 
 /// The check itself: each of these is one change of a good manifest.
 #[test]
 fn a_bad_manifest_is_found() {
-    let Some(types) = Types::published() else {
+    let good = &filled_in(&documents(&root().join("envoy/istio/wasm-plugin.yaml"))[0]);
+    for types in [Some(Types::own()), Types::published()]
+        .into_iter()
+        .flatten()
+    {
+        let schema = types.schema(good).expect("Istio's WasmPlugin");
+        assert!(problems(&schema, good).is_empty());
+        for (field, value) in [
+            ("phase", json!("FIRST")),
+            ("sha256", json!("abc")),
+            ("priority", json!("high")),
+            ("failPolicy", json!("FAIL_RELOAD")),
+            ("url", Value::Null),
+            ("pluginConfig", json!([])),
+        ] {
+            let mut bad = good.clone();
+            bad["spec"][field] = value;
+            assert!(!problems(&schema, &bad).is_empty(), "{field}");
+        }
+    }
+}
+
+/// types.yaml says nothing that the published types do not say.
+#[test]
+fn the_own_types_are_part_of_the_published_ones() {
+    let Some(published) = Types::published() else {
         return;
     };
-    let good = &filled_in(&documents(&root().join("envoy/istio/wasm-plugin.yaml"))[0]);
-    let schema = types.schema(&("extensions.istio.io/v1alpha1".into(), "WasmPlugin".into()));
-    let schema = schema.expect("Istio's WasmPlugin");
-    assert!(problems(&schema, good).is_empty());
-    for (field, value) in [
-        ("phase", json!("FIRST")),
-        ("sha256", json!("abc")),
-        ("priority", json!("high")),
-        ("failPolicy", json!("FAIL_RELOAD")),
-        ("url", Value::Null),
-        ("pluginConfig", json!([])),
-    ] {
-        let mut bad = good.clone();
-        bad["spec"][field] = value;
-        assert!(!problems(&schema, &bad).is_empty(), "{field}");
+    let own = Types::own();
+    let mut compared = 0;
+    for document in manifests().iter().flat_map(|file| documents(file)) {
+        let (Some(own), Some(published)) = (own.schema(&document), published.schema(&document))
+        else {
+            continue;
+        };
+        assert_part(
+            "",
+            &own["properties"]["spec"],
+            &published["properties"]["spec"],
+        );
+        compared += 1;
+    }
+    assert_eq!(compared, 10);
+}
+
+fn assert_part(path: &str, own: &Value, published: &Value) {
+    let is_open = |schema: &Value| schema["x-kubernetes-preserve-unknown-fields"] == true;
+    if is_open(own) || is_open(published) {
+        return;
+    }
+    assert_eq!(own["type"], published["type"], "{path}");
+    if let (Some(own), Some(published)) = (own["enum"].as_array(), published["enum"].as_array()) {
+        assert!(own.iter().all(|value| published.contains(value)), "{path}");
+    }
+    for (name, field) in own["properties"].as_object().into_iter().flatten() {
+        assert_part(
+            &format!("{path}.{name}"),
+            field,
+            &published["properties"][name],
+        );
+    }
+    if own["items"].is_object() {
+        assert_part(&format!("{path}[]"), &own["items"], &published["items"]);
     }
 }
 
 #[test]
 fn their_plugin_configurations_are_good() {
-    let folder = Folder::new();
-    folder.write("configmap.yaml", &config_map());
     let mut files = manifests();
-    // One contains Envoy's configuration as text, the other no plugin configuration.
-    files.retain(|file| {
-        !file.ends_with("kubernetes.yaml") && !file.ends_with("before-ext-authz.yaml")
-    });
-    files.extend(
-        ["envoy.yaml", "native.yaml", "compose/gateway.yaml"]
-            .map(|name| root().join("envoy").join(name)),
-    );
-    files.push(folder.path("configmap.yaml"));
+    // It contains no plugin configuration.
+    files.retain(|file| !file.ends_with("before-ext-authz.yaml"));
+    let own = [
+        "envoy.yaml",
+        "native.yaml",
+        "compose/gateway.yaml",
+        "kustomize/envoy/envoy.yaml",
+    ];
+    files.extend(own.map(|name| root().join("envoy").join(name)));
     for file in files {
         let output = Command::new(support::corsctl())
             .arg("check")
@@ -121,7 +164,7 @@ fn their_plugin_configurations_are_good() {
     }
 }
 
-/// The configurations of Envoy itself, also the one inside the ConfigMap: Envoy starts without a warning,
+/// The configurations of Envoy itself: Envoy starts without a warning,
 /// and the parts that users copy are safe.
 #[test]
 fn envoy_starts_without_a_warning() {
@@ -150,8 +193,7 @@ fn a_warning_at_start_is_found() {
 #[test]
 fn listeners_have_one_spelling_of_paths_named_hosts_and_a_verdict() {
     for (name, configuration) in configurations() {
-        let documents = Yaml::load_from_str(&configuration).expect("YAML");
-        let configuration = to_json(&documents[0]);
+        let configuration = documents_of(&configuration).remove(0);
         let mut managers = 0;
         for listener in array(&configuration["static_resources"]["listeners"]) {
             // The upstream, which answers every request.
@@ -239,14 +281,13 @@ fn configurations() -> Vec<(&'static str, String)> {
         "envoy.yaml",
         "compose/gateway.yaml",
         "compose/upstream.yaml",
+        "kustomize/envoy/envoy.yaml",
     ];
     let texts = files.map(|name| {
         let text = fs::read_to_string(root().join("envoy").join(name));
         (name, text.expect("a configuration"))
     });
-    let mut all = Vec::from(texts);
-    all.push(("kubernetes.yaml", config_map()));
-    all
+    Vec::from(texts)
 }
 
 /// Whether a line of Envoy's log is of level warning or above.
@@ -258,11 +299,6 @@ fn is_warning(line: &str) -> bool {
 
 fn array(value: &Value) -> &[Value] {
     value.as_array().expect("a list")
-}
-
-/// Envoy's configuration inside of envoy/kubernetes.yaml.
-fn config_map() -> String {
-    text(&documents(&root().join("envoy/kubernetes.yaml"))[0]["data"]["envoy.yaml"])
 }
 
 /// A manifest with a digest, as `scripts/release` fills it in.
@@ -285,124 +321,12 @@ fn istios_files_hold_one_plugin_each() {
 
 const PLACEHOLDER: &str = "SHA256-OF-THE-MODULE";
 
-/// Custom resource definitions.
-struct Types(Vec<Value>);
-
-impl Types {
-    /// `None`, with a message, if they are not available.
-    fn published() -> Option<Self> {
-        let folder = std::env::var_os("CRDS");
-        let folder = folder.map_or_else(|| root().join("../shared/crds"), PathBuf::from);
-        if !folder.is_dir() {
-            not_checked(&format!(
-                "manifests, for {} is not there; set CRDS",
-                folder.display()
-            ));
-            return None;
-        }
-        Some(Self::read(&folder))
-    }
-
-    fn read(folder: &Path) -> Self {
-        let files = yaml_files(folder);
-        Self(files.iter().flat_map(|file| documents(file)).collect())
-    }
-
-    /// The schema of a kind, which permits only the fields that it names.
-    fn schema(&self, (version, kind): &(String, String)) -> Option<Value> {
-        let (group, version) = version.split_once('/')?;
-        let definition = self.0.iter().find(|definition| {
-            definition["spec"]["group"] == group && definition["spec"]["names"]["kind"] == *kind
-        })?;
-        let versions = definition["spec"]["versions"].as_array()?;
-        let version = versions.iter().find(|other| other["name"] == version)?;
-        let mut schema = version["schema"]["openAPIV3Schema"].clone();
-        for field in ["apiVersion", "kind", "metadata"] {
-            schema["properties"][field] = json!({});
-        }
-        close(&mut schema);
-        Some(schema)
-    }
-}
-
-/// As Kubernetes reads it: a field that is not named is unknown, unless the schema preserves such fields.
-fn close(schema: &mut Value) {
-    let Some(map) = schema.as_object_mut() else {
-        return;
-    };
-    let keeps = map.get("x-kubernetes-preserve-unknown-fields") == Some(&json!(true));
-    for key in ["properties", "items", "additionalProperties"] {
-        match map.get_mut(key) {
-            Some(Value::Object(properties)) if key == "properties" => {
-                properties.values_mut().for_each(close)
-            }
-            Some(inner) => close(inner),
-            None => {}
-        }
-    }
-    if map.contains_key("properties") && !keeps {
-        map.entry("additionalProperties").or_insert(json!(false));
-    }
-}
-
-fn problems(schema: &Value, document: &Value) -> Vec<String> {
-    let validator = jsonschema::draft7::new(schema).expect("a schema");
-    let errors = validator.iter_errors(document);
-    errors
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect()
-}
-
-/// Every file under envoy/ with Kubernetes objects.
+/// Every file under envoy/ with Kubernetes objects, except the parts of overlays.
 fn manifests() -> Vec<PathBuf> {
     let envoy = root().join("envoy");
-    let mut files = vec![envoy.join("higress.yaml"), envoy.join("kubernetes.yaml")];
+    let mut files = vec![envoy.join("higress.yaml")];
     for folder in ["envoy-gateway", "istio"] {
         files.extend(yaml_files(&envoy.join(folder)));
     }
     files
-}
-
-fn yaml_files(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let files = entries.map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<_> = files
-        .filter(|file| file.extension().is_some_and(|end| end == "yaml"))
-        .collect();
-    files.sort();
-    files
-}
-
-fn documents(file: &Path) -> Vec<Value> {
-    let text =
-        fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let documents =
-        Yaml::load_from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    documents.iter().map(to_json).collect()
-}
-
-fn to_json(yaml: &Yaml) -> Value {
-    match yaml {
-        Yaml::Value(Scalar::Boolean(value)) => json!(value),
-        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.0),
-        Yaml::Value(Scalar::Integer(value)) => json!(value),
-        Yaml::Value(Scalar::String(value)) => json!(value),
-        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
-        Yaml::Mapping(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(key, value)| (text(&to_json(key)), to_json(value)));
-            Value::Object(pairs.collect::<Map<_, _>>())
-        }
-        _ => Value::Null,
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

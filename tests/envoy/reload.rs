@@ -30,7 +30,7 @@ fn a_hundred_updates_under_load() {
     folder.write(FILE, &update(0));
     let envoys: Vec<_> = (0..ENVOYS)
         .map(|_| {
-            let listener = Listener::new("cors", vec![discovered(&folder)], Routes::All);
+            let listener = Listener::new("cors", vec![discovered(&folder, FILE)], Routes::All);
             Envoy::start(upstream.port, vec![listener])
         })
         .collect();
@@ -244,9 +244,9 @@ fn ask(envoy: &Envoy, what: (&str, &str)) -> Response {
 }
 
 /// The filter, with its configuration in a file that Envoy watches.
-fn discovered(folder: &Folder) -> Value {
+pub fn discovered(folder: &Folder, file: &str) -> Value {
     json!({"name": "cors", "config_discovery": {
-        "config_source": {"resource_api_version": "V3", "path_config_source": {"path": folder.path(FILE)}},
+        "config_source": {"resource_api_version": "V3", "path_config_source": {"path": folder.path(file)}},
         "type_urls": [cors("cors", Configuration::Absent)["typed_config"]["@type"]],
     }})
 }
@@ -280,7 +280,8 @@ fn update(number: usize) -> String {
     resource(number, &policy(number))
 }
 
-fn resource(number: usize, policy: &Value) -> String {
+/// The content of the file for an update.
+pub fn resource(number: usize, policy: &Value) -> String {
     let mut filter = cors("cors", Configuration::Text(&policy.to_string()));
     if Shell::under_test() == Shell::Wasm {
         filter["typed_config"]["config"]["vm_config"]["vm_id"] =

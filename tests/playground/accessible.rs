@@ -22,7 +22,9 @@ fn axe_finds_no_violation_in_any_state() {
     let own_table = "$('#tab-json').click(); set('#table-methods', 'GET, PUT'); set('#table-origins', 'nonsense');";
     let comparison = "set('#example', 'rules', 'change'); $('#table-compare').open = true; $('#table-keep').click();
         set('#policy', '{\"allowOrigins\": [\"https://app.example.com\"]}'); 
-        await until(() => /narrower/.test($('#table-sum').textContent));";
+        await until(() => /narrower/.test($('#table-sum').textContent));
+        $('#table-exact').click();
+        await until(() => /: narrower/.test($('#table-diff').textContent), 60);";
     let wrong_comparison = "set('#table-before', '{\"mine\": 1}');";
     let states = [
         ("fresh", fresh),

@@ -36,6 +36,15 @@ fn the_site_works_under_a_path() {
     let links = run("set('#example', 'mistakes', 'change');
         await until(() => document.querySelectorAll('#problems .links a').length > 8);
         return [...document.querySelectorAll('#problems a, #pages a')].map(({ href }) => href);");
+    let documented = run("$('#policy').focus();
+        $('#policy').setSelectionRange(8, 8);
+        await until(() => $('#field-doc a'));
+        return $('#field-doc a').href;");
+    let documented = documented.as_str().expect("a link");
+    assert!(
+        documented.ends_with("/docs/reference/fields.html#allowOrigins"),
+        "{documented}"
+    );
     let links: Vec<String> = serde_json::from_value(links).expect("links");
     let is_source = |link: &&String| link.starts_with("https://forge.example/");
     assert_eq!(links.iter().filter(is_source).count(), 1, "{links:?}");

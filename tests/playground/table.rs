@@ -36,6 +36,19 @@ fn a_table_of_requests_is_edited_compared_and_linked() {
         "bad narrower: ✕ Blocked\nbad narrower: ✕ Blocked\ngood wider: ✓ Allowed\ngood wider: ✓ Allowed\n\
         2 wider, 2 narrower, of 4 requests."
     );
+    // corsctl compares all requests; what it reported is gone with the policy.
+    let said = page.text(
+        "$('#table-exact').click();
+        await until(() => /wider/.test($('#table-diff').textContent), 30);
+        const said = $('#table-diff').textContent.split('\\n').slice(0, 2);
+        set('#table-before', `${$('#table-before').value} `);
+        await until(() => $('#table-diff').hidden);
+        return said.join('\\n');",
+    );
+    assert_eq!(
+        said,
+        "now.json: top-level policy: wider\n  wider: allowOrigins \"https://new.example\": https://new.example may read responses with credentials"
+    );
     let link = page.text(
         "await until(() => location.hash.includes('before=')); return location.hash.slice(1);",
     );

@@ -185,7 +185,7 @@ impl Envoy {
     pub fn start_shipped(configuration: &str) -> Self {
         let folder = Folder::new();
         let module = format!("filename: \"{}\"", module().display());
-        let configuration = regex_lite::Regex::new(r"filename: [a-z/]*/cors\.wasm")
+        let configuration = regex_lite::Regex::new(r"filename: [a-z/]*/(cors|plugin)\.wasm")
             .expect("a regular expression")
             .replace_all(configuration, regex_lite::NoExpand(&module));
         let configuration = regex_lite::Regex::new(r"port_value: \d+")

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 pub mod browser;
 pub mod envoy;
+pub mod header_map;
 pub mod http;
 #[cfg(unix)]
 pub mod leash;

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod import;
 pub mod learn;
 pub mod man;
+#[cfg(not(target_family = "wasm"))]
 pub mod probe;
 pub mod render;
 pub mod schema;

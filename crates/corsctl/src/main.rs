@@ -11,6 +11,8 @@
         clippy::unwrap_used
     )
 )]
+// What only `probe` uses.
+#![cfg_attr(target_family = "wasm", allow(dead_code))]
 
 mod cases;
 mod commands;
@@ -20,6 +22,7 @@ mod import;
 mod input;
 mod learn;
 mod output;
+#[cfg(not(target_family = "wasm"))]
 mod probe;
 
 use std::io::Write;
@@ -56,6 +59,7 @@ enum Command {
     Import(commands::import::Arguments),
     /// Propose a policy from an access log, or show what a policy would refuse of it
     Learn(commands::learn::Arguments),
+    #[cfg(not(target_family = "wasm"))]
     /// Compare the answers of a live gateway with a configuration
     Probe(commands::probe::Arguments),
     /// Compare a table of requests and expected verdicts with a configuration
@@ -78,7 +82,9 @@ impl Command {
     fn has(&self, output: Output) -> bool {
         match self {
             Self::Check(_) => output != Output::Junit,
-            Self::Diff(_) | Self::Probe(_) | Self::Test(_) => true,
+            Self::Diff(_) | Self::Test(_) => true,
+            #[cfg(not(target_family = "wasm"))]
+            Self::Probe(_) => true,
             _ => output.is_common(),
         }
     }
@@ -98,6 +104,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => commands::explain::run(arguments, cli.output),
         Command::Import(arguments) => commands::import::run(arguments, cli.output),
         Command::Learn(arguments) => commands::learn::run(arguments, cli.output),
+        #[cfg(not(target_family = "wasm"))]
         Command::Probe(arguments) => commands::probe::run(arguments, cli.output),
         Command::Test(arguments) => commands::test::run(arguments, cli.output),
         Command::Render(arguments) => commands::render::run(arguments),

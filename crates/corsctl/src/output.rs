@@ -7,6 +7,7 @@ pub mod junit;
 pub mod progress;
 pub mod results;
 pub mod sarif;
+pub mod tree;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};

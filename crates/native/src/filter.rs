@@ -5,7 +5,7 @@ use cors::select::judgement::Judgement;
 use cors::select::route_policy::RoutePolicy;
 use cors_shell::Shared;
 
-use crate::host::{Counter, Request, Response};
+use super::host::{Counter, Request, Response};
 
 /// One configuration, which all workers share.
 pub struct Configuration(Shared<Counter>);
@@ -55,7 +55,9 @@ impl Filter {
         if judgement.waits_for_response() {
             return None;
         }
-        shared.record(judgement, request, &mut String::new());
+        // Room for most labels, if there is to be one.
+        let label = if judgement.refusal().is_some() { 64 } else { 0 };
+        shared.record(judgement, request, &mut String::with_capacity(label));
         if let Some(reply) = judgement.reply() {
             // Envoy runs the response hook on this reply too.
             self.judgement = None;

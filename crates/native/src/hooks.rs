@@ -14,8 +14,8 @@ use cors::policy::answer::remove_grant;
 use cors::select::route_policy::RoutePolicy;
 use log::LevelFilter;
 
-use crate::filter::{Configuration, Filter, read_route_policy};
-use crate::host::{Buffer, Counter, Logger, Request, Response};
+use super::filter::{Configuration, Filter, read_route_policy};
+use super::host::{Buffer, Counter, Logger, Request, Response};
 
 /// The version of the interface that this was written for. An Envoy of another one loads the module with a
 /// warning; what is used here has been the same since the first version with a number.

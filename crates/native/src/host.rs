@@ -57,6 +57,13 @@ struct Line {
     value: Buffer,
 }
 
+impl Line {
+    const NONE: Self = Self {
+        name: Buffer::NONE,
+        value: Buffer::NONE,
+    };
+}
+
 /// A header map of the stream whose hook runs.
 struct HeaderMap {
     envoy: *mut c_void,
@@ -65,7 +72,16 @@ struct HeaderMap {
 
 impl HeaderMap {
     fn value(&self, name: &str) -> Option<Vec<u8>> {
-        lent(|value| unsafe {
+        lent(|value| self.lend(name, value), <[u8]>::to_vec)
+    }
+
+    fn is_value(&self, name: &str, value: &[u8]) -> bool {
+        lent(|own| self.lend(name, own), |own| own == value) == Some(true)
+    }
+
+    /// Has the value of the first line lent.
+    fn lend(&self, name: &str, value: *mut Buffer) -> bool {
+        unsafe {
             envoy_dynamic_module_callback_http_get_header(
                 self.envoy,
                 self.kind,
@@ -74,7 +90,7 @@ impl HeaderMap {
                 0,
                 ptr::null_mut(),
             )
-        })
+        }
     }
 
     /// Calls with every line, if there are no more than a stack has room for.
@@ -96,13 +112,7 @@ impl HeaderMap {
     }
 
     fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let mut lines = vec![
-            Line {
-                name: Buffer::NONE,
-                value: Buffer::NONE,
-            };
-            self.size()
-        ];
+        let mut lines = vec![Line::NONE; self.size()];
         // SAFETY: there is room for as many lines as there are.
         let is_read = unsafe {
             envoy_dynamic_module_callback_http_get_headers(
@@ -162,12 +172,13 @@ impl Request {
     /// A text in the metadata of its route. Any other value counts as an invalid policy.
     fn route_metadata(&self, namespace: &[u8], key: &[u8]) -> Option<Vec<u8>> {
         let (stream, namespace) = (self.0.envoy, Buffer::of(namespace));
-        let text = lent(|value| unsafe {
+        let lend = |value| unsafe {
             let key = Buffer::of(key);
             envoy_dynamic_module_callback_http_get_metadata_string(
                 stream, ROUTE, namespace, key, value,
             )
-        });
+        };
+        let text = lent(lend, <[u8]>::to_vec);
         if text.is_some() {
             return text;
         }
@@ -199,25 +210,29 @@ impl Request {
         }
     }
 
-    /// Answers instead of an upstream.
+    /// Answers instead of an upstream, with no more lines than any reply has.
     pub fn send<'a>(
         &self,
         status: u16,
-        lines: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        mut lines: impl Iterator<Item = (&'a [u8], &'a [u8])>,
         body: &[u8],
     ) {
-        let lines: Vec<Line> = lines
-            .map(|(name, value)| Line {
+        let mut room = [Line::NONE; MOST_LINES];
+        let mut size = 0;
+        for (place, (name, value)) in room.iter_mut().zip(lines.by_ref()) {
+            *place = Line {
                 name: Buffer::of(name),
                 value: Buffer::of(value),
-            })
-            .collect();
+            };
+            size += 1;
+        }
+        debug_assert!(lines.next().is_none(), "there is room for every line");
         unsafe {
             envoy_dynamic_module_callback_http_send_response(
                 self.0.envoy,
                 u32::from(status),
-                lines.as_ptr(),
-                lines.len(),
+                room.as_ptr(),
+                size,
                 Buffer::of(body),
                 Buffer::NONE,
             );
@@ -228,6 +243,10 @@ impl Request {
 impl Headers for Request {
     fn value(&self, name: &str) -> Option<Vec<u8>> {
         self.0.value(name)
+    }
+
+    fn is_value<const SIZE: usize>(&self, name: &str, value: &[u8; SIZE]) -> bool {
+        self.0.is_value(name, value)
     }
 
     fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -252,13 +271,16 @@ impl HeadersMut for Request {
 impl RequestContext for Request {
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         match path {
-            ["xds", "route_name"] => lent(|value| unsafe {
-                envoy_dynamic_module_callback_http_filter_get_attribute_string(
-                    self.0.envoy,
-                    XDS_ROUTE_NAME,
-                    value,
-                )
-            }),
+            ["xds", "route_name"] => {
+                let lend = |value| unsafe {
+                    envoy_dynamic_module_callback_http_filter_get_attribute_string(
+                        self.0.envoy,
+                        XDS_ROUTE_NAME,
+                        value,
+                    )
+                };
+                lent(lend, <[u8]>::to_vec)
+            }
             ["xds", "route_metadata", "filter_metadata", namespace, key] => {
                 self.route_metadata(namespace.as_bytes(), key.as_bytes())
             }
@@ -292,9 +314,10 @@ impl Stream for Request {
 
     fn set_verdict(&self, text: &[u8]) {
         let name = Buffer::of(VERDICT.as_bytes());
-        let is_set = lent(|value| unsafe {
+        let lend = |value| unsafe {
             envoy_dynamic_module_callback_http_get_filter_state_bytes(self.0.envoy, name, value)
-        });
+        };
+        let is_set = lent(lend, |_| ());
         // Envoy takes it for a bug if one is set twice, as two of these filters in one chain would.
         if is_set.is_none() {
             unsafe {
@@ -372,8 +395,12 @@ impl HeadersMut for Response {
     }
 
     fn replace(&mut self, name: &str, value: &[u8]) {
-        self.lengths |= bit_of(name.as_bytes());
-        self.map.set(name, Buffer::of(value));
+        if self.may_have(name) {
+            self.map.set(name, Buffer::of(value));
+        } else {
+            // Costs less than to replace what is not there.
+            self.add(name, value);
+        }
     }
 }
 
@@ -420,15 +447,18 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-/// Calls a function that lends bytes, and copies them.
-fn lent(call: impl FnOnce(*mut Buffer) -> bool) -> Option<Vec<u8>> {
+/// Calls a function that lends bytes, and looks at them: `look` calls nothing of Envoy.
+fn lent<T>(call: impl FnOnce(*mut Buffer) -> bool, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let mut value = Buffer::NONE;
-    // SAFETY: nothing happens between the call and the copy.
-    call(&raw mut value).then(|| unsafe { value.bytes() }.to_vec())
+    // SAFETY: nothing happens between the call and the look.
+    call(&raw mut value).then(|| look(unsafe { value.bytes() }))
 }
 
 /// As the WebAssembly module's property is named there: formats of access logs hold for both.
 const VERDICT: &str = "wasm.cors_verdict";
+
+/// More than any reply has: a granted preflight has at most eight.
+const MOST_LINES: usize = 16;
 
 /// The number of the attribute `xds.route_name`.
 const XDS_ROUTE_NAME: u32 = 61;

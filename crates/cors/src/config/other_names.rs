@@ -61,7 +61,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("except", NO_DENIAL),
     ("passthrough", FORWARD),
     ("preflightcontinue", FORWARD),
-    ("vary", "Vary is sent wherever it is due"),
+    ("vary", "Vary is sent where it is needed"),
     ("enabled", "write mode \"enforce\", \"shadow\" or \"off\""),
     ("timing", "timingAllowOrigin"),
     ("reg", "allowOriginRegexes"),

@@ -202,7 +202,7 @@ impl Reader {
                     Code::NullValue,
                     &path,
                     "null",
-                    "says nothing; leave the field out for its default",
+                    "has no meaning; leave the field out for its default",
                 );
                 object.unreadable.push(field.name);
             } else {

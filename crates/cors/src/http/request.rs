@@ -8,6 +8,11 @@ pub trait Headers {
     /// The value of the header's first line; `None` without one.
     fn value(&self, name: &str) -> Option<Vec<u8>>;
 
+    /// Whether this is the value of the header's first line: a host may know without a copy.
+    fn is_value<const SIZE: usize>(&self, name: &str, value: &[u8; SIZE]) -> bool {
+        self.value(name).is_some_and(|own| own == value)
+    }
+
     /// Every line of every header, in order. This copies the whole map out of the host: for what
     /// [`Headers::value`] cannot distinguish.
     fn pairs(&self) -> Vec<(Vec<u8>, Vec<u8>)>;
@@ -66,9 +71,7 @@ impl Request {
 
 /// Whether the request's method is `OPTIONS`.
 pub fn is_options(headers: &impl Headers) -> bool {
-    headers
-        .value(METHOD)
-        .is_some_and(|method| method == b"OPTIONS")
+    headers.is_value(METHOD, b"OPTIONS")
 }
 
 /// A request as the host lends it: its headers, and what the host knows of its route.

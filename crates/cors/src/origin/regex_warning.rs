@@ -151,7 +151,7 @@ const MATCHES_NOTHING: &str = "can match no Origin, which is scheme://host[:port
 
 /// As of a pattern of plain http.
 const PLAIN_HTTP: &str =
-    "matches plain http with credentials: who is on the network can act as its users; write https";
+    "matches plain http with credentials: anybody on the network can act as its users; write https";
 
 /// Hosts that a domain of one's own does not end.
 const ANYBODYS: [&str; 6] = [

@@ -166,9 +166,7 @@ impl Grant {
             };
         }
         answer.private_network = self.private_network
-            && headers
-                .value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
-                .is_some_and(|value| value == b"true");
+            && headers.is_value(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK, b"true");
         answer.blocked = self.blocked(method, &asked);
         match &self.headers {
             RequestHeaders::Any => {

@@ -79,7 +79,7 @@ impl Reader {
                 Code::ShadowMode,
                 object.at("mode"),
                 "\"shadow\"",
-                "judges, counts and logs, but changes nothing: no origin is kept out and none let in",
+                "judges, counts and logs, but changes nothing: no request is refused, and no origin is allowed",
             );
         }
         let mut grants = grants.grants.into_iter();
@@ -107,7 +107,7 @@ impl Reader {
                     Code::RejectsNoRebinding,
                     path,
                     "\"reject\"",
-                    "does not stop DNS rebinding, which the preset \"mcp\" is to stop; list the host names of the service, as in \"hosts\": [\"mcp.example.com\"]",
+                    "does not stop DNS rebinding, an attack on servers of the preset \"mcp\"; list the host names of the service, as in \"hosts\": [\"mcp.example.com\"]",
                 );
             }
         }
@@ -139,7 +139,7 @@ impl Reader {
         if policy.hide_cors_from_upstream {
             let path = object.at("hideCorsFromUpstream");
             if keeps {
-                self.diagnostics.error(Code::HideWithKeep, &path, "", "leaves the upstream nothing to decide on; drop upstreamCors \"keep\" and unmatchedPreflights \"forward\"");
+                self.diagnostics.error(Code::HideWithKeep, &path, "", "hides what the upstream decides on; remove upstreamCors \"keep\" and unmatchedPreflights \"forward\"");
             }
             if grants.any_origin.is_some() {
                 self.diagnostics.warn(

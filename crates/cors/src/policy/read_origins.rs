@@ -87,7 +87,7 @@ impl Reader {
                             Code::CredentialsWithPlainHttp,
                             at(),
                             &quote(text),
-                            "is plain http with credentials: who is on the network can act as its users; write https",
+                            "is plain http with credentials: anybody on the network can act as its users; write https",
                         );
                     }
                 }
@@ -168,7 +168,7 @@ impl Reader {
     ) {
         if credentials {
             let text = format!(
-                "{what}: with allowCredentials each of them acts as your users; drop one of the two"
+                "{what}: with allowCredentials each of them acts as your users; remove one of the two"
             );
             self.diagnostics.error(
                 Code::CredentialsWithSharedOrigin,

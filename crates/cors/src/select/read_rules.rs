@@ -201,7 +201,7 @@ impl Reader {
             } else {
                 Err((
                     Code::PathOutsidePrefixes,
-                    "lies under none of pathPrefixes, and both must match; write a separate rule"
+                    "is below none of pathPrefixes, and both must match; write a separate rule"
                         .to_owned(),
                 ))
             }

@@ -21,6 +21,7 @@ use crate::input::source::{InputError, Malformed, Source};
 use crate::output::code::{Code, Level};
 use crate::output::formats::print_problems;
 use crate::output::results::Problem;
+use crate::output::tree::Tree;
 use crate::output::{BAD_INPUT, Output, REFUSED, Remark, at, color, print, print_error, with_code};
 
 /// What to check, and how strictly.
@@ -40,15 +41,15 @@ pub struct Arguments {
 
 /// What `--output json` prints.
 #[derive(Serialize)]
-struct Outcome {
+struct Outcome<'n> {
     good: bool,
-    files: Vec<File>,
+    files: Vec<File<'n>>,
 }
 
 #[derive(Serialize)]
-struct File {
+struct File<'n> {
     file: String,
-    configurations: Vec<Checked>,
+    configurations: Vec<Checked<'n>>,
     /// About what is around the configurations.
     findings: Vec<Finding>,
     /// Why there is nothing to check.
@@ -57,10 +58,12 @@ struct File {
 
 /// A configuration, and all there is to say about it.
 #[derive(Serialize)]
-struct Checked {
+struct Checked<'n> {
     place: String,
     line: Option<usize>,
     good: bool,
+    /// What the plugin gets; none if the text is not JSON.
+    configuration: Option<Tree<'n>>,
     /// The plugin's own words for what it holds, if it takes it.
     summary: Option<String>,
     remarks: Vec<Remark>,
@@ -167,13 +170,13 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn check(
+fn check<'n>(
     source: &Source,
-    found: &Found,
+    found: &'n Found,
     metadata: &Metadata,
     facts: &Facts,
     work: &mut Work,
-) -> File {
+) -> File<'n> {
     let malformed = source.malformed.iter();
     let malformed = malformed.map(|error| Finding {
         place: String::new(),
@@ -198,7 +201,7 @@ fn check(
     file
 }
 
-fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
+fn check_one<'n>(configuration: &'n Configuration, work: &mut Work) -> Checked<'n> {
     let (plugin, report) = read(configuration);
     let root = configuration.root();
     let line = |path: &str| match &root {
@@ -257,6 +260,10 @@ fn check_one(configuration: &Configuration, work: &mut Work) -> Checked {
         place: configuration.place.clone(),
         line: configuration.line(),
         good: is_good,
+        configuration: match &configuration.content {
+            Content::Absent(_) => Some(Tree(&NOTHING)),
+            _ => configuration.node().map(Tree),
+        },
         summary: plugin.filter(|_| is_good).map(|plugin| plugin.summary()),
         remarks,
     }
@@ -352,7 +359,7 @@ fn items_of<'v>(path: &str, policy: &Value<'v>, name: &str) -> Vec<(String, Valu
         .collect()
 }
 
-impl Outcome {
+impl Outcome<'_> {
     /// All remarks of all files.
     fn problems(&self) -> Vec<Problem> {
         let files = self.files.iter();
@@ -360,7 +367,7 @@ impl Outcome {
     }
 }
 
-impl File {
+impl File<'_> {
     fn problems(&self) -> Vec<Problem> {
         let of_configurations = self.configurations.iter().flat_map(|checked| {
             let remarks = checked.remarks.iter();
@@ -445,6 +452,8 @@ const UNCHECKED: [Code; 3] = [
     Code::HigressPlugin,
     Code::NotChecked,
 ];
+/// What a plugin without a configuration gets.
+static NOTHING: Node = Node::Object(Vec::new());
 const HOLDS_NONE: &str = "holds no configuration of the plugin";
 const NOTHING_FOUND: &str =
     "holds no configuration of the plugin; to read another gateway's there is corsctl import";

@@ -1,5 +1,7 @@
 //! `corsctl explain`: what the plugin and then the browser make of one call of `fetch`, and why.
 
+mod console;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -17,6 +19,7 @@ use cors::simulate::browser::{
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
 use serde::Serialize;
 
+use self::console::{Console, consoles};
 use crate::discover::select::{self, Selection};
 use crate::output::code::Code;
 use crate::output::{
@@ -92,6 +95,9 @@ struct Explanation {
     /// The browsers that do not do what the standard says about this call, and what they do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<String>,
+    /// What the browsers that block the call print.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    consoles: Vec<Console>,
 }
 
 /// A request and its answer.
@@ -209,6 +215,7 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
         exchange.response
     });
     let differences = differences(fetch, |headers| answer(headers).1.response);
+    let consoles = consoles(fetch, |headers| answer(headers).1.response);
     let (blocked_at, because, exposed) = match outcome {
         Outcome::Blocked { at, because } => (Some(word(at)), Some(because), Vec::new()),
         Outcome::Readable { exposed } => (None, None, exposed),
@@ -224,6 +231,7 @@ fn explain(plugin: &PolicySet, fetch: &Fetch, arguments: &Arguments) -> Explanat
         exposed,
         exchanges,
         differences: differences.iter().map(ToString::to_string).collect(),
+        consoles,
     }
 }
 
@@ -498,6 +506,11 @@ impl Explanation {
         }
         if let Some(remedy) = &self.remedy {
             let _ = writeln!(text, "to allow it: {}", Shown(remedy));
+        }
+        for console in &self.consoles {
+            for line in console.reasons() {
+                let _ = writeln!(text, "the console of {}: {}", console.browser, Shown(line));
+            }
         }
         text
     }

@@ -9,8 +9,8 @@ use crate::import::changes::Notes;
 use crate::import::read::import;
 use crate::import::system::System;
 use crate::import::systems::{SYSTEMS, find};
-use crate::input::cursor::Value;
 use crate::input::source::Source;
+use crate::output::tree::Tree;
 use crate::output::{Failure, Output, Pretty, Remark, guard, print, print_error, print_json};
 
 /// What to import, and from where.
@@ -35,7 +35,7 @@ pub struct Arguments {
 struct Outcome<'n> {
     good: bool,
     /// None if something cannot be said.
-    configuration: Option<serde_json::Value>,
+    configuration: Option<Tree<'n>>,
     remarks: Vec<&'n Remark>,
 }
 
@@ -54,9 +54,7 @@ pub fn run(arguments: &Arguments, output: Output) -> ExitCode {
     match output {
         Output::Json => print_json(&Outcome {
             good: configuration.is_some(),
-            configuration: configuration
-                .as_ref()
-                .and_then(|configuration| Value::bare(configuration).read().ok()),
+            configuration: configuration.as_ref().map(Tree),
             remarks: notes.remarks().collect(),
         }),
         _ => {

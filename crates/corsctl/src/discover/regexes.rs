@@ -69,7 +69,7 @@ impl Finding {
                 "matches any host of a scheme, such as {origin}, with credentials: each of them can act as the users; list the origins that are yours"
             ),
             Self::MatchesHttp { origin } => format!(
-                "matches plain http, such as {origin}, with credentials: who is on the network can act as its users; write https"
+                "matches plain http, such as {origin}, with credentials: anybody on the network can act as its users; write https"
             ),
             Self::Undecided => "is not decided here: look through what it matches".to_owned(),
         }

@@ -128,7 +128,7 @@ pub fn findings(found: &Found, metadata: &Metadata, facts: &Facts) -> Vec<(Strin
     let resources = found
         .resources
         .iter()
-        .flat_map(|(place, resource)| of_place(place, in_resource(resource)));
+        .flat_map(|(place, resource)| of_place(place, in_resource(place, resource)));
     let routing = found
         .routing
         .iter()
@@ -428,17 +428,26 @@ fn is_true(value: &Value, name: &str) -> bool {
         .is_some_and(|value| *value.node == Node::Bool(true))
 }
 
-fn in_resource(resource: &Value) -> Vec<Remark> {
+fn in_resource(place: &str, resource: &Value) -> Vec<Remark> {
     let spec = resource.get("spec");
     let phase = spec.as_ref().and_then(|spec| spec.text_of("phase"));
     let has_priority = spec.as_ref().is_some_and(|spec| spec.has("priority"));
     let line = spec.as_ref().and_then(|spec| spec.line_of(""));
     match resource.text_of("kind") {
-        Some("EnvoyExtensionPolicy") => vec![Remark::of(
-            Code::EnvoyGatewayOrder,
-            line,
-            "Envoy Gateway puts wasm behind authentication, unless filterOrder of its EnvoyProxy puts envoy.filters.http.wasm first",
-        )],
+        Some("EnvoyExtensionPolicy") => {
+            let (what, filter) = if place.contains(", dynamicModule ") {
+                ("dynamic modules", "envoy.filters.http.dynamic_modules")
+            } else {
+                ("wasm", "envoy.filters.http.wasm")
+            };
+            vec![Remark::of(
+                Code::EnvoyGatewayOrder,
+                line,
+                format!(
+                    "Envoy Gateway puts {what} behind authentication, unless filterOrder of its EnvoyProxy puts {filter} first"
+                ),
+            )]
+        }
         _ if phase != Some("AUTHN") => vec![Remark::of(
             Code::BehindAuthentication,
             line,

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Unexpec
 use serde::forward_to_deserialize_any;
 
 use crate::input::cursor::Value;
+use crate::output::tree::MAX_WHOLE;
 
 impl<'s> Value<'s> {
     /// The value as a type; the error says what is wrong, without its place.
@@ -76,9 +77,6 @@ fn visit_number<'s, V: Visitor<'s>>(value: f64, visitor: V) -> Result<V::Value, 
         visitor.visit_u64(value as u64)
     }
 }
-
-/// Above it, a double does not hold every whole number.
-const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 #[cfg(test)]
 mod tests {

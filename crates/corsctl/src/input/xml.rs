@@ -113,7 +113,7 @@ impl Element {
                 let value = attribute.normalized_value(XmlVersion::Implicit1_0);
                 value.map(|value| (key, value.into_owned()))
             });
-            // Expressions of Azure have quotes within quotes: such an attribute has this name, and readers refuse it.
+            // Expressions of Azure have quotes within quotes; the reader of the element decides.
             let (key, value) = match value {
                 Ok(Ok(pair)) => pair,
                 _ => (UNREADABLE.to_owned(), String::new()),

@@ -12,7 +12,7 @@ use crate::learn::propose::propose;
 use crate::learn::tally::Tally;
 use crate::learn::trust::Trust;
 
-/// What gets its own rule.
+/// What distinguishes the rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub enum By {
     /// The host
@@ -75,7 +75,7 @@ impl Groups {
                 continue;
             };
             let (host, prefix) = key;
-            // A rule without a path is separate: it is for all paths.
+            // The policy without a path has a separate rule: next to the paths of others it would apply to them alone.
             let text = format!("{} {}", prefix.is_some(), proposal.policy);
             let rule = rules.entry((host, text));
             let (_, prefixes) = rule.or_insert((proposal.policy, Vec::new()));

@@ -232,7 +232,7 @@ const MANY: usize = 3;
 const FORBIDDEN: &str = "no script in a browser can send it";
 const MALFORMED: &str = "no browser sends such an Origin";
 const OPAQUE: &str = "every sandboxed frame, local file and redirect across origins sends it";
-const PLAIN_HTTP: &str = "plain http: who is on the network can act as it; serve the page over https, or trust the whole origin";
+const PLAIN_HTTP: &str = "plain http: anybody on the network can act as it; serve the page over https, or trust the whole origin";
 const UNTRUSTED: &str =
     "seen, not trusted: anybody can send any Origin; if it is yours, add --trust";
 

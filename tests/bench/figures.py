@@ -1,0 +1,171 @@
+"""Writes the figures of scripts/bench into the documents, between the markers of each part.
+
+    python3 tests/bench/figures.py      checks that the markers are there
+"""
+
+import pathlib
+import re
+import statistics
+
+EXPLANATION = pathlib.Path(__file__).parents[2] / "docs/src/explanation"
+BLOCKS = [
+    ("cost.md", "instructions"),
+    ("cost.md", "calls"),
+    ("cost.md", "requests"),
+    ("cost.md", "start"),
+    ("cost.md", "configuration"),
+    ("cost.md", "scale"),
+    ("wasm-or-native.md", "instructions"),
+]
+# The names of the variants in the documents, in order.
+ROWS = {
+    "no filter": "no filter",
+    "Envoy's cors": "Envoy's own filter",
+    "Lua": "a Lua filter with the same behaviour",
+    "floor": "the floor",
+    "SDK's floor": "the floor on the SDK",
+    "cors.wasm": "**`dist/cors.wasm`**",
+    "libcors.so": "**`dist/libcors.so`**",
+    "plain build": "plain `cargo build`",
+}
+RATIOS = {
+    "added cors.wasm / floor": "added: `cors.wasm` / the floor",
+    "added SDK's floor / floor": "added: the floor on the SDK / the floor",
+    "added plain build / floor": "added: the plain build / the floor",
+    "total cors.wasm / Envoy's cors": "in total: Envoy with `cors.wasm` / with its own filter",
+    "total libcors.so / Envoy's cors": "in total: Envoy with `libcors.so` / with its own filter",
+    "total floor / Envoy's cors": "in total: Envoy with the floor / with its own filter",
+}
+
+
+def write(part, result):
+    """Writes the figures of one part of scripts/bench."""
+    for document, block, text in globals()[part](result):
+        replace(EXPLANATION / document, block, text)
+
+
+def replace(document, block, text):
+    before, _, after = split(document, block)
+    document.write_text(f"{before}\n{text.strip()}\n\n{after}")
+    print(f"written into {document}: {block}")
+
+
+def split(document, block):
+    """What is up to the first marker of a block, between the markers, and from the second one; each is there once."""
+    start, end = f"<!-- figures of scripts/bench: {block} -->\n", "<!-- end of the figures -->"
+    before, found, rest = document.read_text().partition(start)
+    between, found_end, after = rest.partition(end)
+    if not found or not found_end or start in rest or "<!--" in between:
+        raise SystemExit(f"{document} needs once: {start}{end}")
+    return before + start, between, end + after
+
+
+def instructions(result):
+    part = result["instructions"]
+    counted, ratios = part["figures"]["Ir"], part["ratios"]["Ir"]
+    misses = part["ratios"]["I1mr"]
+    kinds = list(counted)
+    lines = [
+        f"Of {result['counted']} requests of each kind, with `cors.wasm` of {result['bytes']['shipped']:,} bytes and `libcors.so` of {result['bytes']['native']:,}.",
+        "",
+        *table("", kinds, {row: [f"{counted[kind][name][0]:,.0f}" for kind in kinds] for name, row in ROWS.items()}),
+        "",
+        *table("ratio", kinds, ratio_rows(ratios, "{:.2f}") | {"misses of a simulated instruction cache: " + row: cells for row, cells in ratio_rows(misses, "{:.2f}", "added").items()}),
+        "",
+        "With a body, to an upstream, per request:",
+        "",
+        *bodies(part["bodies"]["Ir"]),
+    ]
+    yield "cost.md", "instructions", "\n".join(lines)
+    added = {
+        ROWS[name]: [f"{counted[kind][name][0] - counted[kind]['no filter'][0]:,.0f}" for kind in kinds]
+        for name in ("Envoy's cors", "libcors.so", "cors.wasm")
+    }
+    totals = ratio_rows(ratios, "{:.2f}", "total")
+    del totals[RATIOS["total floor / Envoy's cors"]]
+    yield "wasm-or-native.md", "instructions", "\n".join(table("", kinds, added | totals))
+
+
+def bodies(counted):
+    names = {"empty": "a module that does nothing", "cors.wasm": "`cors.wasm`"}
+    rows = {
+        row: [f"{of[name][0] - of['no filter'][0]:,.0f}" for of in counted.values()] for name, row in names.items()
+    }
+    return table("instructions added by", list(counted), rows)
+
+
+def calls(result):
+    rows = {name: [f"{price:,.0f}"] for name, price in result["calls"].items()}
+    yield "cost.md", "calls", "\n".join(table("cost in the host, for any module", ["instructions"], rows))
+
+
+def requests(result):
+    part = result["requests"]
+    kinds = list(part["figures"])
+    cell = "{mean:.1f} ({low:.1f} to {high:.1f})"
+    rows = {row: [cell.format(**spread(part["figures"][kind][name])) for kind in kinds] for name, row in ROWS.items()}
+    lines = [
+        f"On {result['machine']['cpu']}: the mean of {result['processes']} Envoys, and their lowest and highest, in µs.",
+        "",
+        *table("", kinds, rows),
+        "",
+        *table("ratio", kinds, ratio_rows(part["ratios"], "{mean:.2f} ({low:.2f} to {high:.2f})")),
+    ]
+    yield "cost.md", "requests", "\n".join(lines)
+
+
+def start(result):
+    columns = ["CPU ms until ready", "CPU ms 1 s later", "resident MiB"]
+    rows = {name: [f"{value:.1f}" for value in of.values()] for name, of in result["start"].items()}
+    lines = [f"On {result['machine']['cpu']}, medians of {result['rounds']} starts:", "", *table("", columns, rows)]
+    yield "cost.md", "start", "\n".join(lines)
+
+
+def configuration(result):
+    columns = ["bytes", "CPU ms", "memory MiB"]
+    rows = {
+        name: [f"{of['bytes']:,}", f"{of['cpu_ms']:.0f}", f"{of['memory'] / 2**20:.1f}"]
+        for name, of in result["configuration"].items()
+    }
+    lines = [f"On {result['machine']['cpu']}:", "", *table("", columns, rows)]
+    yield "cost.md", "configuration", "\n".join(lines)
+
+
+def scale(result):
+    lines = [f"On {result['machine']['cpu']}, µs of a request, the quartile of {result['windows']} windows:", ""]
+    lines += ["| | |", "|---|---|"]
+    for name, of in result["scale"].items():
+        if name == "request headers":
+            cells = [f"{size}: {v['no filter'][0]:.1f} without, {v['cors.wasm'][0]:.1f} with the filter" for size, v in of.items()]
+        else:
+            cells = [f"{size}: {values[0]:.1f}" for size, values in of.items()]
+        lines.append(f"| {name} | {'; '.join(cells)} |")
+    yield "cost.md", "scale", "\n".join(lines)
+
+
+def ratio_rows(ratios, cell, start=""):
+    """The rows of ratios whose names start so."""
+    names = [name for name in RATIOS if name.startswith(start)]
+    return {RATIOS[name]: [cell_of(cell, of[name]) for of in ratios.values()] for name in names}
+
+
+def cell_of(cell, values):
+    figures = spread(values)
+    return cell.format(figures["mean"], **figures)
+
+
+def spread(values):
+    return {"mean": statistics.mean(values), "low": min(values), "high": max(values)}
+
+
+def table(corner, columns, rows):
+    columns = [re.sub(r"^no Origin", "no `Origin`", column) for column in columns]
+    yield f"| {corner} | {' | '.join(columns)} |"
+    yield "|" + "---|" * (len(columns) + 1)
+    for name, cells in rows.items():
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    for name, block in BLOCKS:
+        split(EXPLANATION / name, block)
