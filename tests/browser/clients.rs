@@ -13,7 +13,9 @@ use support::upstream::Reply;
 #[test]
 fn clients() {
     let mut listeners = vec![policy("without", json!({"allowOrigins": ["$APP"]}))];
-    for preset in ["connect", "grpc-web", "llm", "mcp", "s3", "tracing", "tus"] {
+    for preset in [
+        "a2a", "connect", "grpc-web", "llm", "mcp", "s3", "signalr", "tracing", "tus",
+    ] {
         let with = json!({"allowOrigins": ["$APP"], "presets": [preset]});
         listeners.push(policy(preset, with));
     }
@@ -43,7 +45,35 @@ pub fn bundle() -> Reply {
 pub fn answer(head: &Head, path: &str) -> Option<Reply> {
     let json = ("content-type", "application/json");
     Some(match path {
+        "/a2a" => {
+            let body = r#"{"jsonrpc": "2.0", "id": 1, "result": {"message": {
+                "messageId": "2", "role": "ROLE_AGENT", "parts": [{"text": "hello"}]}}}"#;
+            reply(200, &[json], body)
+        }
+        // It names the address for the messages.
+        "/a2a/.well-known/agent-card.json" => {
+            let host = head.headers.only("host").unwrap_or_default();
+            let address = format!("http://{}/a2a", String::from_utf8_lossy(host));
+            let interface =
+                json!({"url": address, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"});
+            let card = json!({"name": "greeter", "description": "", "version": "1", "capabilities": {},
+                "defaultInputModes": [], "defaultOutputModes": [], "skills": [],
+                "supportedInterfaces": [interface]});
+            reply(200, &[json], card.to_string())
+        }
         "/connect/Greet" => reply(200, &[json], "\"hello\""),
+        // Each poll: the handshake, a call of the server, and the end of the connection.
+        "/hub" if head.start.starts_with("GET ") => reply(
+            200,
+            &[],
+            "{}\u{1e}{\"type\": 1, \"target\": \"greet\", \"arguments\": [\"hello\"]}\u{1e}{\"type\": 7}\u{1e}",
+        ),
+        "/hub" => reply(200, &[], ""),
+        "/hub/negotiate" => {
+            let body = r#"{"negotiateVersion": 1, "connectionId": "c1", "connectionToken": "t1",
+                "availableTransports": [{"transport": "LongPolling", "transferFormats": ["Text"]}]}"#;
+            reply(200, &[json], body)
+        }
         "/llm/chat/completions" => {
             let body = r#"{"id": "c1", "object": "chat.completion", "choices": []}"#;
             reply(200, &[json, ("x-request-id", "r1")], body)
@@ -123,7 +153,8 @@ const fn call(
     }
 }
 
-const CALLS: [Call; 10] = [
+const CALLS: [Call; 12] = [
+    call("a2a", "a2a", "/a2a/.well-known/agent-card.json", "hello"),
     call("anthropic", "llm", "/llm/v1/messages", "m1 r1"),
     call("connect", "connect", "/connect/Greet", "hello"),
     call("grpcWeb", "grpc-web", "/grpc", "5 no such book"),
@@ -133,6 +164,12 @@ const CALLS: [Call; 10] = [
     call("openTelemetry", "tracing", "/traced", "traceparent"),
     call("s3", "s3", "/s3/b/k?x-id=PutObject", "\"e1\""),
     call("sentry", "tracing", "/traced", "sentry-trace"),
+    call(
+        "signalR",
+        "signalr",
+        "/hub/negotiate?negotiateVersion=1",
+        "hello",
+    ),
     call("tus", "tus", "/tus", "/tus/1"),
 ];
 

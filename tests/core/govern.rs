@@ -60,6 +60,29 @@ fn invalid_metadata_allows_no_origin_and_is_reported_once() {
     assert_eq!(log(&padded(16 * 1024 + 1)), Some(None));
 }
 
+/// An answer lists at most 64 names of families; the browser then blocks the others.
+#[test]
+fn a_name_of_a_family_over_the_limit_is_reported_as_blocked() {
+    let plugin = plugin(r#"{"allowOrigins": ["https://a.example"], "allowHeaders": ["x-f-*"]}"#);
+    let said = |count: usize| {
+        let names: Vec<_> = (0..count).map(|name| format!("x-f-{name}")).collect();
+        let headers = [
+            (":method", "OPTIONS".to_owned()),
+            ("origin", "https://a.example".to_owned()),
+            ("access-control-request-method", "GET".to_owned()),
+            ("access-control-request-headers", names.join(",")),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        let request = Incoming {
+            headers: headers.into_iter().collect(),
+            ..Incoming::default()
+        };
+        plugin.judge(&request).to_string()
+    };
+    assert!(!said(64).contains("blocks"), "{}", said(64));
+    assert!(said(65).contains("the browser blocks it"), "{}", said(65));
+}
+
 /// Updates as from a control plane: the texts of all routes change with each update, for years.
 #[test]
 fn texts_of_old_updates_close_no_live_route() {

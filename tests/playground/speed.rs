@@ -1,5 +1,7 @@
 //! How soon the page shows its first verdict.
 
+use std::time::{Duration, Instant};
+
 use super::Page;
 
 /// The first paint with a verdict of the module comes within a second, by the browser's own clock. The best of several
@@ -8,7 +10,8 @@ use super::Page;
 fn the_first_verdict_is_painted_within_a_second() {
     let page = Page::open();
     let mut times = Vec::new();
-    for _ in 0..ATTEMPTS {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
         page.go("");
         let time = page.run(
             "await until(() => performance.getEntriesByName('verdict').length);
@@ -24,7 +27,7 @@ fn the_first_verdict_is_painted_within_a_second() {
     page.is_quiet();
 }
 
-const ATTEMPTS: usize = 10;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Milliseconds after the navigation.
 const LIMIT: f64 = 1000.0;

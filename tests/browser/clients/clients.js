@@ -1,9 +1,11 @@
 // One call with each client. It takes the address of a listener and returns what the caller reads of the answer.
 
+import { ClientFactory } from "@a2a-js/sdk/client";
 import Anthropic from "@anthropic-ai/sdk";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { EmptySchema, StringValueSchema } from "@bufbuild/protobuf/wkt";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { HttpTransportType, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { FetchInstrumentation } from "@opentelemetry/instrumentation-fetch";
@@ -16,6 +18,14 @@ import { Upload } from "tus-js-client";
 const { GrpcWebClientBase, MethodDescriptor, MethodType } = grpcWeb;
 
 globalThis.clients = {
+  /** The agent's card, then a message; each has the version in a header. */
+  async a2a(url) {
+    const client = await new ClientFactory().createFromUrl(`${url}/a2a/`);
+    const message = { messageId: "1", role: "ROLE_USER", parts: [{ content: { $case: "text", value: "x" } }] };
+    const { parts } = await client.sendMessage({ message });
+    return parts[0].content.value;
+  },
+
   async anthropic(url) {
     const sdk = new Anthropic({ apiKey: "key", baseURL: `${url}/llm`, dangerouslyAllowBrowser: true, maxRetries: 0 });
     const message = await sdk.messages.create({
@@ -114,6 +124,18 @@ globalThis.clients = {
     } finally {
       await Sentry.close();
     }
+  },
+
+  /** A connection by long polling, on which the server calls the page. */
+  signalR(url) {
+    const connection = new HubConnectionBuilder()
+      .withUrl(`${url}/hub`, { transport: HttpTransportType.LongPolling, withCredentials: false })
+      .configureLogging(LogLevel.None)
+      .build();
+    return new Promise((done, fail) => {
+      connection.on("greet", done);
+      connection.start().catch(fail);
+    });
   },
 
   tus(url) {

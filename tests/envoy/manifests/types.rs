@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Once, OnceLock};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -30,10 +30,13 @@ impl Types {
         let folder = std::env::var_os("CRDS");
         let folder = folder.map_or_else(|| root().join("../shared/crds"), PathBuf::from);
         if !folder.is_dir() {
-            not_checked(&format!(
-                "manifests against published types, for {} is not there; set CRDS",
-                folder.display()
-            ));
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                not_checked(&format!(
+                    "manifests against published types, for {} is not there; set CRDS",
+                    folder.display()
+                ));
+            });
             return None;
         }
         let files = yaml_files(&folder);

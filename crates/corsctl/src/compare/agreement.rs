@@ -412,8 +412,9 @@ impl Sample {
         }
     }
 
-    /// What a script reads: the response at all, and which of some headers; and whether the upstream is
-    /// reached by a form, and without Origin.
+    /// What a script reads: the response at all, and which of some headers; whether the upstream is reached
+    /// by a form, and without Origin; whether it sees a form without its Origin; and whether a preflight for
+    /// a private network is granted.
     fn possible(&self, plugin: &PolicySet) -> Vec<bool> {
         let mut url = Url {
             scheme: "https".to_owned(),
@@ -446,6 +447,13 @@ impl Sample {
         let reach = |lines: &[(&str, &str)]| self.send(plugin, lines).forwarded.is_some();
         let form = [("sec-fetch-site", "cross-site"), ("origin", self.origin)];
         let own = format!("http://{}", self.host.to_ascii_lowercase());
+        let forwarded = self.send(plugin, &form).forwarded;
+        let preflight = [
+            (":method", "OPTIONS"),
+            ("origin", self.origin),
+            ("access-control-request-method", "GET"),
+            ("access-control-request-private-network", "true"),
+        ];
         vec![
             outcome.is_readable(),
             reads("x-a"),
@@ -460,6 +468,12 @@ impl Sample {
             reach(&form),
             reach(&[("origin", &own)]),
             reach(&[]),
+            forwarded.is_some_and(|request| request.get("origin").is_none()),
+            self.send(plugin, &preflight)
+                .response
+                .headers
+                .get("access-control-allow-private-network")
+                .is_some(),
         ]
     }
 
@@ -471,7 +485,12 @@ impl Sample {
         ];
         let target = self.target();
         let request = Incoming {
-            headers: own.iter().chain(lines).copied().collect(),
+            headers: own
+                .iter()
+                .filter(|(name, _)| lines.iter().all(|(given, _)| given != name))
+                .chain(lines)
+                .copied()
+                .collect(),
             route_name: target.route_name,
             route_policy: None,
         };
@@ -627,6 +646,91 @@ fn sampled_requests_agree_with_every_verdict() {
         "{} of {CASES} compared",
         compared.get()
     );
+}
+
+/// A pair that differs in one field has no other to be noticed by.
+#[test]
+fn each_field_that_differs_is_noticed() {
+    let samples: Vec<Sample> = [
+        "https://a.example.com",
+        "https://app.example.com",
+        "https://evil.test",
+    ]
+    .into_iter()
+    .flat_map(|origin| ["api.example.com", "other.test"].map(|host| (origin, host)))
+    .flat_map(|(origin, host)| ["GET", "PUT"].map(|method| (origin, host, method)))
+    .flat_map(|place| ["", "x-a", "x-fam-q"].map(|header| (place, header)))
+    .flat_map(|what| [false, true].map(|credentials| (what, credentials)))
+    .flat_map(|what| [false, true].map(|grants| (what, grants)))
+    .map(
+        |((((origin, host, method), header), credentials), grants)| Sample {
+            origin,
+            host,
+            path: "/",
+            route: "",
+            method,
+            header,
+            credentials,
+            grants,
+        },
+    )
+    .collect();
+    let base = json!({"allowOrigins": ["https://a.example.com"]});
+    let fields = [
+        ("allowOrigins", json!(["https://app.example.com"])),
+        ("allowOrigins", json!(["*"])),
+        ("allowOriginRegexes", json!([r"https://.*\.example\.com"])),
+        (
+            "grants",
+            json!([{"allowOrigins": ["https://app.example.com"]}]),
+        ),
+        ("presets", json!(["mcp"])),
+        ("allowCredentials", json!(true)),
+        ("allowMethods", json!(["PUT"])),
+        ("allowMethods", json!(["*"])),
+        ("allowHeaders", json!(["x-a"])),
+        ("allowHeaders", json!(["x-fam-*"])),
+        ("allowHeaders", json!(["*"])),
+        ("exposeHeaders", json!(["x-a"])),
+        ("exposeHeaders", json!(["x-fam-*"])),
+        ("exposeHeaders", json!(["*"])),
+        ("allowPrivateNetwork", json!(true)),
+        ("timingAllowOrigin", json!(true)),
+        ("hideCorsFromUpstream", json!(true)),
+        ("unmatchedRequests", json!("reject")),
+        ("upstreamCors", json!("keep")),
+        ("mode", json!("off")),
+        ("mode", json!("shadow")),
+        ("hosts", json!(["api.example.com"])),
+    ];
+    let with_field = |(field, value): (&'static str, Value)| {
+        let mut other = base.clone();
+        other[field] = value;
+        (field, base.clone(), other)
+    };
+    let mut pairs: Vec<_> = fields.into_iter().map(with_field).collect();
+    // What the preset adds, except its origins.
+    let all = json!({
+        "allowOrigins": ["https://a.example.com"],
+        "allowMethods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"],
+        "allowHeaders": ["*"],
+        "exposeHeaders": ["*"],
+    });
+    pairs.push(("presets", all, json!({"presets": ["open"]})));
+    for (field, base, other) in &pairs {
+        for (old, new) in [(base, other), (other, base)] {
+            match agree(old, new, samples.clone()) {
+                Ok(is_compared) => assert!(is_compared, "{new} or {old} is rejected"),
+                Err(error) => panic!("{field}: {error}"),
+            }
+            let (old, new) = (node(old), node(new));
+            let [one, other] = [&old, &new].map(|node| plugin(node).expect("a configuration"));
+            let sides = (Side::new(one, &old), Side::new(other, &new));
+            let rows = rows(&sides.0, &sides.1, &mut Finder::default());
+            let is_noticed = rows.iter().any(|row| row.verdict != Verdict::Equal);
+            assert!(is_noticed, "{field}: {old} and {new} are equal");
+        }
+    }
 }
 
 const CASES: u32 = 600;
