@@ -1,13 +1,27 @@
-"""Writes the figures of scripts/bench into the documents, between the markers of each part.
+"""Writes the figures of scripts/bench into the documents, between the markers of each part, and holds those that
+scripts/test counts to the module.
 
     python3 tests/bench/figures.py      checks that the markers are there
 """
 
+import os
 import pathlib
 import re
 import statistics
 
-EXPLANATION = pathlib.Path(__file__).parents[2] / "docs/src/explanation"
+ROOT = pathlib.Path(__file__).parents[2]
+EXPLANATION = ROOT / "docs/src/explanation"
+# Where documents name what scripts/test counts: instructions by kind of request, and the size of the module.
+COUNTED = [
+    ("README.md", "cost no more | {no Origin}, {actual, allowed}, {preflight, allowed} |"),
+    ("README.md", "(docs/src/explanation/cost.md) | {size} bytes |"),
+    (
+        "docs/src/explanation/cost.md",
+        "These are {no Origin} without\n`Origin`, {actual, allowed} and {actual, refused} for an allowed and a refused "
+        "actual request, {preflight, allowed} and {preflight, refused} for preflights.",
+    ),
+    ("docs/src/explanation/cost.md", "The module has {size} bytes"),
+]
 BLOCKS = [
     ("cost.md", "instructions"),
     ("cost.md", "calls"),
@@ -36,6 +50,21 @@ RATIOS = {
     "total libcors.so / Envoy's cors": "in total: Envoy with `libcors.so` / with its own filter",
     "total floor / Envoy's cors": "in total: Envoy with the floor / with its own filter",
 }
+
+
+def counted(figures):
+    """Fails if a document has other figures than these; with BLESS=1, writes them."""
+    for name, template in COUNTED:
+        path = ROOT / name
+        text = path.read_text()
+        pattern = re.sub(r"\\{.*?\\}", "[0-9,]+", re.escape(template))
+        if len(re.findall(pattern, text)) != 1:
+            raise SystemExit(f"{name} needs once: {template}")
+        present = re.sub(r"\{(.*?)\}", lambda place: f"{figures[place[1]]:,}", template)
+        if os.environ.get("BLESS"):
+            path.write_text(re.sub(pattern, present, text))
+        elif present not in text:
+            raise SystemExit(f"{name} has other figures; BLESS=1 scripts/test 37-cost writes: {present}")
 
 
 def write(part, result):

@@ -2,9 +2,9 @@
 
     python3 tests/bench/instructions.py [--limits FILE] [--scale] MODULE.wasm...    needs the package `wasmtime` of PyPI
 
-The limits apply to the first module, and so does the scale: the instructions as configurations grow. One request is counted after many, so that
-nothing grows any more. The host's own work is not included: the count covers the filter's own work, and other load on the machine does not
-change it.
+The limits apply to the first module, and so do the figures in the documents and the scale: the instructions as
+configurations grow. One request is counted after many, so that nothing grows any more. The host's own work is not
+included: the count covers the filter's own work, and other load on the machine does not change it.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from wasmtime import Config, Engine, Module, Store
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[1]), str(pathlib.Path(__file__).parent)]
 import bench
+import figures
 import other_host
 
 WARM_UP, FUEL = 200, 10**12
@@ -35,6 +36,7 @@ def main():
         print(f"{kind['name']:20}" + "".join(f"{seen[kind['name']]:16}" for seen in counts))
     if options.limits:
         check(counts[0], json.loads(options.limits.read_text()), options.limits)
+        figures.counted(counts[0] | {"size": options.modules[0].stat().st_size})
     if options.scale:
         scale(options.modules[0])
 
