@@ -13,7 +13,7 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::Diagnostics;
 use cors::diagnostic::Severity;
 use cors::escape::{Shown, is_unsafe};
@@ -169,7 +169,7 @@ impl fmt::Display for Failure {
 }
 
 /// JSON with objects on separate lines and lists of texts on one.
-pub struct Pretty<'n>(pub &'n Node, pub usize);
+pub struct Pretty<'n>(pub &'n Json, pub usize);
 
 impl fmt::Display for Pretty<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,15 +177,15 @@ impl fmt::Display for Pretty<'_> {
         let inner = "  ".repeat(depth + 1);
         let outer = "  ".repeat(*depth);
         match node {
-            Node::Object(pairs) if !pairs.is_empty() => {
+            Json::Object(pairs) if !pairs.is_empty() => {
                 for (index, (key, value)) in pairs.iter().enumerate() {
                     let before = if index == 0 { "{" } else { "," };
-                    let key = Node::String((*key).clone());
+                    let key = Json::String((*key).clone());
                     write!(f, "{before}\n{inner}{key}: {}", Pretty(value, depth + 1))?;
                 }
                 write!(f, "\n{outer}}}")
             }
-            Node::List(items) if matches!(items.first(), Some(Node::Object(_))) => {
+            Json::List(items) if matches!(items.first(), Some(Json::Object(_))) => {
                 for (index, item) in items.iter().enumerate() {
                     let before = if index == 0 { "[" } else { "," };
                     write!(f, "{before}\n{inner}{}", Pretty(item, depth + 1))?;

@@ -2,7 +2,7 @@
 //! on the first line, then the request's lines `name: value`, an empty line, the response's lines.
 
 use cors::config::fields::{Field, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find};
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::origin::pattern::OriginPattern;
 use cors::select::policy_set::PolicySet;
@@ -138,12 +138,12 @@ impl RequestContext for Message {
 }
 
 /// A simple reading of a policy, with which the filter is compared.
-pub struct Written(Node);
+pub struct Written(Json);
 
 impl Written {
     /// The policy from this source, for this configuration and request.
     pub fn find(configuration: &[u8], request: &Message, source: &Source) -> Option<Self> {
-        let root = Node::parse(configuration).unwrap_or(Node::Object(Vec::new()));
+        let root = Json::parse(configuration).unwrap_or(Json::Object(Vec::new()));
         let policies = field(&root, PLUGIN_FIELDS, "policies");
         let named = |name: &str| member(policies?, |key| key == name);
         let of_metadata = |level: &str| {
@@ -159,7 +159,7 @@ impl Written {
             Source::Ambiguous | Source::RouteConfiguration => None,
             Source::RouteMetadata => of_metadata("route_metadata"),
             Source::Rule(place) => {
-                let Some(Node::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
+                let Some(Json::List(rules)) = field(&root, PLUGIN_FIELDS, "rules") else {
                     return None;
                 };
                 let rule = rules.get(*place)?;
@@ -176,7 +176,7 @@ impl Written {
     /// The first grant that allows an origin: the policy itself, or one of `grants`.
     pub fn grant_for(&self, origin: &str, tenants: &[String]) -> Option<Self> {
         let entries = match field(&self.0, POLICY_FIELDS, "grants") {
-            Some(Node::List(entries)) => entries.as_slice(),
+            Some(Json::List(entries)) => entries.as_slice(),
             _ => &[],
         };
         let own = std::iter::once(&self.0);
@@ -189,7 +189,7 @@ impl Written {
 
     /// Whether any origin is allowed, so that the answer may be `*`.
     pub fn allows_any(&self) -> bool {
-        let is_absent = matches!(&self.0, Node::Object(pairs) if pairs.is_empty());
+        let is_absent = matches!(&self.0, Json::Object(pairs) if pairs.is_empty());
         is_absent || self.lists("presets", "open") || self.lists("allowOrigins", "*")
     }
 
@@ -215,7 +215,7 @@ impl Written {
     }
 
     pub fn allows_credentials(&self) -> bool {
-        field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Node::Bool(true))
+        field(&self.0, POLICY_FIELDS, "allowCredentials") == Some(&Json::Bool(true))
     }
 
     /// Whether a preflight's answer may name a request header. Presets add further names.
@@ -242,7 +242,7 @@ impl Written {
 
     fn strings(&self, name: &str) -> Vec<&str> {
         match field(&self.0, POLICY_FIELDS, name) {
-            Some(Node::List(items)) => items.iter().filter_map(string).collect(),
+            Some(Json::List(items)) => items.iter().filter_map(string).collect(),
             _ => Vec::new(),
         }
     }
@@ -347,8 +347,8 @@ fn default_port(origin: &str) -> String {
 }
 
 /// A tree as a serialized `google.protobuf.Struct`; `None` if it is not an object.
-pub fn to_struct(node: &Node) -> Option<Vec<u8>> {
-    let Node::Object(pairs) = node else {
+pub fn to_struct(node: &Json) -> Option<Vec<u8>> {
+    let Json::Object(pairs) = node else {
         return None;
     };
     let mut bytes = Vec::new();
@@ -361,24 +361,24 @@ pub fn to_struct(node: &Node) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn to_value(node: &Node) -> Option<Vec<u8>> {
+fn to_value(node: &Json) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     match node {
-        Node::Bool(value) => bytes.extend([4 << 3, u8::from(*value)]),
-        Node::List(items) => {
+        Json::Bool(value) => bytes.extend([4 << 3, u8::from(*value)]),
+        Json::List(items) => {
             let mut list = Vec::new();
             for item in items {
                 push(&mut list, 1, &to_value(item)?);
             }
             push(&mut bytes, 6, &list);
         }
-        Node::Null => bytes.extend([1 << 3, 0]),
-        Node::Number(value) => {
+        Json::Null => bytes.extend([1 << 3, 0]),
+        Json::Number(value) => {
             bytes.push(2 << 3 | 1);
             bytes.extend(value.to_le_bytes());
         }
-        Node::Object(_) => push(&mut bytes, 5, &to_struct(node)?),
-        Node::String(text) => push(&mut bytes, 3, text.as_bytes()),
+        Json::Object(_) => push(&mut bytes, 5, &to_struct(node)?),
+        Json::String(text) => push(&mut bytes, 3, text.as_bytes()),
     }
     Some(bytes)
 }
@@ -394,14 +394,14 @@ fn push(bytes: &mut Vec<u8>, number: u8, payload: &[u8]) {
     bytes.extend_from_slice(payload);
 }
 
-fn field<'n>(node: &'n Node, table: &'static [Field], name: &str) -> Option<&'n Node> {
+fn field<'n>(node: &'n Json, table: &'static [Field], name: &str) -> Option<&'n Json> {
     member(node, |key| {
         find(table, key).is_some_and(|field| field.name == name)
     })
 }
 
-fn member(node: &Node, is: impl Fn(&str) -> bool) -> Option<&Node> {
-    let Node::Object(pairs) = node else {
+fn member(node: &Json, is: impl Fn(&str) -> bool) -> Option<&Json> {
+    let Json::Object(pairs) = node else {
         return None;
     };
     pairs
@@ -410,9 +410,9 @@ fn member(node: &Node, is: impl Fn(&str) -> bool) -> Option<&Node> {
         .map(|(_, value)| value)
 }
 
-fn string(node: &Node) -> Option<&str> {
+fn string(node: &Json) -> Option<&str> {
     match node {
-        Node::String(text) => Some(text),
+        Json::String(text) => Some(text),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //! is printed and read again.
 #![no_main]
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::Code;
 use cors::select::policy_set::PolicySet;
 use libfuzzer_sys::fuzz_target;
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     let Some(plugin) = plugin else { return };
     let text = match data {
         [] => String::new(),
-        data => Node::parse(data).expect("what was accepted").to_string(),
+        data => Json::parse(data).expect("what was accepted").to_string(),
     };
     let (again, _) = PolicySet::from_bytes(text.as_bytes());
     let again = again.expect("what was accepted, printed");

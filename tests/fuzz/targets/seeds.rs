@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::{env, fs};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors_fuzz::to_struct;
 // Built with the flags of the targets, it needs what they call at each branch.
 use libfuzzer_sys as _;
@@ -26,7 +26,7 @@ fn main() {
             &["configuration", "structs", "texts"],
             configuration.as_bytes(),
         );
-        if let Some(bytes) = Node::parse(configuration.as_bytes())
+        if let Some(bytes) = Json::parse(configuration.as_bytes())
             .ok()
             .as_ref()
             .and_then(to_struct)

@@ -1,9 +1,9 @@
 //! The bytes of a configuration: JSON, or a serialized `google.protobuf.Struct`.
 
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::protobuf::parse_struct;
 
-impl Node {
+impl Json {
     /// Reads the bytes of a plugin configuration. A JSON text can begin with the same byte as a
     /// `Struct`, so JSON is tried first.
     ///

@@ -10,17 +10,17 @@ use crate::escape::Quoted;
 
 /// A value of JSON, with objects as lists of pairs.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Node {
+pub enum Json {
     Bool(bool),
-    List(Vec<Node>),
+    List(Vec<Json>),
     Null,
     /// As in a `Struct`, every number is a double.
     Number(f64),
-    Object(Vec<(String, Node)>),
+    Object(Vec<(String, Json)>),
     String(String),
 }
 
-impl Node {
+impl Json {
     /// Reads JSON. Editors of Windows put a byte order mark before it, which
     /// [parsers may ignore](https://www.rfc-editor.org/rfc/rfc8259#section-8.1).
     pub fn parse_json(bytes: &[u8]) -> Result<Self, String> {
@@ -47,7 +47,7 @@ impl Node {
 }
 
 /// JSON on one line.
-impl fmt::Display for Node {
+impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
@@ -90,7 +90,7 @@ fn write_number(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
     Ok(())
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NodeVisitor)
     }
@@ -99,62 +99,62 @@ impl<'de> Deserialize<'de> for Node {
 struct NodeVisitor;
 
 impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
+    type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Bool(value))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Number(value))
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Number(value))
     }
 
     #[expect(
         clippy::cast_precision_loss,
         reason = "no field holds so large a number"
     )]
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value as f64))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut pairs = Vec::new();
         while let Some(pair) = map.next_entry()? {
             pairs.push(pair);
         }
-        Ok(Node::Object(pairs))
+        Ok(Json::Object(pairs))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Node::List(items))
+        Ok(Json::List(items))
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
-        Ok(Node::String(value.to_owned()))
+    fn visit_str<E: Error>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::String(value.to_owned()))
     }
 
-    fn visit_string<E: Error>(self, value: String) -> Result<Node, E> {
-        Ok(Node::String(value))
+    fn visit_string<E: Error>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
     }
 
     #[expect(
         clippy::cast_precision_loss,
         reason = "no field holds so large a number"
     )]
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
-        Ok(Node::Number(value as f64))
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value as f64))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Node, E> {
-        Ok(Node::Null)
+    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     /// The wire format of a node, for round trips.
-    fn encode(node: &Node) -> Vec<u8> {
+    fn encode(node: &Json) -> Vec<u8> {
         fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
             let mut field = vec![tag << 3 | 2];
             let mut length = bytes.len();
@@ -175,7 +175,7 @@ mod tests {
             field.extend(bytes);
             field
         }
-        fn object(pairs: &[(String, Node)]) -> Vec<u8> {
+        fn object(pairs: &[(String, Json)]) -> Vec<u8> {
             pairs
                 .iter()
                 .flat_map(|(key, node)| {
@@ -186,24 +186,24 @@ mod tests {
                 })
                 .collect()
         }
-        fn value(node: &Node) -> Vec<u8> {
+        fn value(node: &Json) -> Vec<u8> {
             match node {
-                Node::Bool(truth) => vec![4 << 3, u8::from(*truth)],
-                Node::List(items) => field(
+                Json::Bool(truth) => vec![4 << 3, u8::from(*truth)],
+                Json::List(items) => field(
                     6,
                     &items
                         .iter()
                         .flat_map(|item| field(1, &value(item)))
                         .collect::<Vec<_>>(),
                 ),
-                Node::Null => vec![1 << 3, 0],
-                Node::Number(number) => [&[2 << 3 | 1][..], &number.to_le_bytes()].concat(),
-                Node::Object(pairs) => field(5, &object(pairs)),
-                Node::String(text) => field(3, text.as_bytes()),
+                Json::Null => vec![1 << 3, 0],
+                Json::Number(number) => [&[2 << 3 | 1][..], &number.to_le_bytes()].concat(),
+                Json::Object(pairs) => field(5, &object(pairs)),
+                Json::String(text) => field(3, text.as_bytes()),
             }
         }
         match node {
-            Node::Object(pairs) => object(pairs),
+            Json::Object(pairs) => object(pairs),
             _ => panic!("a Struct is an object"),
         }
     }
@@ -211,45 +211,45 @@ mod tests {
     #[test]
     fn a_struct_reads_as_its_json() {
         let json = br#"{"a": [true, null, 1.5, "x", {"b": []}], "long": "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"}"#;
-        let node = Node::parse(json).unwrap();
-        assert_eq!(Node::parse(&encode(&node)), Ok(node));
+        let node = Json::parse(json).unwrap();
+        assert_eq!(Json::parse(&encode(&node)), Ok(node));
     }
 
     #[test]
     fn numbers_are_shown_as_written() {
         for text in ["0", "-1", "0.5", "-2.25", "600"] {
-            assert_eq!(Node::parse(text.as_bytes()).unwrap().to_string(), text);
+            assert_eq!(Json::parse(text.as_bytes()).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn what_is_neither_is_reported_as_json() {
-        let error = Node::parse(b"{\"a\": 1,}").unwrap_err();
+        let error = Json::parse(b"{\"a\": 1,}").unwrap_err();
         assert_eq!(error, "trailing comma at line 1 column 9");
         for bytes in [
             &b"\n"[..],
             b"\n\x05\n\x03abc\x12\x7f",
             b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
         ] {
-            assert!(Node::parse(bytes).is_err(), "{bytes:?}");
+            assert!(Json::parse(bytes).is_err(), "{bytes:?}");
         }
     }
 
     #[test]
     fn depth_is_bounded() {
-        assert!(Node::parse("[".repeat(100_000).as_bytes()).is_err());
-        let mut deep = Node::Null;
+        assert!(Json::parse("[".repeat(100_000).as_bytes()).is_err());
+        let mut deep = Json::Null;
         for _ in 0..200 {
-            deep = Node::Object(vec![("a".to_owned(), deep)]);
+            deep = Json::Object(vec![("a".to_owned(), deep)]);
         }
-        assert!(Node::parse(&encode(&deep)).is_err());
+        assert!(Json::parse(&encode(&deep)).is_err());
         for (depth, is_read) in [(100, true), (200, false)] {
-            let mut deep = Node::Null;
+            let mut deep = Json::Null;
             for _ in 0..depth {
-                deep = Node::List(vec![deep]);
+                deep = Json::List(vec![deep]);
             }
-            let bytes = encode(&Node::Object(vec![("a".to_owned(), deep)]));
-            assert_eq!(Node::parse(&bytes).is_ok(), is_read, "{depth}");
+            let bytes = encode(&Json::Object(vec![("a".to_owned(), deep)]));
+            assert_eq!(Json::parse(&bytes).is_ok(), is_read, "{depth}");
         }
     }
 }

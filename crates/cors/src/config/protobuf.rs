@@ -1,16 +1,16 @@
 //! Reads a serialized `google.protobuf.Struct`, which Envoy hands over for a `Struct` configuration.
 
-use crate::config::json::Node;
+use crate::config::json::Json;
 
 /// Reads a serialized [`google.protobuf.Struct`](https://protobuf.dev/reference/protobuf/google.protobuf/#struct):
 /// field 1, repeated, an entry of key (1) and value (2).
-pub(crate) fn parse_struct(bytes: &[u8], depth: usize) -> Option<Node> {
+pub(crate) fn parse_struct(bytes: &[u8], depth: usize) -> Option<Json> {
     let mut pairs = Vec::new();
     for field in Fields(bytes) {
         let (1, Wire::Bytes(entry)) = field? else {
             return None;
         };
-        let (mut key, mut value) = (String::new(), Node::Null);
+        let (mut key, mut value) = (String::new(), Json::Null);
         for field in Fields(entry) {
             match field? {
                 (1, Wire::Bytes(text)) => key = String::from_utf8(text.to_vec()).ok()?,
@@ -20,22 +20,22 @@ pub(crate) fn parse_struct(bytes: &[u8], depth: usize) -> Option<Node> {
         }
         pairs.push((key, value));
     }
-    Some(Node::Object(pairs))
+    Some(Json::Object(pairs))
 }
 
 /// Reads a [`Value`](https://protobuf.dev/reference/protobuf/google.protobuf/#value): one of null
 /// (1), number (2), string (3), boolean (4), Struct (5), list (6).
-fn parse_value(bytes: &[u8], depth: usize) -> Option<Node> {
+fn parse_value(bytes: &[u8], depth: usize) -> Option<Json> {
     if depth > MAX_DEPTH {
         return None;
     }
-    let mut value = Node::Null;
+    let mut value = Json::Null;
     for field in Fields(bytes) {
         value = match field? {
-            (1, Wire::Varint(_)) => Node::Null,
-            (2, Wire::Double(number)) => Node::Number(number),
-            (3, Wire::Bytes(text)) => Node::String(String::from_utf8(text.to_vec()).ok()?),
-            (4, Wire::Varint(truth)) => Node::Bool(truth != 0),
+            (1, Wire::Varint(_)) => Json::Null,
+            (2, Wire::Double(number)) => Json::Number(number),
+            (3, Wire::Bytes(text)) => Json::String(String::from_utf8(text.to_vec()).ok()?),
+            (4, Wire::Varint(truth)) => Json::Bool(truth != 0),
             (5, Wire::Bytes(bytes)) => parse_struct(bytes, depth)?,
             (6, Wire::Bytes(bytes)) => parse_list(bytes, depth)?,
             _ => return None,
@@ -44,7 +44,7 @@ fn parse_value(bytes: &[u8], depth: usize) -> Option<Node> {
     Some(value)
 }
 
-fn parse_list(bytes: &[u8], depth: usize) -> Option<Node> {
+fn parse_list(bytes: &[u8], depth: usize) -> Option<Json> {
     let mut items = Vec::new();
     for field in Fields(bytes) {
         let (1, Wire::Bytes(item)) = field? else {
@@ -52,7 +52,7 @@ fn parse_list(bytes: &[u8], depth: usize) -> Option<Node> {
         };
         items.push(parse_value(item, depth + 1)?);
     }
-    Some(Node::List(items))
+    Some(Json::List(items))
 }
 
 /// A field's payload in the [wire format](https://protobuf.dev/programming-guides/encoding/).

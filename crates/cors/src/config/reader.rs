@@ -5,7 +5,7 @@ use crate::config::fields::{
     FOREIGN_FIELDS, Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in,
     is_comment, suggest,
 };
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::other_names::{Meant, meaning};
 use crate::config::remedy;
 use crate::diagnostic::{Code, Diagnostics, Severity, join};
@@ -26,13 +26,13 @@ pub(crate) struct Reader {
 /// The fields of one object that are present, and its path.
 pub(crate) struct Object<'n> {
     pub(crate) path: String,
-    pub(crate) fields: Vec<(&'static str, &'n Node)>,
+    pub(crate) fields: Vec<(&'static str, &'n Json)>,
     /// Fields that were present but invalid. An error has already been reported for each.
     pub(crate) unreadable: Vec<&'static str>,
 }
 
 impl<'n> Object<'n> {
-    pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Json> {
         self.fields
             .iter()
             .find(|(field, _)| *field == name)
@@ -84,11 +84,11 @@ impl Reader {
     pub(crate) fn read_bool(&mut self, object: &Object, name: &str) -> bool {
         match object.get(name) {
             None => false,
-            Some(Node::Bool(value)) => *value,
+            Some(Json::Bool(value)) => *value,
             Some(node) => {
                 let meant = match node {
-                    Node::String(text) if text.eq_ignore_ascii_case("true") => "true",
-                    Node::String(text) if text.eq_ignore_ascii_case("false") => "false",
+                    Json::String(text) if text.eq_ignore_ascii_case("true") => "true",
+                    Json::String(text) if text.eq_ignore_ascii_case("false") => "false",
                     _ => "true or false",
                 };
                 self.wrong_type(&object.at(name), node, meant);
@@ -99,7 +99,7 @@ impl Reader {
 
     pub(crate) fn read_text<'n>(&mut self, object: &Object<'n>, name: &str) -> Option<&'n str> {
         match object.get(name)? {
-            Node::String(text) => Some(text),
+            Json::String(text) => Some(text),
             node => {
                 self.wrong_type(&object.at(name), node, "a string");
                 None
@@ -115,11 +115,11 @@ impl Reader {
     ) -> Vec<(usize, &'n str)> {
         let items = match object.get(name) {
             None => return Vec::new(),
-            Some(Node::List(items)) => items,
+            Some(Json::List(items)) => items,
             Some(node) => {
                 let list = match node {
                     // A regular expression may contain a comma.
-                    Node::String(text) if name != "allowOriginRegexes" => remedy::list(text),
+                    Json::String(text) if name != "allowOriginRegexes" => remedy::list(text),
                     _ => None,
                 };
                 let expected = list.as_deref().unwrap_or("a list of strings");
@@ -141,8 +141,8 @@ impl Reader {
         let mut texts = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             match item {
-                Node::String(text) => texts.push((index, text.as_str())),
-                Node::Null if name == "allowOrigins" => self.diagnostics.error(
+                Json::String(text) => texts.push((index, text.as_str())),
+                Json::Null if name == "allowOrigins" => self.diagnostics.error(
                     Code::UnquotedNull,
                     format!("{}[{index}]", object.at(name)),
                     "null",
@@ -158,7 +158,7 @@ impl Reader {
     pub(crate) fn read_object<'n>(
         &mut self,
         path: &str,
-        node: &'n Node,
+        node: &'n Json,
         tables: &[&'static [Field]],
     ) -> Option<Object<'n>> {
         let mut object = Object {
@@ -166,7 +166,7 @@ impl Reader {
             fields: Vec::new(),
             unreadable: Vec::new(),
         };
-        let Node::Object(pairs) = node else {
+        let Json::Object(pairs) = node else {
             self.wrong_type(path, node, "an object");
             return None;
         };
@@ -197,7 +197,7 @@ impl Reader {
                     "",
                     "appears twice; write it once, in one spelling",
                 );
-            } else if *value == Node::Null {
+            } else if *value == Json::Null {
                 self.diagnostics.error(
                     Code::NullValue,
                     &path,
@@ -217,10 +217,10 @@ impl Reader {
         &mut self,
         path: &str,
         key: &str,
-        value: &Node,
+        value: &Json,
         tables: &[&'static [Field]],
     ) -> Option<&'static str> {
-        if *value == Node::Bool(false) && find_in(&[FOREIGN_FIELDS], key).is_some() {
+        if *value == Json::Bool(false) && find_in(&[FOREIGN_FIELDS], key).is_some() {
             return None;
         }
         for (table, text) in [
@@ -270,7 +270,7 @@ impl Reader {
         suggestion
     }
 
-    pub(crate) fn wrong_type(&mut self, path: &str, node: &Node, expected: &str) {
+    pub(crate) fn wrong_type(&mut self, path: &str, node: &Json, expected: &str) {
         let text = format!("is {}; write {expected}", node.kind());
         self.diagnostics
             .error(Code::WrongType, path, &node.to_string(), text);

@@ -2,7 +2,7 @@
 
 use crate::config::duration::{DurationError, parse_duration};
 use crate::config::fields::POLICY_FIELDS;
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::reader::{Object, Reader};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::policy::grant::Grant;
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 #[inline(never)] // Out of the code that every request runs.
 pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Diagnostics) {
     let mut reader = Reader::default();
-    let policy = match Node::parse_json(text) {
+    let policy = match Json::parse_json(text) {
         Ok(node) => reader.read_policy("", &node),
         Err(error) => {
             reader.diagnostics.error(
@@ -38,7 +38,7 @@ pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Diagnos
 }
 
 impl Reader {
-    pub(crate) fn read_policy(&mut self, path: &str, node: &Node) -> Policy {
+    pub(crate) fn read_policy(&mut self, path: &str, node: &Json) -> Policy {
         match self.read_object(path, node, &[POLICY_FIELDS]) {
             Some(object) => self.build_policy(&object),
             None => Policy::default(),
@@ -159,18 +159,18 @@ impl Reader {
             Some(node) => node,
         };
         let seconds = match node {
-            Node::Number(seconds) if *seconds < 0.0 => Err(DurationError::Negative),
+            Json::Number(seconds) if *seconds < 0.0 => Err(DurationError::Negative),
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "whole, not negative and bounded"
             )]
-            Node::Number(seconds) if seconds.fract() == 0.0 && *seconds <= f64::from(u32::MAX) => {
+            Json::Number(seconds) if seconds.fract() == 0.0 && *seconds <= f64::from(u32::MAX) => {
                 Ok(*seconds as u64)
             }
-            Node::Number(seconds) if *seconds > f64::from(u32::MAX) => Err(DurationError::Range),
-            Node::Number(_) => Err(DurationError::Form),
-            Node::String(text) => parse_duration(text),
+            Json::Number(seconds) if *seconds > f64::from(u32::MAX) => Err(DurationError::Range),
+            Json::Number(_) => Err(DurationError::Form),
+            Json::String(text) => parse_duration(text),
             node => {
                 self.wrong_type(&path, node, "seconds, or a text as in \"12h\"");
                 return String::new();
@@ -209,7 +209,7 @@ impl Reader {
         let path = object.at("preflightStatus");
         match object.get("preflightStatus") {
             None => PreflightStatus::default(),
-            Some(node @ Node::Number(number)) => {
+            Some(node @ Json::Number(number)) => {
                 PreflightStatus::of(*number).unwrap_or_else(|| {
                     self.diagnostics.error(
                         Code::PreflightStatusInvalid,

@@ -3,7 +3,7 @@
 use crate::byte_map::ByteMap;
 use crate::config::choices::Preset;
 use crate::config::fields::GRANT_FIELDS;
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::reader::{Object, Reader, quote};
 use crate::diagnostic::Code;
 use crate::origin::pattern::OriginPattern;
@@ -29,7 +29,7 @@ impl Reader {
         }
         self.patterns = Some(ByteMap::default());
         let presets = object.get("presets");
-        let opens = matches!(presets, Some(Node::List(items)) if items.contains(&Node::String("open".to_owned())));
+        let opens = matches!(presets, Some(Json::List(items)) if items.contains(&Json::String("open".to_owned())));
         if opens || object.writes("allowOrigins") || object.writes("allowOriginRegexes") {
             self.read_grant(object, None, needs_origins, &mut grants);
         } else {
@@ -61,11 +61,11 @@ impl Reader {
         grants
     }
 
-    fn read_entries<'n>(&mut self, object: &Object<'n>) -> Vec<(usize, String, &'n Node)> {
+    fn read_entries<'n>(&mut self, object: &Object<'n>) -> Vec<(usize, String, &'n Json)> {
         let path = object.at("grants");
         let nodes = match object.get("grants") {
             None => return Vec::new(),
-            Some(Node::List(nodes)) => nodes,
+            Some(Json::List(nodes)) => nodes,
             Some(node) => {
                 self.wrong_type(&path, node, "a list of grants");
                 return Vec::new();
@@ -212,7 +212,7 @@ fn names_origins(object: &Object) -> bool {
         object.unreadable.contains(name)
             || match object.get(name) {
                 None => false,
-                Some(Node::List(items)) => *name == "allowOrigins" || !items.is_empty(),
+                Some(Json::List(items)) => *name == "allowOrigins" || !items.is_empty(),
                 Some(_) => true,
             }
     })

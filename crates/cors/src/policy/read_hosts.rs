@@ -1,6 +1,6 @@
 //! Reads host names and the other lists of what a request is matched by.
 
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::reader::{Object, Reader, quote};
 use crate::diagnostic::Code;
 use crate::routes::host::parse_hostname;
@@ -20,7 +20,7 @@ impl Reader {
         parse: impl Fn(&str) -> Result<Key, (Code, String)>,
     ) -> Vec<Key> {
         let texts = self.read_texts(object, name);
-        if object.has(name) && matches!(object.get(name), Some(Node::List(list)) if list.is_empty())
+        if object.has(name) && matches!(object.get(name), Some(Json::List(list)) if list.is_empty())
         {
             self.diagnostics.error(
                 Code::EmptyList,

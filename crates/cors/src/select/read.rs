@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::byte_map::Indexed;
 use crate::config::fields::{PLUGIN_FIELDS, POLICY_FIELDS, is_comment};
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::reader::{Object, Reader, quote};
 use crate::diagnostic::{Code, Diagnostics, join};
 use crate::origin::holds;
@@ -22,7 +22,7 @@ impl PolicySet {
     /// Returns no plugin if, and only if, there is an error.
     pub fn from_bytes(bytes: &[u8]) -> (Option<PolicySet>, Diagnostics) {
         if bytes.is_empty() {
-            return Self::from_json(&Node::Object(Vec::new()));
+            return Self::from_json(&Json::Object(Vec::new()));
         }
         if bytes.len() > MAX_CONFIGURATION {
             let mut diagnostics = Diagnostics::default();
@@ -34,7 +34,7 @@ impl PolicySet {
             );
             return (None, diagnostics);
         }
-        match Node::parse(bytes) {
+        match Json::parse(bytes) {
             Ok(node) => Self::from_json(&node),
             Err(error) => {
                 let mut diagnostics = Diagnostics::default();
@@ -50,7 +50,7 @@ impl PolicySet {
     }
 
     /// Reads a configuration that is parsed already.
-    pub fn from_json(node: &Node) -> (Option<PolicySet>, Diagnostics) {
+    pub fn from_json(node: &Json) -> (Option<PolicySet>, Diagnostics) {
         let mut reader = Reader::default();
         let plugin = reader.read_plugin(node);
         let diagnostics = reader.diagnostics;
@@ -59,11 +59,11 @@ impl PolicySet {
 }
 
 impl Reader {
-    pub(crate) fn read_plugin(&mut self, node: &Node) -> PolicySet {
+    pub(crate) fn read_plugin(&mut self, node: &Json) -> PolicySet {
         let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
             return PolicySet::default();
         };
-        let is_absent = matches!(node, Node::Object(pairs) if pairs.is_empty());
+        let is_absent = matches!(node, Json::Object(pairs) if pairs.is_empty());
         let settings = Settings {
             debug: self.read_bool(&object, "debug"),
             strict: self.read_bool(&object, "strict"),
@@ -101,7 +101,7 @@ impl Reader {
     }
 
     pub(crate) fn default_policy(&mut self) -> Policy {
-        let presets = Node::List(vec![Node::String("open".to_owned())]);
+        let presets = Json::List(vec![Json::String("open".to_owned())]);
         self.build_policy(&Object {
             path: String::new(),
             fields: vec![("presets", &presets)],
@@ -149,7 +149,7 @@ impl Reader {
         let path = object.at("policies");
         let pairs = match object.get("policies") {
             None => return policies,
-            Some(Node::Object(pairs)) => pairs,
+            Some(Json::Object(pairs)) => pairs,
             Some(node) => {
                 self.wrong_type(&path, node, "an object of policies by name");
                 return policies;

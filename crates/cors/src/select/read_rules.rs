@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::byte_map::{ByteMap, Indexed};
 use crate::config::fields::{MATCH_FIELDS, RULE_FIELDS, suggest};
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::reader::{Object, Reader, quote};
 use crate::diagnostic::{Code, Severity};
 use crate::escape::Shown;
@@ -25,7 +25,7 @@ impl Reader {
         let path = object.at("rules");
         let nodes = match object.get("rules") {
             None => return rules,
-            Some(Node::List(nodes)) => nodes,
+            Some(Json::List(nodes)) => nodes,
             Some(node) => {
                 self.wrong_type(&path, node, "a list of rules");
                 return rules;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::byte_map::Indexed;
-use crate::config::json::Node;
+use crate::config::json::Json;
 use crate::config::reader::{Reader, quote};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::escape::Escaped;
@@ -35,8 +35,8 @@ impl RoutePolicy {
     /// Returns none if, and only if, there is an error.
     pub fn from_bytes(bytes: &[u8]) -> (Option<Self>, Diagnostics) {
         let mut reader = Reader::default();
-        let policy = match Node::parse(bytes) {
-            Ok(node @ Node::Object(_)) => Self::Written(Arc::new(reader.read_policy("", &node))),
+        let policy = match Json::parse(bytes) {
+            Ok(node @ Json::Object(_)) => Self::Written(Arc::new(reader.read_policy("", &node))),
             parsed => {
                 let name = bytes.trim_ascii();
                 let is_meant_as_json = name.starts_with(b"{") || name.starts_with(b"[");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use cors::config::fields::{POLICY_FIELDS, find};
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::{cut, join};
 use cors::escape::Shown;
 use serde::Serialize;
@@ -296,7 +296,7 @@ impl Own {
 
     fn judge_regexes(&mut self, path: &str, policy: &Value, work: &mut Work) {
         let credentials = policy.get("allowCredentials");
-        let credentials = credentials.is_some_and(|value| *value.node == Node::Bool(true));
+        let credentials = credentials.is_some_and(|value| *value.node == Json::Bool(true));
         for (path, item) in items_of(path, policy, "allowOriginRegexes") {
             let findings = item
                 .text()
@@ -453,7 +453,7 @@ const UNCHECKED: [Code; 3] = [
     Code::NotChecked,
 ];
 /// What a plugin without a configuration gets.
-static NOTHING: Node = Node::Object(Vec::new());
+static NOTHING: Json = Json::Object(Vec::new());
 const HOLDS_NONE: &str = "holds no configuration of the plugin";
 const NOTHING_FOUND: &str =
     "holds no configuration of the plugin; to read another gateway's there is corsctl import";

@@ -5,7 +5,7 @@ mod console;
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::escape::Shown;
 use cors::http::header::{ACCESS_CONTROL_REQUEST_HEADERS, METHOD, ORIGIN};
 use cors::http::token::is_token;
@@ -327,7 +327,7 @@ fn remedy_of_policy(
 
 /// An entry of `allowOrigins` that the plugin takes and that allows the origin, or what to do instead.
 fn remedy_for_origin(origin: &str, of_policy: &str) -> Option<String> {
-    let entry = Node::String(origin.to_owned());
+    let entry = Json::String(origin.to_owned());
     if allows(origin, origin, true) {
         return Some(format!("add {entry} to allowOrigins{of_policy}"));
     }
@@ -338,9 +338,9 @@ fn remedy_for_origin(origin: &str, of_policy: &str) -> Option<String> {
     }
     let (pattern, _) = OriginPattern::parse(origin).ok()?;
     let (plain, any_port) = (pattern.to_string(), format!("{pattern}:*"));
-    let ask = format!("ask as {}, as a browser does", Node::String(plain));
+    let ask = format!("ask as {}, as a browser does", Json::String(plain));
     Some(if allows(&any_port, origin, true) {
-        let entry = Node::String(any_port);
+        let entry = Json::String(any_port);
         format!(
             "{ask}; for a client that writes the default port, add {entry} to allowOrigins{of_policy}"
         )
@@ -351,10 +351,10 @@ fn remedy_for_origin(origin: &str, of_policy: &str) -> Option<String> {
 
 /// Whether the plugin takes the entry, in a policy with or without credentials, and by it the origin.
 fn allows(entry: &str, origin: &str, credentials: bool) -> bool {
-    let text = |text: &str| Node::String(text.to_owned());
-    let policy = Node::Object(vec![
-        ("allowOrigins".to_owned(), Node::List(vec![text(entry)])),
-        ("allowCredentials".to_owned(), Node::Bool(credentials)),
+    let text = |text: &str| Json::String(text.to_owned());
+    let policy = Json::Object(vec![
+        ("allowOrigins".to_owned(), Json::List(vec![text(entry)])),
+        ("allowCredentials".to_owned(), Json::Bool(credentials)),
     ]);
     let (plugin, _) = PolicySet::from_json(&policy);
     let headers = [(METHOD, "GET"), (ORIGIN, origin)];

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::escape::Shown;
 use cors::select::policy_set::PolicySet;
 use serde::Serialize;
@@ -229,7 +229,7 @@ fn read(
 }
 
 /// Makes sure that the plugin takes what is proposed.
-fn accept(policy: &Node) -> Result<(), Failure> {
+fn accept(policy: &Json) -> Result<(), Failure> {
     let (plugin, diagnostics) = PolicySet::from_json(policy);
     plugin.map(|_| ()).ok_or_else(|| {
         let text = "the plugin does not take what was seen:";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, io};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::escape::Shown;
 
 use crate::discover::locate::Found;
@@ -124,11 +124,11 @@ fn validate(name: &str, text: &str) -> Result<(), Failure> {
 }
 
 /// A number that is not written as it was read.
-fn inexact(node: &Node) -> Option<f64> {
+fn inexact(node: &Json) -> Option<f64> {
     match node {
-        Node::Number(number) => (node.to_string().parse() != Ok(*number)).then_some(*number),
-        Node::List(items) => items.iter().find_map(inexact),
-        Node::Object(pairs) => pairs.iter().find_map(|(_, value)| inexact(value)),
+        Json::Number(number) => (node.to_string().parse() != Ok(*number)).then_some(*number),
+        Json::List(items) => items.iter().find_map(inexact),
+        Json::Object(pairs) => pairs.iter().find_map(|(_, value)| inexact(value)),
         _ => None,
     }
 }

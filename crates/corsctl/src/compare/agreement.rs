@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::select::policy_set::PolicySet;
 use cors::simulate::browser::{Engine, Fetch, Outcome, SetHeader, Upload, Url};
 use cors::simulate::exchange::{Exchange, Incoming, Lines, Response, exchange};
@@ -534,11 +534,11 @@ fn run(plugin: &PolicySet, fetch: &Fetch, target: &Target, grants: bool) -> Outc
     })
 }
 
-fn node(value: &Value) -> Node {
-    Node::parse_json(value.to_string().as_bytes()).expect("JSON")
+fn node(value: &Value) -> Json {
+    Json::parse_json(value.to_string().as_bytes()).expect("JSON")
 }
 
-fn plugin(node: &Node) -> Option<PolicySet> {
+fn plugin(node: &Json) -> Option<PolicySet> {
     PolicySet::from_json(node).0
 }
 

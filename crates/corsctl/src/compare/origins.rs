@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::origin::pattern::OriginPattern;
 use cors::origin::regex::OriginRegex;
 use cors::origin::set::OriginSet;
@@ -48,12 +48,12 @@ pub enum Kind {
 
 impl Grants {
     /// The grants of a policy; none if it allows nothing because of its `mode`, or if there is none.
-    pub fn of(policy: Option<&Node>, bindings: &[(String, String)]) -> Self {
+    pub fn of(policy: Option<&Json>, bindings: &[(String, String)]) -> Self {
         let Some(policy) = policy else {
             return Self::default();
         };
         let mode = match field(policy, "mode") {
-            Some(Node::String(mode)) => mode.to_ascii_lowercase(),
+            Some(Json::String(mode)) => mode.to_ascii_lowercase(),
             _ => String::new(),
         };
         if matches!(mode.as_str(), "off" | "shadow") {
@@ -62,7 +62,7 @@ impl Grants {
         let origins = |grant| Origins::of(grant, bindings);
         let first = origins(policy);
         let further = match field(policy, "grants") {
-            Some(Node::List(grants)) => grants.as_slice(),
+            Some(Json::List(grants)) => grants.as_slice(),
             _ => &[],
         };
         let grants = std::iter::once(first).chain(further.iter().map(origins));
@@ -92,7 +92,7 @@ impl Grants {
 }
 
 impl Origins {
-    fn of(grant: &Node, bindings: &[(String, String)]) -> Self {
+    fn of(grant: &Json, bindings: &[(String, String)]) -> Self {
         let mut origins = Self::default();
         // The only preset that allows origins.
         if texts(grant, "presets").any(|preset| preset == "open") {

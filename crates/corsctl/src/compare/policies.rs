@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use cors::config::choices::Preset;
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
@@ -38,7 +38,7 @@ pub struct Change {
 /// Two policies at one target.
 pub struct Comparison<'a> {
     ask: Ask<'a>,
-    policies: [Option<&'a Node>; 2],
+    policies: [Option<&'a Json>; 2],
     old: Grants,
     new: Grants,
     changes: Vec<Change>,
@@ -623,16 +623,16 @@ fn change(text: String) -> Change {
 }
 
 /// What a policy or a grant says besides origins.
-fn attributes_of(object: Option<&Node>) -> BTreeMap<String, String> {
+fn attributes_of(object: Option<&Json>) -> BTreeMap<String, String> {
     let pairs = entries(object).map(|(key, value)| (name_of(key).to_owned(), value.to_string()));
     pairs
         .filter(|(name, _)| !NOT_ATTRIBUTES.contains(&name.as_str()))
         .collect()
 }
 
-fn grants_of(policy: &Node) -> impl Iterator<Item = &Node> {
+fn grants_of(policy: &Json) -> impl Iterator<Item = &Json> {
     let grants = match field(policy, "grants") {
-        Some(Node::List(grants)) => grants.as_slice(),
+        Some(Json::List(grants)) => grants.as_slice(),
         _ => &[],
     };
     grants.iter()

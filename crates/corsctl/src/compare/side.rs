@@ -3,7 +3,7 @@
 use cors::config::fields::{
     Field, MATCH_FIELDS, PLUGIN_FIELDS, POLICY_FIELDS, RULE_FIELDS, find_in, is_comment,
 };
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::routes::host::{host_of, parse_host_pattern, parse_hostname};
 use cors::routes::key::Key;
 use cors::routes::path::parse_path_pattern;
@@ -15,14 +15,14 @@ use cors::simulate::exchange::{Incoming, Lines};
 /// A configuration, and what the module makes of it.
 pub struct Side<'n> {
     pub plugin: PolicySet,
-    root: Option<&'n Node>,
+    root: Option<&'n Json>,
     pub rules: Vec<Rule<'n>>,
 }
 
 pub struct Rule<'n> {
     pub name: Option<&'n str>,
-    matched: Option<&'n Node>,
-    policy: Option<&'n Node>,
+    matched: Option<&'n Json>,
+    policy: Option<&'n Json>,
     pub route_names: Vec<Key>,
     pub hosts: Vec<Key>,
     pub paths: Vec<Key>,
@@ -44,7 +44,7 @@ pub struct Governing<'n> {
     pub by: By,
     /// In the words of the module's log.
     pub label: String,
-    pub policy: Option<&'n Node>,
+    pub policy: Option<&'n Json>,
     /// The names that the match of a rule binds, each with its text.
     pub bindings: Vec<(String, String)>,
 }
@@ -59,10 +59,10 @@ pub enum By {
 
 impl<'n> Side<'n> {
     /// A configuration that the module takes.
-    pub fn new(plugin: PolicySet, root: &'n Node) -> Self {
+    pub fn new(plugin: PolicySet, root: &'n Json) -> Self {
         // An empty one means a policy.
         let root = match root {
-            Node::Object(pairs) if pairs.is_empty() => default_policy(),
+            Json::Object(pairs) if pairs.is_empty() => default_policy(),
             root => root,
         };
         let rules = items(root, "rules").map(|rule| Rule::new(rule, root));
@@ -216,7 +216,7 @@ impl<'n> Rule<'n> {
         keys.any(|key| key.name().is_some())
     }
 
-    fn new(rule: &'n Node, root: &'n Node) -> Self {
+    fn new(rule: &'n Json, root: &'n Json) -> Self {
         let matched = field(rule, "match");
         let keys = |name: &'static str, key: &dyn Fn(&str) -> Option<Key>| -> Vec<Key> {
             let texts = matched.into_iter().flat_map(|matched| texts(matched, name));
@@ -249,7 +249,7 @@ impl<'n> Rule<'n> {
 }
 
 /// The value of a field, in whatever spelling.
-pub fn field<'n>(object: &'n Node, name: &str) -> Option<&'n Node> {
+pub fn field<'n>(object: &'n Json, name: &str) -> Option<&'n Json> {
     let mut pairs = entries(Some(object));
     pairs.find_map(|(key, value)| {
         let found = find_in(TABLES, key)?;
@@ -258,9 +258,9 @@ pub fn field<'n>(object: &'n Node, name: &str) -> Option<&'n Node> {
 }
 
 /// The fields of an object, without comments.
-pub fn entries(object: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
+pub fn entries(object: Option<&Json>) -> impl Iterator<Item = (&str, &Json)> {
     let pairs = match object {
-        Some(Node::Object(pairs)) => pairs.as_slice(),
+        Some(Json::Object(pairs)) => pairs.as_slice(),
         _ => &[],
     };
     let pairs = pairs.iter().filter(|(key, _)| !is_comment(key));
@@ -268,9 +268,9 @@ pub fn entries(object: Option<&Node>) -> impl Iterator<Item = (&str, &Node)> {
 }
 
 /// The texts of a list.
-pub fn texts<'n>(object: &'n Node, name: &str) -> impl Iterator<Item = &'n str> {
+pub fn texts<'n>(object: &'n Json, name: &str) -> impl Iterator<Item = &'n str> {
     items(object, name).filter_map(|item| match item {
-        Node::String(text) => Some(text.as_str()),
+        Json::String(text) => Some(text.as_str()),
         _ => None,
     })
 }
@@ -280,27 +280,27 @@ pub fn name_of(key: &str) -> &str {
     find_in(TABLES, key).map_or(key, |field| field.name)
 }
 
-fn items<'n>(object: &'n Node, name: &str) -> impl Iterator<Item = &'n Node> {
+fn items<'n>(object: &'n Json, name: &str) -> impl Iterator<Item = &'n Json> {
     let items = match field(object, name) {
-        Some(Node::List(items)) => items.as_slice(),
+        Some(Json::List(items)) => items.as_slice(),
         _ => &[],
     };
     items.iter()
 }
 
-fn text<'n>(object: &'n Node, name: &str) -> Option<&'n str> {
+fn text<'n>(object: &'n Json, name: &str) -> Option<&'n str> {
     match field(object, name) {
-        Some(Node::String(text)) => Some(text),
+        Some(Json::String(text)) => Some(text),
         _ => None,
     }
 }
 
 /// What an empty configuration means.
-fn default_policy() -> &'static Node {
-    static POLICY: std::sync::OnceLock<Node> = std::sync::OnceLock::new();
+fn default_policy() -> &'static Json {
+    static POLICY: std::sync::OnceLock<Json> = std::sync::OnceLock::new();
     POLICY.get_or_init(|| {
-        let open = Node::List(vec![Node::String("open".to_owned())]);
-        Node::Object(vec![("presets".to_owned(), open)])
+        let open = Json::List(vec![Json::String("open".to_owned())]);
+        Json::Object(vec![("presets".to_owned(), open)])
     })
 }
 

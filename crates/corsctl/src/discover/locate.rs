@@ -1,7 +1,7 @@
 //! Where a file has the plugin's configurations: alone, in an Envoy configuration, in a resource
 //! of Kubernetes.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::{Diagnostics, join};
 use cors::select::policy_set::PolicySet;
 
@@ -131,12 +131,12 @@ impl<'d> Found<'d> {
 
     fn walk(&mut self, value: &Value<'d>, above: &[String]) {
         match value.node {
-            Node::List(_) => {
+            Json::List(_) => {
                 for item in value.each_item() {
                     self.walk(&item, above);
                 }
             }
-            Node::Object(_) => self.walk_object(value, above),
+            Json::Object(_) => self.walk_object(value, above),
             _ => {}
         }
     }
@@ -205,7 +205,7 @@ impl<'d> Found<'d> {
         }
         for (key, child) in value.each_entry() {
             match (child.node, name_of_items(key)) {
-                (Node::List(_), Some(name)) => {
+                (Json::List(_), Some(name)) => {
                     for (index, item) in child.each_item().enumerate() {
                         place.push(step(name, &item, index));
                         self.walk(&item, &place);
@@ -302,7 +302,7 @@ impl Configuration<'_> {
     }
 
     /// The same without its place.
-    pub fn node(&self) -> Option<&Node> {
+    pub fn node(&self) -> Option<&Json> {
         match &self.content {
             Content::Absent(_) => None,
             Content::Text { document, .. } => document.as_ref().map(|document| &document.node),
@@ -332,19 +332,19 @@ pub fn read(configuration: &Configuration) -> (Option<PolicySet>, Diagnostics) {
 }
 
 /// Visits every object that may be a policy, with its path.
-pub fn each_policy(node: &Node, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+pub fn each_policy(node: &Json, path: &str, visit: &mut impl FnMut(&str, &Value)) {
     match node {
-        Node::List(items) => {
+        Json::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                if matches!(item, Node::List(_) | Node::Object(_)) {
+                if matches!(item, Json::List(_) | Json::Object(_)) {
                     each_policy(item, &format!("{path}[{index}]"), visit);
                 }
             }
         }
-        Node::Object(pairs) => {
+        Json::Object(pairs) => {
             visit(path, &Value::bare(node));
             for (key, node) in pairs {
-                if matches!(node, Node::List(_) | Node::Object(_)) {
+                if matches!(node, Json::List(_) | Json::Object(_)) {
                     each_policy(node, &join(path, key), visit);
                 }
             }

@@ -1,11 +1,11 @@
 //! Wildcards under a [public suffix](https://publicsuffix.org/), where strangers have names.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::origin::pattern::OriginPattern;
 
 /// The public suffix under which an origin with a wildcard allows names of anybody.
-pub fn public_suffix_under_wildcard(item: &Node) -> Option<String> {
-    let Node::String(text) = item else {
+pub fn public_suffix_under_wildcard(item: &Json) -> Option<String> {
+    let Json::String(text) = item else {
         return None;
     };
     let (pattern, _) = OriginPattern::parse(text).ok()?;
@@ -58,9 +58,9 @@ mod tests {
             ("*", None),
             ("not an origin", None),
         ] {
-            let found = public_suffix_under_wildcard(&Node::String(origin.to_owned()));
+            let found = public_suffix_under_wildcard(&Json::String(origin.to_owned()));
             assert_eq!(found.as_deref(), suffix, "{origin}");
         }
-        assert_eq!(public_suffix_under_wildcard(&Node::Null), None);
+        assert_eq!(public_suffix_under_wildcard(&Json::Null), None);
     }
 }

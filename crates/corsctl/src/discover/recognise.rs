@@ -2,7 +2,7 @@
 //! fields.
 
 use cors::config::fields::{Kind, PLUGIN_FIELDS, POLICY_FIELDS, find, is_comment, suggest};
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::input::cursor::{Value, same};
 use crate::input::source::mentions_policy_field;
@@ -15,7 +15,7 @@ pub fn type_of<'d>(value: &Value<'d>) -> Option<&'d str> {
             .iter()
             .find(|(key, _)| key == "@type")
             .and_then(|(_, node)| match node {
-                Node::String(text) => Some(text.as_str()),
+                Json::String(text) => Some(text.as_str()),
                 _ => None,
             })
     })
@@ -127,12 +127,12 @@ pub fn is_misspelt(key: &str) -> bool {
 /// Whether some text says cors, apart from what these keys hold.
 pub fn mentions_cors(value: &Value, except: &[&str]) -> bool {
     match value.node {
-        Node::List(_) => value.items().iter().any(|item| mentions_cors(item, except)),
-        Node::Object(_) => value
+        Json::List(_) => value.items().iter().any(|item| mentions_cors(item, except)),
+        Json::Object(_) => value
             .entries()
             .iter()
             .any(|(key, value)| !except.contains(key) && mentions_cors(value, except)),
-        Node::String(text) => text.to_ascii_lowercase().contains("cors"),
+        Json::String(text) => text.to_ascii_lowercase().contains("cors"),
         _ => false,
     }
 }
@@ -140,15 +140,15 @@ pub fn mentions_cors(value: &Value, except: &[&str]) -> bool {
 /// Whether a key, or a text if `in_texts`, holds this word.
 fn mentions(value: &Value, word: &str, in_texts: bool) -> bool {
     match value.node {
-        Node::List(_) => value
+        Json::List(_) => value
             .items()
             .iter()
             .any(|item| mentions(item, word, in_texts)),
-        Node::Object(_) => value
+        Json::Object(_) => value
             .all_entries()
             .iter()
             .any(|(key, value)| *key == word || mentions(value, word, in_texts)),
-        Node::String(text) => in_texts && text.contains(word),
+        Json::String(text) => in_texts && text.contains(word),
         _ => false,
     }
 }
@@ -156,7 +156,7 @@ fn mentions(value: &Value, word: &str, in_texts: bool) -> bool {
 /// Whether a document is the plugin's configuration itself, or was meant to be: it is empty, has a field
 /// that nothing else has, or two of those that other files have too.
 pub fn looks_like_a_configuration(value: &Value) -> bool {
-    let Node::Object(pairs) = value.node else {
+    let Json::Object(pairs) = value.node else {
         return false;
     };
     let is_other = value.has("apiVersion") && value.has("kind")
@@ -176,12 +176,12 @@ pub fn looks_like_a_configuration(value: &Value) -> bool {
 
 /// Whether a document has a field that no other file has, by its exact name.
 pub fn is_clearly_a_configuration(value: &Value) -> bool {
-    let is_own = |key: &str, node: &Node| {
+    let is_own = |key: &str, node: &Json| {
         let field = find(POLICY_FIELDS.iter().chain(PLUGIN_FIELDS), key);
         field.is_some_and(|field| match (field.name, &field.kind) {
             ("mode", Kind::OneOf(words)) => is_one_of(node, words),
             ("presets", Kind::EachOneOf(words)) => {
-                matches!(node, Node::List(items) if items.iter().any(|item| is_one_of(item, words)))
+                matches!(node, Json::List(items) if items.iter().any(|item| is_one_of(item, words)))
             }
             ("rules", _) => {
                 let rules = value.list("rules");
@@ -206,8 +206,8 @@ pub fn is_clearly_a_configuration(value: &Value) -> bool {
     !is_other && keys.any(|(key, node)| is_own(key, node))
 }
 
-fn is_one_of(node: &Node, words: &[&str]) -> bool {
-    matches!(node, Node::String(text) if words.iter().any(|word| word.eq_ignore_ascii_case(text)))
+fn is_one_of(node: &Json, words: &[&str]) -> bool {
+    matches!(node, Json::String(text) if words.iter().any(|word| word.eq_ignore_ascii_case(text)))
 }
 
 /// The configuration that is all a document holds, under its own key.
@@ -245,7 +245,7 @@ const ENVOY_FIELDS: [&str; 8] = [
 mod tests {
     use super::*;
 
-    fn node(json: &str) -> Node {
+    fn node(json: &str) -> Json {
         serde_json::from_str(json).unwrap()
     }
 

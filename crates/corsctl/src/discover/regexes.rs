@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::Code as ModuleCode;
 use cors::origin::regex::OriginRegex;
 use cors::origin::set::{Match, OriginSet};
@@ -58,7 +58,7 @@ impl Finding {
             Self::LetsStrangersIn { origin, instead } => {
                 let instead = instead.as_ref().map_or_else(
                     || "end the host in a literal domain of yours, as in ([a-z0-9-]+\\.)*example\\.com".to_owned(),
-                    |instead| format!("write {}", Node::String(instead.clone())),
+                    |instead| format!("write {}", Json::String(instead.clone())),
                 );
                 format!("also matches {origin}, and anybody can register such a name; {instead}")
             }

@@ -1,7 +1,7 @@
 //! Exact paths that a trailing slash escapes: `/login/` is the page `/login` to many servers, but not to
 //! a rule for `/login`.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::policy::verdict::Reason;
 use cors::select::policy_set::PolicySet;
 use cors::simulate::exchange::{Exchange, Incoming, Response, exchange};
@@ -46,10 +46,10 @@ pub fn escapes(plugin: &PolicySet, root: &Value) -> Vec<Escape> {
                 exact.judgement.source() != other.judgement.source() && is_stricter(&exact, &other)
             });
             if let Some(origin) = escaping {
-                let slash = Node::String(slash);
+                let slash = Json::String(slash);
                 escapes.push(Escape {
                     path: format!("rules[{index}].match.exactPaths[{at}]"),
-                    value: Node::String(path.to_owned()).to_string(),
+                    value: Json::String(path.to_owned()).to_string(),
                     text: format!(
                         "does not cover {slash}, which is the same page to many servers and where {origin} is let through; add {slash}"
                     ),
@@ -93,7 +93,7 @@ fn ask(
 
 /// Origins that the policies tell apart: a stranger's, and one of each entry of `allowOrigins`, up to a
 /// few.
-fn origins(root: &Node) -> Vec<String> {
+fn origins(root: &Json) -> Vec<String> {
     let mut origins = vec!["https://evil.com".to_owned()];
     each_policy(root, "", &mut |_, policy| {
         for entry in policy.list("allowOrigins") {

@@ -2,7 +2,7 @@
 //! its own configuration is.
 
 use cors::config::fields::suggest;
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::policy::read::read_policy;
 use cors::settings::Settings;
 use regex_lite::Regex;
@@ -101,7 +101,7 @@ pub fn metadata_of(found: &[Result<Found, &InputError>]) -> (Metadata, Facts) {
             metadata.namespaces.push(namespace.to_owned());
         }
         let strict = root.get("strict");
-        metadata.is_strict |= strict.is_some_and(|strict| *strict.node == Node::Bool(true));
+        metadata.is_strict |= strict.is_some_and(|strict| *strict.node == Json::Bool(true));
         if let Some(policies) = root.get("policies") {
             let names = policies
                 .entries()
@@ -197,7 +197,7 @@ fn in_manager(manager: &Value, facts: &Facts) -> Vec<Remark> {
             let kind = upgrade.text_of("upgrade_type").unwrap_or_default();
             let text = format!(
                 "upgrades to {} have a filter chain of their own without the plugin: unmatchedRequests \"reject\" does not reject them; add the plugin there as the first of filters",
-                Node::String(kind.to_owned())
+                Json::String(kind.to_owned())
             );
             remarks.push(Remark::of(
                 Code::UpgradeWithoutPlugin,
@@ -209,8 +209,8 @@ fn in_manager(manager: &Value, facts: &Facts) -> Vec<Remark> {
     if let Some(field) = facts.by_path {
         let slashes = manager.get("path_with_escaped_slashes_action");
         let has_action = slashes.is_some_and(|action| match action.node {
-            Node::String(word) => ESCAPED_SLASHES.contains(&word.as_str()),
-            Node::Number(number) => *number >= 2.0,
+            Json::String(word) => ESCAPED_SLASHES.contains(&word.as_str()),
+            Json::Number(number) => *number >= 2.0,
             _ => false,
         });
         let missing: Vec<&str> = [
@@ -252,7 +252,7 @@ fn in_routing(value: &Value, facts: &Facts) -> Vec<Remark> {
         if name.to_ascii_lowercase().starts_with("access-control-") {
             let text = format!(
                 "adds the header {} in addition to the plugin, to preflights too: browsers refuse two values; remove it here",
-                Node::String(name.to_owned())
+                Json::String(name.to_owned())
             );
             warn(Code::CorsHeaderAdded, &at, text);
         }
@@ -353,7 +353,7 @@ fn in_policy(policy: &Value, metadata: &Metadata) -> Vec<Remark> {
             .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
         let text = format!(
             "the policy in the metadata, {}, is none of the plugin's policies{suggestion}",
-            Node::String(text.to_owned())
+            Json::String(text.to_owned())
         );
         let code = Code::RoutePolicyUnknown;
         return vec![Remark::of(code, policy.line_of(""), text)];
@@ -425,7 +425,7 @@ fn matches_options(header: &Value) -> bool {
 fn is_true(value: &Value, name: &str) -> bool {
     value
         .get(name)
-        .is_some_and(|value| *value.node == Node::Bool(true))
+        .is_some_and(|value| *value.node == Json::Bool(true))
 }
 
 fn in_resource(place: &str, resource: &Value) -> Vec<Remark> {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::Diagnostic;
 use cors::escape::Shown;
 
@@ -129,7 +129,7 @@ impl Notes {
     pub fn bool(&mut self, value: Option<Value>) -> bool {
         match value.as_ref().map(|value| (value, value.node)) {
             None => false,
-            Some((_, Node::Bool(truth))) => *truth,
+            Some((_, Json::Bool(truth))) => *truth,
             Some((value, _)) => {
                 self.wrong(value, "true or false");
                 false
@@ -142,7 +142,7 @@ impl Notes {
         let Some(value) = value else {
             return Vec::new();
         };
-        if !matches!(value.node, Node::List(_)) {
+        if !matches!(value.node, Json::List(_)) {
             self.wrong(&value, "a list of texts");
         }
         let items = value.items().into_iter();
@@ -170,7 +170,7 @@ const MAX_ALIKE: usize = 3;
 impl Value<'_> {
     /// Reports every field that is not among these: what is not known is not dropped.
     pub fn allow_only(&self, names: &[&str], what: &str, notes: &mut Notes) {
-        if !matches!(self.node, Node::Object(_)) {
+        if !matches!(self.node, Json::Object(_)) {
             notes.wrong(self, "an object");
         }
         for (key, value) in self.entries() {

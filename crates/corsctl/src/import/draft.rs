@@ -1,6 +1,6 @@
 //! A policy in the terms of this plugin, as import writes it.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::select::policy_set::PolicySet;
 
 use crate::import::changes::Notes;
@@ -19,7 +19,7 @@ pub struct Policy {
     pub expose: Vec<String>,
     pub credentials: bool,
     /// Seconds, or a text with units.
-    pub max_age: Node,
+    pub max_age: Json,
     pub private_network: bool,
     pub preflight_status: u16,
     pub unmatched_preflights: &'static str,
@@ -41,7 +41,7 @@ impl Policy {
             headers: Vec::new(),
             expose: Vec::new(),
             credentials: false,
-            max_age: Node::Number(5.0),
+            max_age: Json::Number(5.0),
             private_network: false,
             preflight_status,
             unmatched_preflights: "reject",
@@ -172,14 +172,14 @@ impl Policy {
         }
     }
 
-    pub fn to_node(&self) -> Node {
+    pub fn to_node(&self) -> Json {
         let mut pairs = Vec::new();
-        let mut set = |name: &str, node: Node| pairs.push((name.to_owned(), node));
+        let mut set = |name: &str, node: Json| pairs.push((name.to_owned(), node));
         if self.mode != "enforce" {
             set("mode", text(self.mode));
         }
         if self.mode == "off" {
-            return Node::Object(pairs);
+            return Json::Object(pairs);
         }
         if !self.origins.is_empty() || self.regexes.is_empty() {
             set("allowOrigins", texts(&self.origins));
@@ -194,14 +194,14 @@ impl Policy {
         if !self.expose.is_empty() {
             set("exposeHeaders", texts(&self.expose));
         }
-        set("allowCredentials", Node::Bool(self.credentials));
+        set("allowCredentials", Json::Bool(self.credentials));
         set("maxAge", self.max_age.clone());
         if self.private_network {
-            set("allowPrivateNetwork", Node::Bool(true));
+            set("allowPrivateNetwork", Json::Bool(true));
         }
         set(
             "preflightStatus",
-            Node::Number(self.preflight_status.into()),
+            Json::Number(self.preflight_status.into()),
         );
         set("unmatchedPreflights", text(self.unmatched_preflights));
         if self.rejects_requests {
@@ -211,12 +211,12 @@ impl Policy {
             set("upstreamCors", text("keep"));
         }
         if self.hides_from_upstream {
-            set("hideCorsFromUpstream", Node::Bool(true));
+            set("hideCorsFromUpstream", Json::Bool(true));
         }
         if self.auto_options {
-            set("autoOptions", Node::Bool(true));
+            set("autoOptions", Json::Bool(true));
         }
-        Node::Object(pairs)
+        Json::Object(pairs)
     }
 }
 
@@ -268,12 +268,12 @@ impl When {
     }
 }
 
-pub fn text(text: &str) -> Node {
-    Node::String(text.to_owned())
+pub fn text(text: &str) -> Json {
+    Json::String(text.to_owned())
 }
 
-pub fn texts(texts: &[String]) -> Node {
-    Node::List(texts.iter().map(|item| text(item)).collect())
+pub fn texts(texts: &[String]) -> Json {
+    Json::List(texts.iter().map(|item| text(item)).collect())
 }
 
 fn has_name(names: &[String], name: &str) -> bool {

@@ -2,7 +2,7 @@
 //! and unmatched preflights that go on to the upstream.
 
 use cors::config::fields::is_comment;
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
@@ -13,13 +13,13 @@ use crate::output::code::Code;
 /// What a route looks at in addition to host and path, of these fields. One that is written out as its default
 /// is none.
 pub fn condition(matcher: &Value, conditions: &[(&str, &'static str)]) -> Option<&'static str> {
-    let is_default = |name: &str, value: &Node| match (name, value) {
-        ("case_sensitive", Node::Bool(truth)) => *truth,
-        ("ignoreUriCase", Node::Bool(truth)) => !truth,
-        ("headers" | "queryParams" | "sourceLabels" | "withoutHeaders", Node::Object(pairs)) => {
+    let is_default = |name: &str, value: &Json| match (name, value) {
+        ("case_sensitive", Json::Bool(truth)) => *truth,
+        ("ignoreUriCase", Json::Bool(truth)) => !truth,
+        ("headers" | "queryParams" | "sourceLabels" | "withoutHeaders", Json::Object(pairs)) => {
             pairs.is_empty()
         }
-        (_, Node::List(items)) => items.is_empty(),
+        (_, Json::List(items)) => items.is_empty(),
         _ => false,
     };
     let is_set = |name: &str| {
@@ -67,7 +67,7 @@ pub fn by_hand<'s>(headers: &Value<'s>) -> Vec<(Value<'s>, String)> {
     for (key, field) in headers.entries() {
         if is_cors(key) {
             found.push((field, key.to_owned()));
-        } else if matches!(field.node, Node::Object(_)) {
+        } else if matches!(field.node, Json::Object(_)) {
             found.extend(by_hand(&field));
         } else if let Some(name) = field.text().filter(|text| is_cors(text))
             && !is_comment(key)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::input::cursor::Value;
 use crate::input::document::Document;
@@ -69,7 +69,7 @@ fn objects_in<'s>(within: Option<&'s str>, document: &'s Document) -> Vec<Object
 
 /// A value, or what it lists if it is a list: of Kubernetes, or one of objects.
 fn flatten<'s>(value: Value<'s>, values: &mut Vec<Value<'s>>) {
-    let items = if matches!(value.node, Node::List(_)) {
+    let items = if matches!(value.node, Json::List(_)) {
         value.items()
     } else if let Some(items) = value.resources() {
         items

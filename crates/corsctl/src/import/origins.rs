@@ -470,13 +470,13 @@ const SCHEMES: [&str; 2] = ["https", "http"];
 
 #[cfg(test)]
 mod tests {
-    use cors::config::json::Node;
+    use cors::config::json::Json;
 
     use super::*;
 
     /// What a matcher becomes: origins, regular expressions, or `!` if it is refused.
     fn read(matcher: impl Fn(&mut Origins, &Value, &str), text: &str) -> String {
-        let node = Node::String(text.to_owned());
+        let node = Json::String(text.to_owned());
         let value = Value::bare(&node);
         let mut notes = Notes::of("f", false);
         let mut policy = Policy::new(value.place(), 200);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::select::policy_set::PolicySet;
 
 use crate::import::changes::Notes;
@@ -20,7 +20,7 @@ use crate::output::code::Code;
 
 /// Reads a file and writes its configuration; none, with the errors in the notes, if it cannot. Without
 /// a system to read it from, its objects say of which they are.
-pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> Option<Node> {
+pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> Option<Json> {
     let mut objects = objects_of(source);
     if objects.is_empty() {
         notes.push(Code::SourceEmpty, &Place::default(), "is empty");
@@ -134,7 +134,7 @@ pub fn import(source: &Source, from: &[&'static System], notes: &mut Notes) -> O
     }
     let configuration = write(&routes, notes);
     // An empty configuration would be the default one, which allows any origin.
-    if !notes.has_errors() && configuration == Node::Object(Vec::new()) {
+    if !notes.has_errors() && configuration == Json::Object(Vec::new()) {
         notes.push(
             Code::NoReachablePolicy,
             &Place::default(),

@@ -1,6 +1,6 @@
 //! What a file holds that import does not read: which objects speak of CORS, and what they are.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::input::cursor::{Value, letters};
 
@@ -18,7 +18,7 @@ fn find<'s>(value: &Value<'s>) -> Option<Value<'s>> {
             continue;
         }
         let is_plugin = PLUGIN_KEYS.contains(&key) && field.text() == Some("cors");
-        if field.node != &Node::Null && is_cors_key(key) || is_plugin {
+        if field.node != &Json::Null && is_cors_key(key) || is_plugin {
             return Some(field);
         }
         let found = if key == "plugins" {

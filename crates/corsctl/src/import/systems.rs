@@ -13,6 +13,7 @@ pub mod envoy_filter;
 pub mod gateway_api;
 pub mod gateway_policies;
 pub mod gloo;
+pub mod gloo_policy;
 pub mod gloo_routes;
 pub mod google;
 pub mod higress;

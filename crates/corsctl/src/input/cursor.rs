@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cors::config::fields::is_comment;
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::join;
 
 use crate::input::document::{Document, Lines};
@@ -11,7 +11,7 @@ use crate::input::document::{Document, Lines};
 /// A value, and where it is.
 #[derive(Clone)]
 pub struct Value<'s> {
-    pub node: &'s Node,
+    pub node: &'s Json,
     pub lines: &'s Lines,
     path: String,
     /// The kind that a list of Kubernetes gives its items.
@@ -45,7 +45,7 @@ impl<'s> Value<'s> {
     }
 
     /// A value whose place does not matter.
-    pub fn bare(node: &'s Node) -> Self {
+    pub fn bare(node: &'s Json) -> Self {
         Self {
             node,
             lines: &NO_LINES,
@@ -59,7 +59,7 @@ impl<'s> Value<'s> {
         let mut pairs = self.pairs().iter();
         let index = pairs.position(|(key, _)| same(key, name))?;
         let child = self.child(index)?;
-        (*child.node != Node::Null).then_some(child)
+        (*child.node != Json::Null).then_some(child)
     }
 
     /// The field of this name, or an empty object in its place.
@@ -89,7 +89,7 @@ impl<'s> Value<'s> {
     /// The items of a list, one at a time: a long list of deep ones has paths longer than its text.
     pub fn each_item(&self) -> impl Iterator<Item = Self> + '_ {
         let items = match self.node {
-            Node::List(items) => items.as_slice(),
+            Json::List(items) => items.as_slice(),
             _ => &[],
         };
         let items = items.iter().enumerate();
@@ -104,7 +104,7 @@ impl<'s> Value<'s> {
     /// The items of a list; anything else is the only one, as Protobuf reads a repeated field.
     pub fn several(&self) -> Vec<Self> {
         match self.node {
-            Node::List(_) => self.items(),
+            Json::List(_) => self.items(),
             _ => vec![self.clone()],
         }
     }
@@ -145,7 +145,7 @@ impl<'s> Value<'s> {
     /// The text, if it is one.
     pub fn text(&self) -> Option<&'s str> {
         match self.node {
-            Node::String(text) => Some(text),
+            Json::String(text) => Some(text),
             _ => None,
         }
     }
@@ -167,9 +167,9 @@ impl<'s> Value<'s> {
         }
     }
 
-    pub fn pairs(&self) -> &'s [(String, Node)] {
+    pub fn pairs(&self) -> &'s [(String, Json)] {
         match self.node {
-            Node::Object(pairs) => pairs,
+            Json::Object(pairs) => pairs,
             _ => &[],
         }
     }
@@ -196,5 +196,5 @@ pub fn letters(key: &str) -> impl Iterator<Item = u8> + '_ {
     letters.map(|byte| byte.to_ascii_lowercase())
 }
 
-static EMPTY: Node = Node::Object(Vec::new());
+static EMPTY: Json = Json::Object(Vec::new());
 static NO_LINES: Lines = Lines::none();

@@ -1,6 +1,6 @@
 //! Reads a value of a file into a type of Rust.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
@@ -20,18 +20,18 @@ impl<'de> Deserializer<'de> for Value<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node {
-            Node::Bool(value) => visitor.visit_bool(*value),
-            Node::List(_) => SeqDeserializer::new(self.each_item()).deserialize_any(visitor),
-            Node::Null => Err(Error::invalid_type(Unexpected::Other("null"), &visitor)),
-            Node::Number(value) => visit_number(*value, visitor),
-            Node::Object(_) => MapDeserializer::new(self.each_entry()).deserialize_any(visitor),
-            Node::String(text) => visitor.visit_borrowed_str(text),
+            Json::Bool(value) => visitor.visit_bool(*value),
+            Json::List(_) => SeqDeserializer::new(self.each_item()).deserialize_any(visitor),
+            Json::Null => Err(Error::invalid_type(Unexpected::Other("null"), &visitor)),
+            Json::Number(value) => visit_number(*value, visitor),
+            Json::Object(_) => MapDeserializer::new(self.each_entry()).deserialize_any(visitor),
+            Json::String(text) => visitor.visit_borrowed_str(text),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node {
-            Node::Null => visitor.visit_none(),
+            Json::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -43,7 +43,7 @@ impl<'de> Deserializer<'de> for Value<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.node {
-            Node::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Json::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -84,11 +84,11 @@ mod tests {
 
     use super::*;
 
-    fn read<'s, T: Deserialize<'s>>(node: &'s Node) -> Result<T, String> {
+    fn read<'s, T: Deserialize<'s>>(node: &'s Json) -> Result<T, String> {
         Value::bare(node).read().map_err(|error| error.to_string())
     }
 
-    fn node(json: &str) -> Node {
+    fn node(json: &str) -> Json {
         serde_json::from_str(json).unwrap()
     }
 

@@ -1,12 +1,12 @@
-//! A document: a tree of [`Node`], with the line of every value.
+//! A document: a tree of [`Json`], with the line of every value.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::escape::PathKey;
 
 /// One document of a file.
 #[derive(Debug)]
 pub struct Document {
-    pub node: Node,
+    pub node: Json,
     pub lines: Lines,
 }
 
@@ -48,16 +48,16 @@ impl Lines {
     }
 
     /// Follows a path down from a node to the last value that exists. Keys may hold dots and brackets.
-    pub fn find(&self, node: &Node, path: &str) -> &Self {
+    pub fn find(&self, node: &Json, path: &str) -> &Self {
         let path = path.strip_prefix('.').unwrap_or(path);
         let found = match node {
-            Node::List(items) => path.strip_prefix('[').and_then(|rest| {
+            Json::List(items) => path.strip_prefix('[').and_then(|rest| {
                 let (index, rest) = rest.split_once(']')?;
                 let index: usize = index.parse().ok()?;
                 Some((index, items.get(index)?, rest))
             }),
             // The last of equal keys: a duplicate is reported where it appears again.
-            Node::Object(pairs) => {
+            Json::Object(pairs) => {
                 pairs
                     .iter()
                     .enumerate()
@@ -112,10 +112,10 @@ mod tests {
 
     #[test]
     fn paths_follow_keys_with_dots_and_brackets() {
-        let text = |text: &str| Node::String(text.to_owned());
-        let object = |pairs: &[(&str, Node)]| {
+        let text = |text: &str| Json::String(text.to_owned());
+        let object = |pairs: &[(&str, Json)]| {
             let pairs = pairs.iter();
-            Node::Object(
+            Json::Object(
                 pairs
                     .map(|(key, node)| ((*key).to_owned(), node.clone()))
                     .collect(),
@@ -126,7 +126,7 @@ mod tests {
                 ("a", object(&[("b", text("x"))])),
                 ("a.b", text("y")),
                 ("c[0]", text("z")),
-                ("c", Node::List(vec![text("0"), text("1")])),
+                ("c", Json::List(vec![text("0"), text("1")])),
             ]),
             lines: lines(
                 1,

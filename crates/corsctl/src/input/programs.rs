@@ -1,7 +1,7 @@
 //! Configurations of NGINX, HAProxy and Caddy. They set headers by commands and conditions, which is a
 //! program and not a policy: it is recognised, and not read.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 /// Says what the text is, and the policy that its static headers amount to, with the line of the first
 /// of these.
@@ -62,7 +62,7 @@ impl<'t> Header<'t> {
 }
 
 /// The policy of static headers, or why there is none.
-fn recipe(headers: &[Header]) -> Result<Node, String> {
+fn recipe(headers: &[Header]) -> Result<Json, String> {
     let values = |name: &str| {
         let own = headers.iter().filter(move |header| header.name == name);
         let mut values: Vec<_> = own.map(|header| header.value).collect();
@@ -84,27 +84,27 @@ fn recipe(headers: &[Header]) -> Result<Node, String> {
     let list = |texts: &[&str]| {
         let texts = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
         let texts = texts.filter(|text| is_static(text));
-        Node::List(texts.map(|text| Node::String(text.to_owned())).collect())
+        Json::List(texts.map(|text| Json::String(text.to_owned())).collect())
     };
     let mut pairs = vec![("allowOrigins".to_owned(), list(&origins))];
     for (header, field) in LISTS {
-        if let Node::List(items) = list(&values(header))
+        if let Json::List(items) = list(&values(header))
             && !items.is_empty()
         {
-            pairs.push((field.to_owned(), Node::List(items)));
+            pairs.push((field.to_owned(), Json::List(items)));
         }
     }
     // Any origin with credentials never worked: browsers refuse the literal star.
     let is_any = origins.contains(&"*");
     if !is_any && values("allow-credentials") == ["true"] {
-        pairs.push(("allowCredentials".to_owned(), Node::Bool(true)));
+        pairs.push(("allowCredentials".to_owned(), Json::Bool(true)));
     }
     if let [age] = values("max-age").as_slice()
         && let Ok(seconds) = age.parse::<u32>()
     {
-        pairs.push(("maxAge".to_owned(), Node::Number(seconds.into())));
+        pairs.push(("maxAge".to_owned(), Json::Number(seconds.into())));
     }
-    Ok(Node::Object(pairs))
+    Ok(Json::Object(pairs))
 }
 
 /// How a header is set, and by whom. NGINX's are the first, because Caddy's command is a part of them.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 
 use cors::config::fields::POLICY_FIELDS;
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::config::remedy;
 use cors::escape::Shown;
 use saphyr_parser::ScanError;
@@ -132,7 +132,7 @@ impl Source {
             let is_one = documents.len() == 1;
             for (index, mut document) in documents.into_iter().enumerate() {
                 document.lines.map(&|line| value.lines.of_text(line));
-                if matches!(document.node, Node::Object(_)) {
+                if matches!(document.node, Json::Object(_)) {
                     let place = if is_one {
                         place.clone()
                     } else {
@@ -176,7 +176,7 @@ impl Malformed {
     /// What is wrong with a text that has to be JSON, if anything is.
     pub fn of_json(text: &str) -> Option<Self> {
         let text = without_mark(text);
-        let error = serde_json::from_str::<Node>(text).err()?;
+        let error = serde_json::from_str::<Json>(text).err()?;
         Some(Self::json(&error, text))
     }
 
@@ -197,7 +197,7 @@ impl Malformed {
         let line = error.marker().line();
         match unquoted_star(error, text) {
             Some(word) => {
-                let word = Node::String(word.to_owned());
+                let word = Json::String(word.to_owned());
                 let text =
                     format!("is not YAML: * begins an alias there; put it in quotes: {word}");
                 Self::new(line, text)
@@ -287,7 +287,7 @@ fn template_line(text: &str) -> Option<usize> {
 }
 
 fn is_text(document: &Document) -> bool {
-    matches!(document.node, Node::String(_))
+    matches!(document.node, Json::String(_))
 }
 
 fn read_bytes(file: &str) -> Result<Vec<u8>, String> {

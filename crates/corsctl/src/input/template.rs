@@ -5,7 +5,7 @@
 use std::fmt;
 
 use cors::config::fields::{POLICY_FIELDS, find};
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::diagnostic::join;
 use cors::escape::Shown;
 
@@ -26,7 +26,7 @@ impl fmt::Display for Fault {
 }
 
 /// The document with the values of its variables.
-pub fn fill(node: &Node, value_of: &dyn Fn(&str) -> Option<String>) -> Result<Node, Vec<Fault>> {
+pub fn fill(node: &Json, value_of: &dyn Fn(&str) -> Option<String>) -> Result<Json, Vec<Fault>> {
     let mut filler = Filler {
         value_of,
         faults: Vec::new(),
@@ -53,9 +53,9 @@ enum Place {
 }
 
 impl Filler<'_> {
-    fn node(&mut self, node: &Node, path: &str, place: Place) -> Node {
+    fn node(&mut self, node: &Json, path: &str, place: Place) -> Json {
         match node {
-            Node::Object(pairs) => {
+            Json::Object(pairs) => {
                 let pairs = pairs.iter().map(|(key, value)| {
                     let path = join(path, key);
                     if key.contains("${") {
@@ -68,45 +68,45 @@ impl Filler<'_> {
                     };
                     (key.clone(), self.node(value, &path, place))
                 });
-                Node::Object(pairs.collect())
+                Json::Object(pairs.collect())
             }
-            Node::List(items) => {
+            Json::List(items) => {
                 let mut filled = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
                     let path = format!("{path}[{index}]");
                     match item {
-                        Node::String(text) if is_list(text) => {
+                        Json::String(text) if is_list(text) => {
                             let words = self.words(text, &path, place);
-                            filled.extend(words.into_iter().map(Node::String));
+                            filled.extend(words.into_iter().map(Json::String));
                         }
                         item => filled.push(self.node(item, &path, place)),
                     }
                 }
-                Node::List(filled)
+                Json::List(filled)
             }
-            Node::String(text) if text.contains("${") => self.text(text, path, place),
+            Json::String(text) if text.contains("${") => self.text(text, path, place),
             node => node.clone(),
         }
     }
 
-    fn text(&mut self, text: &str, path: &str, place: Place) -> Node {
+    fn text(&mut self, text: &str, path: &str, place: Place) -> Json {
         // JSON in a text, as Envoy's configurations have it.
         if text.trim_start().starts_with('{') && !text.trim_start().starts_with("${") {
-            return match Node::parse_json(text.as_bytes()) {
-                Ok(inner) => Node::String(self.node(&inner, path, Place::Text).to_string()),
+            return match Json::parse_json(text.as_bytes()) {
+                Ok(inner) => Json::String(self.node(&inner, path, Place::Text).to_string()),
                 Err(error) => {
                     self.fault(
                         path,
                         &format!("is not JSON: {error}; put variables in quotes"),
                     );
-                    Node::Null
+                    Json::Null
                 }
             };
         }
         if text.contains('\n') {
             let fault = "has variables in a text of several lines, where a value could mean anything; render that text as a separate template";
             self.fault(path, fault);
-            return Node::Null;
+            return Json::Null;
         }
         let mut filled = String::new();
         let mut rest = text;
@@ -124,14 +124,14 @@ impl Filler<'_> {
                     path,
                     "has ${ without }; write $${ for the characters themselves",
                 );
-                return Node::Null;
+                return Json::Null;
             };
             let is_whole = text.len() == variable.len() + 3;
             filled.push_str(&self.variable(variable, path, place, is_whole));
             rest = after;
         }
         filled.push_str(rest);
-        Node::String(filled)
+        Json::String(filled)
     }
 
     /// The value of `NAME` or `NAME:form` as part of a text.
@@ -273,7 +273,7 @@ mod tests {
             let mut values = values.iter();
             values.find_map(|(known, value)| (*known == name).then(|| (*value).to_owned()))
         };
-        let node = Node::parse_json(template.as_bytes()).expect(template);
+        let node = Json::parse_json(template.as_bytes()).expect(template);
         fill(&node, &value_of)
             .map(|node| node.to_string())
             .map_err(|faults| {

@@ -1,6 +1,6 @@
 //! Reads TOML as a tree with lines.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -39,7 +39,7 @@ impl Places {
         self.ends.partition_point(|end| *end < at) + 1
     }
 
-    fn table(&self, table: &DeTable, line: usize) -> (Node, Lines) {
+    fn table(&self, table: &DeTable, line: usize) -> (Json, Lines) {
         let mut fields: Vec<_> = table.iter().collect();
         // The order of the text, not of the names.
         fields.sort_by_key(|(key, _)| key.span().start);
@@ -50,33 +50,33 @@ impl Places {
             pairs.push((key.get_ref().to_string(), node));
             within.push(lines);
         }
-        (Node::Object(pairs), lines_of(line, within))
+        (Json::Object(pairs), lines_of(line, within))
     }
 
-    fn value(&self, value: &Spanned<DeValue>, line: usize) -> (Node, Lines) {
+    fn value(&self, value: &Spanned<DeValue>, line: usize) -> (Json, Lines) {
         let node = match value.get_ref() {
             DeValue::Array(items) => {
                 let items = items.iter();
                 let items = items.map(|item| self.value(item, self.line(item.span().start)));
                 let (nodes, within) = items.unzip();
-                return (Node::List(nodes), lines_of(line, within));
+                return (Json::List(nodes), lines_of(line, within));
             }
             DeValue::Table(table) => return self.table(table, line),
-            DeValue::Boolean(value) => Node::Bool(*value),
+            DeValue::Boolean(value) => Json::Bool(*value),
             DeValue::Integer(value) => number(value.as_str()),
             DeValue::Float(value) => number(value.as_str()),
-            DeValue::Datetime(value) => Node::String(value.to_string()),
-            DeValue::String(text) => Node::String(text.to_string()),
+            DeValue::Datetime(value) => Json::String(value.to_string()),
+            DeValue::String(text) => Json::String(text.to_string()),
         };
         (node, lines_of(line, Vec::new()))
     }
 }
 
 /// A number of whatever base; one that is not finite stays a text.
-fn number(text: &str) -> Node {
+fn number(text: &str) -> Json {
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Node::Number(number),
-        _ => Node::String(text.to_owned()),
+        Ok(number) if number.is_finite() => Json::Number(number),
+        _ => Json::String(text.to_owned()),
     }
 }
 

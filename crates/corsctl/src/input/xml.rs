@@ -3,7 +3,7 @@
 //! An element is an object of its attributes, as texts, and of its elements, of which each name has a
 //! list; one that has text alone is that text.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
@@ -88,7 +88,7 @@ pub fn parse_xml(text: &str) -> Result<Document, (usize, String)> {
 struct Element {
     name: String,
     line: usize,
-    fields: Vec<(String, Node)>,
+    fields: Vec<(String, Json)>,
     within: Vec<Lines>,
     text: String,
 }
@@ -118,27 +118,27 @@ impl Element {
                 Ok(Ok(pair)) => pair,
                 _ => (UNREADABLE.to_owned(), String::new()),
             };
-            element.fields.push((key, Node::String(value)));
+            element.fields.push((key, Json::String(value)));
             element.within.push(lines_of(line, Vec::new()));
         }
         element
     }
 
-    fn finish(self) -> (Node, Lines) {
+    fn finish(self) -> (Json, Lines) {
         let text = self.text.trim();
         if self.fields.is_empty() {
             return (
-                Node::String(text.to_owned()),
+                Json::String(text.to_owned()),
                 lines_of(self.line, Vec::new()),
             );
         }
         let mut fields = self.fields;
         let mut within = self.within;
         if !text.is_empty() {
-            fields.push((TEXT.to_owned(), Node::String(text.to_owned())));
+            fields.push((TEXT.to_owned(), Json::String(text.to_owned())));
             within.push(lines_of(self.line, Vec::new()));
         }
-        (Node::Object(fields), lines_of(self.line, within))
+        (Json::Object(fields), lines_of(self.line, within))
     }
 }
 
@@ -153,14 +153,14 @@ fn close(open: &mut [Element], element: Element) {
     let own = parent.fields.iter().position(|(known, _)| *known == name);
     let list = own.and_then(|index| Some((parent.fields.get_mut(index)?, index)));
     match list {
-        Some(((_, Node::List(items)), index)) => {
+        Some(((_, Json::List(items)), index)) => {
             items.push(node);
             if let Some(known) = parent.within.get_mut(index) {
                 known.within.push(lines);
             }
         }
         _ => {
-            parent.fields.push((name, Node::List(vec![node])));
+            parent.fields.push((name, Json::List(vec![node])));
             parent.within.push(lines_of(line, vec![lines]));
         }
     }

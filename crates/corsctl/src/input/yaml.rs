@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
@@ -49,7 +49,7 @@ impl Copies {
     }
 
     /// Whether the tree may be copied once more.
-    fn take(&mut self, node: &Node) -> bool {
+    fn take(&mut self, node: &Json) -> bool {
         let left = less_size(self.left, node);
         self.left = left.unwrap_or(0);
         left.is_some()
@@ -249,14 +249,14 @@ fn aliased(text: &str) -> Result<HashSet<usize>, ScanError> {
 }
 
 /// What is left of a size once a tree has taken its own; `None` if it is larger.
-fn less_size(left: usize, node: &Node) -> Option<usize> {
+fn less_size(left: usize, node: &Json) -> Option<usize> {
     let left = left.checked_sub(VALUE_SIZE)?;
     match node {
-        Node::List(items) => items.iter().try_fold(left, less_size),
-        Node::Object(pairs) => pairs.iter().try_fold(left, |left, (key, node)| {
+        Json::List(items) => items.iter().try_fold(left, less_size),
+        Json::Object(pairs) => pairs.iter().try_fold(left, |left, (key, node)| {
             less_size(left.checked_sub(key.len())?, node)
         }),
-        Node::String(text) => left.checked_sub(text.len()),
+        Json::String(text) => left.checked_sub(text.len()),
         _ => Some(left),
     }
 }
@@ -267,7 +267,7 @@ struct Builder<'c> {
     documents: Vec<Document>,
     /// The collections that are not closed yet.
     open: Vec<Open>,
-    anchors: HashMap<usize, (Node, Lines)>,
+    anchors: HashMap<usize, (Json, Lines)>,
 }
 
 struct Open {
@@ -275,7 +275,7 @@ struct Open {
     line: usize,
     /// The key whose value comes next, and its line; lists have none.
     key: Option<(String, usize)>,
-    node: Node,
+    node: Json,
     lines: Vec<Lines>,
 }
 
@@ -296,18 +296,18 @@ impl Builder<'_> {
                 self.insert(node, lines, 0, span)
             }
             Event::MappingStart(anchor, _) => {
-                self.open(anchor, line, Node::Object(Vec::new()), span)
+                self.open(anchor, line, Json::Object(Vec::new()), span)
             }
             Event::SequenceStart(anchor, _) => {
-                self.open(anchor, line, Node::List(Vec::new()), span)
+                self.open(anchor, line, Json::List(Vec::new()), span)
             }
             Event::MappingEnd | Event::SequenceEnd => match self.open.pop() {
                 Some(mut open) => {
                     // Most collections are small, and vectors begin with room for four.
                     open.lines.shrink_to_fit();
                     match &mut open.node {
-                        Node::List(items) => items.shrink_to_fit(),
-                        Node::Object(pairs) => pairs.shrink_to_fit(),
+                        Json::List(items) => items.shrink_to_fit(),
+                        Json::Object(pairs) => pairs.shrink_to_fit(),
                         _ => {}
                     }
                     let lines = Lines {
@@ -327,9 +327,9 @@ impl Builder<'_> {
                 let is_key = self
                     .open
                     .last()
-                    .is_some_and(|open| matches!(open.node, Node::Object(_)) && open.key.is_none());
+                    .is_some_and(|open| matches!(open.node, Json::Object(_)) && open.key.is_none());
                 let node = if is_key {
-                    Node::String(text.into_owned())
+                    Json::String(text.into_owned())
                 } else {
                     match Scalar::parse_from_cow_and_metadata(text, style, tag.as_ref()) {
                         Some(scalar) => node_of(&scalar),
@@ -357,7 +357,7 @@ impl Builder<'_> {
         &mut self,
         anchor: usize,
         line: usize,
-        node: Node,
+        node: Json,
         span: Span,
     ) -> Result<(), ScanError> {
         if self.open.len() >= MAX_DEPTH {
@@ -375,7 +375,7 @@ impl Builder<'_> {
 
     fn insert(
         &mut self,
-        node: Node,
+        node: Json,
         mut lines: Lines,
         anchor: usize,
         span: Span,
@@ -387,24 +387,24 @@ impl Builder<'_> {
             self.anchors.insert(anchor, (node.clone(), lines.clone()));
         }
         let Some(open) = self.open.last_mut() else {
-            if node != Node::Null {
+            if node != Json::Null {
                 self.documents.push(Document { node, lines });
             }
             return Ok(());
         };
         match &mut open.node {
-            Node::Object(pairs) => match (open.key.take(), node) {
+            Json::Object(pairs) => match (open.key.take(), node) {
                 (Some((key, line)), node) => {
                     lines.line = line;
                     pairs.push((key, node));
                 }
-                (None, Node::String(key)) => {
+                (None, Json::String(key)) => {
                     open.key = Some((key, lines.line));
                     return Ok(());
                 }
                 (None, _) => return Err(ScanError::new_str(span.start, "a key is not a text")),
             },
-            Node::List(items) => items.push(node),
+            Json::List(items) => items.push(node),
             _ => {}
         }
         open.lines.push(lines);
@@ -416,13 +416,13 @@ impl Builder<'_> {
     clippy::cast_precision_loss,
     reason = "as in JSON and in a Struct, every number is a double"
 )]
-fn node_of(scalar: &Scalar) -> Node {
+fn node_of(scalar: &Scalar) -> Json {
     match scalar {
-        Scalar::Boolean(value) => Node::Bool(*value),
-        Scalar::FloatingPoint(value) => Node::Number(value.into_inner()),
-        Scalar::Integer(value) => Node::Number(*value as f64),
-        Scalar::Null => Node::Null,
-        Scalar::String(text) => Node::String(text.clone().into_owned()),
+        Scalar::Boolean(value) => Json::Bool(*value),
+        Scalar::FloatingPoint(value) => Json::Number(value.into_inner()),
+        Scalar::Integer(value) => Json::Number(*value as f64),
+        Scalar::Null => Json::Null,
+        Scalar::String(text) => Json::String(text.clone().into_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::routes::host::{host_of, parse_hostname};
 
 use crate::learn::entry::{Entry, Sender};
@@ -65,8 +65,8 @@ impl Groups {
     }
 
     /// The configuration: a rule for each host and policy, and no origin elsewhere.
-    pub fn propose(&self, trusted: &[Trust], wildcards: bool) -> Node {
-        let mut rules: BTreeMap<(&str, String), (Node, Vec<&str>)> = BTreeMap::new();
+    pub fn propose(&self, trusted: &[Trust], wildcards: bool) -> Json {
+        let mut rules: BTreeMap<(&str, String), (Json, Vec<&str>)> = BTreeMap::new();
         let mut keys: Vec<&Key> = self.tallies.keys().collect();
         keys.sort();
         for key in keys {
@@ -86,14 +86,14 @@ impl Groups {
             if !prefixes.is_empty() {
                 matched.push(("pathPrefixes".to_owned(), texts(&prefixes)));
             }
-            Node::Object(vec![
-                ("match".to_owned(), Node::Object(matched)),
+            Json::Object(vec![
+                ("match".to_owned(), Json::Object(matched)),
                 ("policy".to_owned(), policy),
             ])
         });
-        Node::Object(vec![
-            ("allowOrigins".to_owned(), Node::List(Vec::new())),
-            ("rules".to_owned(), Node::List(rules.collect())),
+        Json::Object(vec![
+            ("allowOrigins".to_owned(), Json::List(Vec::new())),
+            ("rules".to_owned(), Json::List(rules.collect())),
         ])
     }
 
@@ -138,9 +138,9 @@ fn first_segment(path: &str) -> Option<String> {
     is_usable.then(|| format!("/{segment}"))
 }
 
-fn texts(texts: &[&str]) -> Node {
-    let texts = texts.iter().map(|text| Node::String((*text).to_owned()));
-    Node::List(texts.collect())
+fn texts(texts: &[&str]) -> Json {
+    let texts = texts.iter().map(|text| Json::String((*text).to_owned()));
+    Json::List(texts.collect())
 }
 
 const MAX_GROUPS: usize = 200;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::http::header::{
     is_cors_safelisted_method, is_forbidden_method, is_forbidden_request_header_name,
 };
@@ -15,7 +15,7 @@ use crate::learn::trust::Trust;
 
 /// A policy, and what it does not allow.
 pub struct Proposal {
-    pub policy: Node,
+    pub policy: Json,
     /// How many origins it allows that were seen, and their requests.
     pub origins: usize,
     pub requests: u64,
@@ -67,7 +67,7 @@ pub fn propose(tally: &Tally, trusted: &[Trust], wildcards: bool) -> Option<Prop
     } else {
         origins.into_iter().map(str::to_owned).collect()
     };
-    let list = |names: Vec<String>| Node::List(names.into_iter().map(Node::String).collect());
+    let list = |names: Vec<String>| Json::List(names.into_iter().map(Json::String).collect());
     let mut policy = vec![("allowOrigins".to_owned(), list(patterns))];
     // The others need no listing.
     if methods
@@ -86,7 +86,7 @@ pub fn propose(tally: &Tally, trusted: &[Trust], wildcards: bool) -> Option<Prop
         ));
     }
     (count > 0).then_some(Proposal {
-        policy: Node::Object(policy),
+        policy: Json::Object(policy),
         origins: count,
         requests,
         without_rule: 0,

@@ -1,22 +1,22 @@
 //! A tree of a file as JSON of the output.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use serde::{Serialize, Serializer};
 
 /// A tree with its keys in the order of the file.
-pub struct Tree<'n>(pub &'n Node);
+pub struct Tree<'n>(pub &'n Json);
 
 impl Serialize for Tree<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Node::Bool(value) => serializer.serialize_bool(*value),
-            Node::List(items) => serializer.collect_seq(items.iter().map(Tree)),
-            Node::Null => serializer.serialize_unit(),
-            Node::Number(value) => serialize_number(*value, serializer),
-            Node::Object(pairs) => {
+            Json::Bool(value) => serializer.serialize_bool(*value),
+            Json::List(items) => serializer.collect_seq(items.iter().map(Tree)),
+            Json::Null => serializer.serialize_unit(),
+            Json::Number(value) => serialize_number(*value, serializer),
+            Json::Object(pairs) => {
                 serializer.collect_map(pairs.iter().map(|(key, value)| (key, Tree(value))))
             }
-            Node::String(text) => serializer.serialize_str(text),
+            Json::String(text) => serializer.serialize_str(text),
         }
     }
 }

@@ -57,6 +57,17 @@ pub struct Client {
     tls: Option<TlsConnector>,
 }
 
+impl Version {
+    /// The names of the protocols for ALPN, the preferred one first.
+    fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Auto => &["h2", "http/1.1"],
+            Self::Http1 => &["http/1.1"],
+            Self::Http2 => &["h2"],
+        }
+    }
+}
+
 impl Request {
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let mut headers = self.headers.iter();
@@ -101,7 +112,8 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|error| error.to_string())?;
-        let tls = (target.url.scheme == "https").then(|| connector(version, authorities));
+        let tls =
+            (target.url.scheme == "https").then(|| connector(version.protocols(), authorities));
         Ok(Self {
             target,
             version,

@@ -314,13 +314,13 @@ const STRANGERS: [&str; 3] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cors::config::json::Node;
+    use cors::config::json::Json;
     use cors::select::policy_set::PolicySet;
 
     use crate::probe::compare::judge;
 
     fn listed(policy: &str) -> Listed {
-        let node = Node::parse_json(policy.as_bytes()).expect("JSON");
+        let node = Json::parse_json(policy.as_bytes()).expect("JSON");
         Listed::within(Some(&Value::bare(&node)))
     }
 

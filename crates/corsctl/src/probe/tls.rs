@@ -16,10 +16,8 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use crate::probe::client::Version;
-
-/// A connector that offers this version of HTTP and trusts the authorities of a file, or the system's.
-pub fn connector(version: Version, authorities: Option<&str>) -> Result<TlsConnector, String> {
+/// A connector that offers these protocols by ALPN, and trusts the authorities of a file, or the system's.
+pub fn connector(protocols: &[&str], authorities: Option<&str>) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
     let mut listed = Vec::new();
     match authorities {
@@ -55,12 +53,10 @@ pub fn connector(version: Version, authorities: Option<&str>) -> Result<TlsConne
             listed,
         }))
         .with_no_client_auth();
-    let (http2, http1) = (b"h2".to_vec(), b"http/1.1".to_vec());
-    config.alpn_protocols = match version {
-        Version::Auto => vec![http2, http1],
-        Version::Http1 => vec![http1],
-        Version::Http2 => vec![http2],
-    };
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::escape::Shown;
 use cors::select::policy_set::PolicySet;
 
@@ -79,12 +79,12 @@ pub struct RoutePolicy<'f> {
 
 impl RoutePolicy<'_> {
     /// The policy, as a whole configuration; `None` if it is a name.
-    pub fn read(&self) -> Result<Option<(PolicySet, Node)>, Failure> {
+    pub fn read(&self) -> Result<Option<(PolicySet, Json)>, Failure> {
         if !self.text.trim_start().starts_with('{') {
             return Ok(None);
         }
         let (plugin, diagnostics) = PolicySet::from_bytes(self.text.as_bytes());
-        match (plugin, Node::parse_json(self.text.as_bytes())) {
+        match (plugin, Json::parse_json(self.text.as_bytes())) {
             (Some(plugin), Ok(node)) => Ok(Some((plugin, node))),
             _ => {
                 let file = at(self.name, None);
@@ -198,4 +198,4 @@ pub fn with_moved<P: Copy>(pairs: Vec<(Option<P>, Option<P>)>) -> Vec<(Option<P>
     pairs
 }
 
-static EMPTY: Node = Node::Object(Vec::new());
+static EMPTY: Json = Json::Object(Vec::new());

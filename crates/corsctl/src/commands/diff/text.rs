@@ -1,6 +1,6 @@
 //! A comparison in words.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use cors::escape::Shown;
 
 use crate::compare::ask::{Direction, Example};
@@ -122,7 +122,7 @@ pub fn headline(change: &Change) -> String {
     };
     let is_of_origins = change.field.starts_with("allowOrigin") || change.field == "presets";
     let values = match change.values.as_slice() {
-        [value] if is_of_origins => format!(" {}", Node::String(value.clone())),
+        [value] if is_of_origins => format!(" {}", Json::String(value.clone())),
         _ => String::new(),
     };
     let no_longer = if change.direction == Direction::Narrower {

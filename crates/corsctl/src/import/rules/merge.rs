@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::draft::{text, texts};
 use crate::import::rules::clash::Held;
@@ -12,7 +12,7 @@ use crate::import::rules::policies::Policies;
 use crate::import::rules::route::Path;
 
 /// Writes the keys as a configuration in which each policy is written once.
-pub fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
+pub fn configuration(held: Vec<Held>, policies: &Policies) -> Json {
     let mut top_level = None;
     // A rule that names exact paths and prefixes takes only what both match.
     let is_exact = |key: &Key| matches!(key.path, Path::Exact(_));
@@ -45,7 +45,7 @@ pub fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
 
     let mut pairs = match top_level.and_then(|policy| policies.all.get(policy)) {
         Some(policy) => match policy.to_node() {
-            Node::Object(pairs) => pairs,
+            Json::Object(pairs) => pairs,
             _ => Vec::new(),
         },
         None => Vec::new(),
@@ -56,14 +56,14 @@ pub fn configuration(held: Vec<Held>, policies: &Policies) -> Node {
             let policy = policies.all.get(*number)?;
             Some(((*name).to_owned(), policy.to_node()))
         });
-        pairs.push(("policies".to_owned(), Node::Object(named.collect())));
+        pairs.push(("policies".to_owned(), Json::Object(named.collect())));
     }
     if !rules.is_empty() {
         let names: HashMap<_, _> = shared.into_iter().collect();
         let rules = rules.iter().map(|rule| rule.to_node(&names, policies));
-        pairs.push(("rules".to_owned(), Node::List(rules.collect())));
+        pairs.push(("rules".to_owned(), Json::List(rules.collect())));
     }
-    Node::Object(pairs)
+    Json::Object(pairs)
 }
 
 /// One rule to write.
@@ -116,7 +116,7 @@ impl Rule {
         distinct(self.keys.iter().map(|key| &key.path))
     }
 
-    fn to_node(&self, names: &HashMap<usize, &str>, policies: &Policies) -> Node {
+    fn to_node(&self, names: &HashMap<usize, &str>, policies: &Policies) -> Json {
         let mut matches = Vec::new();
         let mut set = |name: &str, list: Vec<String>| {
             if !list.is_empty() {
@@ -148,12 +148,12 @@ impl Rule {
             },
             None => {
                 let off = vec![("mode".to_owned(), text("off"))];
-                ("policy".to_owned(), Node::Object(off))
+                ("policy".to_owned(), Json::Object(off))
             }
         };
-        Node::Object(vec![
+        Json::Object(vec![
             ("name".to_owned(), text(&self.name)),
-            ("match".to_owned(), Node::Object(matches)),
+            ("match".to_owned(), Json::Object(matches)),
             policy,
         ])
     }

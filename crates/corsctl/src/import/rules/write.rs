@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::rules::clash::{check_conditions, conditions, hold, is_needed};
@@ -14,7 +14,7 @@ use crate::input::cursor::Place;
 use crate::output::code::Code;
 
 /// Writes the routes as a configuration.
-pub fn write(routes: &[Route], notes: &mut Notes) -> Node {
+pub fn write(routes: &[Route], notes: &mut Notes) -> Json {
     let routes = served_with_cors(routes, notes);
     let count: usize = routes.iter().map(|route| route.count()).sum();
     if count > MAX_KEYS {
@@ -22,7 +22,7 @@ pub fn write(routes: &[Route], notes: &mut Notes) -> Node {
             "has {count} combinations of host, path and route name; the limit is {MAX_KEYS}: import it in parts"
         );
         notes.push(Code::TooManyCombinations, &Place::default(), text);
-        return Node::Object(Vec::new());
+        return Json::Object(Vec::new());
     }
     let policies = Policies::of(&routes);
     let keys: Vec<_> = routes.iter().map(|route| route.keys()).collect();
@@ -38,7 +38,7 @@ pub fn write(routes: &[Route], notes: &mut Notes) -> Node {
         notes,
     );
     if notes.has_errors() {
-        return Node::Object(Vec::new());
+        return Json::Object(Vec::new());
     }
     let needed: Vec<bool> = held
         .iter()

@@ -1,7 +1,7 @@
 //! Azure API Management: the `cors` of a policy document, after its
 //! [documentation](https://learn.microsoft.com/en-us/azure/api-management/cors-policy).
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
@@ -26,11 +26,11 @@ pub static SYSTEM: System = System {
 
 /// Only XML has a list for every element.
 fn owns(value: &Value) -> bool {
-    let [(name, Node::List(roots))] = value.pairs() else {
+    let [(name, Json::List(roots))] = value.pairs() else {
         return false;
     };
     let is_root = ["policies", "fragment", CORS].contains(&name.as_str());
-    is_root && matches!(roots.as_slice(), [Node::Object(_) | Node::String(_)])
+    is_root && matches!(roots.as_slice(), [Json::Object(_) | Json::String(_)])
 }
 
 /// Each document is of one scope.
@@ -107,7 +107,7 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     match age.next() {
         Some(age) => policy.max_age = age.node.clone(),
         None => {
-            policy.max_age = Node::Number(0.0);
+            policy.max_age = Json::Number(0.0);
             let text = "no preflight-result-max-age, which is 0 in Azure: maxAge is 0";
             notes.push(Code::DefaultMaxAge, &place, text);
         }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When, report_literal};
@@ -46,7 +46,7 @@ fn owns(value: &Value) -> bool {
 
 /// Kong has lists under the same names.
 fn is_object(value: Option<Value>) -> bool {
-    value.is_some_and(|value| matches!(value.node, Node::Object(_)))
+    value.is_some_and(|value| matches!(value.node, Json::Object(_)))
 }
 
 /// Longer paths come first, whatever the host.
@@ -180,7 +180,7 @@ impl<'s> Lists<'s> {
     fn read_resource(&self, of: &Value<'s>, http: &Value<'s>, notes: &mut Notes) -> Vec<Route> {
         let mut own = http.list("plugins").into_iter();
         let own = own.find(|plugin| plugin.text_of("name") == Some("cors"));
-        let is_on = |plugin: &Value| !matches!(plugin.get("enable"), Some(enable) if *enable.node == Node::Bool(false));
+        let is_on = |plugin: &Value| !matches!(plugin.get("enable"), Some(enable) if *enable.node == Json::Bool(false));
         let mut cors = own.filter(is_on).map(|plugin| plugin.field("config"));
         if let Some(reference) = http.get("plugin_config_name") {
             let name = reference.text().unwrap_or_default();
@@ -212,7 +212,7 @@ fn cors_of<'s>(value: &Value<'s>) -> Option<Value<'s>> {
         .at(&["plugins", "cors"])
         .or_else(|| cors_in_list(value))?;
     let disabled = cors.at(&["_meta", "disable"]);
-    let is_off = matches!(disabled, Some(off) if *off.node == Node::Bool(true));
+    let is_off = matches!(disabled, Some(off) if *off.node == Json::Bool(true));
     (!is_off).then_some(cors)
 }
 
@@ -240,7 +240,7 @@ impl Found<'_> {
                 clippy::cast_sign_loss,
                 reason = "no priority is that large"
             )]
-            Some(Node::Number(number)) if *number > 0.0 => *number as usize,
+            Some(Json::Number(number)) if *number > 0.0 => *number as usize,
             _ => 0,
         };
         let paths = self.paths.iter().map(|path| {
@@ -333,7 +333,7 @@ fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {
     }
     policy.report_expose(&place, notes);
     match cors.get("max_age").as_ref().map(|age| age.node) {
-        Some(Node::Number(seconds)) => policy.max_age = Node::Number(seconds.max(0.0)),
+        Some(Json::Number(seconds)) => policy.max_age = Json::Number(seconds.max(0.0)),
         Some(other) => policy.max_age = other.clone(),
         None => notes.push(
             Code::DefaultMaxAge,

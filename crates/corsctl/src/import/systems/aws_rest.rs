@@ -72,7 +72,7 @@ pub fn read_rest(
     match cors.get("MaxAge") {
         Some(age) if age.text().is_some() => {
             let seconds = unquoted(age.text().unwrap_or_default());
-            policy.max_age = cors::config::json::Node::String(seconds.to_owned());
+            policy.max_age = cors::config::json::Json::String(seconds.to_owned());
         }
         age => policy.set_age(age, "no MaxAge", &place, notes),
     }

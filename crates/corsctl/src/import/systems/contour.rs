@@ -3,7 +3,7 @@
 //! What it becomes in Envoy is in
 //! [its source](https://github.com/projectcontour/contour/blob/main/internal/dag/httpproxy_processor.go).
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 use regex_lite::Regex;
 
 use crate::import::changes::Notes;
@@ -110,7 +110,7 @@ fn read_cors(cors: &Value, notes: &mut Notes) -> Option<Policy> {
     policy.read_wildcards_among_others(&place, notes);
     policy.report_expose(&place, notes);
     match cors.get("maxAge") {
-        Some(age) if age.text() == Some("0") => policy.max_age = Node::Number(0.0),
+        Some(age) if age.text() == Some("0") => policy.max_age = Json::Number(0.0),
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(Code::DefaultMaxAge, &place, "no maxAge, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),
     }

@@ -1,7 +1,7 @@
 //! Emissary-ingress, and Ambassador before it: the `cors` of a Mapping, or of the Module for Mappings
 //! that have none.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
@@ -105,7 +105,7 @@ fn read_mapping(mapping: &Value, default: Option<&Value>, notes: &mut Notes) -> 
 }
 
 fn is_true(value: &Value) -> bool {
-    matches!(value.node, Node::Bool(true))
+    matches!(value.node, Json::Bool(true))
 }
 
 fn read_policy(cors: &Value, notes: &mut Notes) -> Policy {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
@@ -88,7 +88,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     one.has("name") && fields(one).eq(fields(other))
 }
 
-fn fields<'s>(value: &Value<'s>) -> impl Iterator<Item = &'s (String, Node)> {
+fn fields<'s>(value: &Value<'s>) -> impl Iterator<Item = &'s (String, Json)> {
     let pairs = value.pairs().iter();
     pairs.filter(|(key, _)| key != "@type")
 }
@@ -241,7 +241,7 @@ pub fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s
         if is_policy(&value) {
             return Some(value);
         }
-        let is_off = matches!(value.get("disabled"), Some(off) if *off.node == Node::Bool(true));
+        let is_off = matches!(value.get("disabled"), Some(off) if *off.node == Json::Bool(true));
         if mentions(value.node, ".CorsPolicy", ends_with) || is_off && name.contains("cors") {
             notes.push(
                 Code::UnsupportedForm,
@@ -254,11 +254,11 @@ pub fn typed_policy<'s>(level: &Value<'s>, notes: &mut Notes) -> Option<Value<'s
 }
 
 /// Whether some text within ends so, or begins so, in whatever wrapping: the type of a message.
-fn mentions(node: &Node, part: &str, is_found: fn(&str, &str) -> bool) -> bool {
+fn mentions(node: &Json, part: &str, is_found: fn(&str, &str) -> bool) -> bool {
     match node {
-        Node::Object(pairs) => pairs.iter().any(|(_, node)| mentions(node, part, is_found)),
-        Node::List(items) => items.iter().any(|node| mentions(node, part, is_found)),
-        Node::String(text) => is_found(text, part),
+        Json::Object(pairs) => pairs.iter().any(|(_, node)| mentions(node, part, is_found)),
+        Json::List(items) => items.iter().any(|node| mentions(node, part, is_found)),
+        Json::String(text) => is_found(text, part),
         _ => false,
     }
 }
@@ -273,10 +273,10 @@ fn ends_with(text: &str, end: &str) -> bool {
 
 fn is_policy(value: &Value) -> bool {
     let kind = match value.node {
-        Node::Object(pairs) => pairs.iter().find(|(key, _)| key == "@type"),
+        Json::Object(pairs) => pairs.iter().find(|(key, _)| key == "@type"),
         _ => None,
     };
-    matches!(kind, Some((_, Node::String(kind))) if kind.ends_with(".CorsPolicy"))
+    matches!(kind, Some((_, Json::String(kind))) if kind.ends_with(".CorsPolicy"))
 }
 
 /// Reads policies, the most specific first, as Envoy does: each field from the first that has it.
@@ -292,14 +292,14 @@ pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     let find = |name: &str| {
         let mut values = levels.iter().filter_map(|level| level.get(name));
         values.find(|value| match value.node {
-            Node::List(items) => !items.is_empty(),
-            Node::String(text) => !text.is_empty(),
+            Json::List(items) => !items.is_empty(),
+            Json::String(text) => !text.is_empty(),
             _ => true,
         })
     };
     let [exact, regexes] = OLD_FIELDS.map(&find);
     let list = find(ORIGINS);
-    let is_ignore = matches!(find(FORWARD), Some(value) if *value.node == Node::Bool(false));
+    let is_ignore = matches!(find(FORWARD), Some(value) if *value.node == Json::Bool(false));
     let first_list = list.clone().or(exact.clone()).or(regexes.clone());
     let Some(first_list) = first_list else {
         if !is_ignore {
@@ -345,7 +345,7 @@ pub fn read_policies(levels: &[Value], notes: &mut Notes) -> Option<Policy> {
     read_max_age(find("max_age"), &mut policy, &place, notes);
 
     match find(FORWARD).as_ref().map(|value| value.node) {
-        Some(Node::Bool(false)) => policy.unmatched_preflights = "ignore",
+        Some(Json::Bool(false)) => policy.unmatched_preflights = "ignore",
         Some(_) => matching::forward(&mut policy, &place, notes),
         None => notes.push(Code::DefaultUnmatchedPreflights, &place, "no forward_not_matching_preflights: Envoy's default is true, to the upstream; here it is \"reject\", with 403. Write true to have \"forward\", which keeps the upstream's CORS headers"),
     }
@@ -362,7 +362,7 @@ fn read_mode(policy: &Value, notes: &mut Notes) -> Option<&'static str> {
         let default = value.get("default_value");
         let number = |name: &str| match default.as_ref().and_then(|value| value.get(name)) {
             Some(value) => match value.node {
-                Node::Number(number) => *number,
+                Json::Number(number) => *number,
                 _ => 0.0,
             },
             None => 0.0,
@@ -402,7 +402,7 @@ fn read_mode(policy: &Value, notes: &mut Notes) -> Option<&'static str> {
 
 fn read_matcher(matcher: &Value, origins: &mut Origins) {
     let in_any_case =
-        matches!(matcher.get("ignore_case"), Some(value) if *value.node == Node::Bool(true));
+        matches!(matcher.get("ignore_case"), Some(value) if *value.node == Json::Bool(true));
     let entries = matcher.entries().into_iter();
     let entries: Vec<_> = entries
         .filter(|(name, _)| !matches!(*name, "ignore_case" | "ignoreCase"))
@@ -443,7 +443,7 @@ fn read_max_age(age: Option<Value>, policy: &mut Policy, place: &Place, notes: &
     match age {
         Some(age) if age.text().is_some_and(|text| text.starts_with('-')) => {
             notes.push(Code::NegativeMaxAge, &age.place(), "a negative age means: do not cache; maxAge is 0");
-            policy.max_age = Node::Number(0.0);
+            policy.max_age = Json::Number(0.0);
         }
         Some(age) => policy.max_age = age.node.clone(),
         None => notes.push(Code::DefaultMaxAge, place, "no max_age, so no Access-Control-Max-Age, which browsers take for 5 seconds: maxAge is 5"),

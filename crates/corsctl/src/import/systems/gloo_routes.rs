@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::import::changes::Notes;
 use crate::import::matching;
 use crate::import::rules::route::{METHOD, Path, Route, Scope};
-use crate::import::systems::gloo::{Options, read_policy};
+use crate::import::systems::gloo_policy::{Options, read_policy};
 use crate::input::cursor::Value;
 use crate::output::code::Code;
 

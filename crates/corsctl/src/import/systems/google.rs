@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
@@ -108,7 +108,7 @@ fn read_matcher(matcher: &Value, plain: &Route, notes: &mut Notes) -> Vec<Route>
     routes.sort_by_key(|route| std::cmp::Reverse(route.paths.first().map(Path::rank)));
     let mut rules = matcher.list("routeRules");
     rules.sort_by_key(|rule| match rule.get("priority").map(|value| value.node) {
-        Some(Node::Number(number)) => number.to_bits(),
+        Some(Json::Number(number)) => number.to_bits(),
         _ => 0,
     });
     for rule in rules {

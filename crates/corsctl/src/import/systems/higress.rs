@@ -1,6 +1,6 @@
 //! Higress's `cors` plugin: its configuration, alone or in a WasmPlugin with `matchRules`.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When, report_literal};
@@ -39,7 +39,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
                 continue;
             }
             read_plugin(&spec, notes)
-        } else if value.kind().is_none() && matches!(value.node, Node::Object(_)) {
+        } else if value.kind().is_none() && matches!(value.node, Json::Object(_)) {
             read_rules(value, notes)
         } else {
             continue;
@@ -62,10 +62,10 @@ fn is_cors(value: &Value, spec: &Value) -> bool {
 
 /// Reads a configuration with its own rules: `_rules_`.
 fn read_rules(value: &Value, notes: &mut Notes) -> Vec<Route> {
-    let Node::Object(pairs) = value.node else {
+    let Json::Object(pairs) = value.node else {
         return Vec::new();
     };
-    if let Some((_, Node::List(rules))) = pairs.iter().find(|(key, _)| key == "_rules_")
+    if let Some((_, Json::List(rules))) = pairs.iter().find(|(key, _)| key == "_rules_")
         && !rules.is_empty()
     {
         notes.push(
@@ -202,9 +202,9 @@ fn read_policy(config: &Value, notes: &mut Notes) -> Policy {
     policy.expose = notes.names(config.get("expose_headers"));
     policy.report_expose(&place, notes);
     match config.get("max_age").as_ref().map(|age| age.node) {
-        Some(Node::Number(seconds)) if *seconds > 0.0 => policy.max_age = Node::Number(*seconds),
-        Some(Node::Number(_)) | None => {
-            policy.max_age = Node::Number(86400.0);
+        Some(Json::Number(seconds)) if *seconds > 0.0 => policy.max_age = Json::Number(*seconds),
+        Some(Json::Number(_)) | None => {
+            policy.max_age = Json::Number(86400.0);
             notes.push(
                 Code::DefaultMaxAge,
                 &place,

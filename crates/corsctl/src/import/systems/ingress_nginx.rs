@@ -5,7 +5,7 @@
 //! [Higress](https://github.com/alibaba/higress/blob/main/pkg/ingress/kube/annotations/cors.go),
 //! [Traefik](https://github.com/traefik/traefik/blob/master/pkg/provider/kubernetes/ingress-nginx/middleware.go).
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
@@ -225,18 +225,18 @@ fn read_policy(ingress: &Value, reading: &Reading, notes: &mut Notes) -> Option<
         Some(Ok(seconds)) if seconds < 0 => {
             let text = "a negative age is not one that browsers read, which then keep the answer 5 seconds: maxAge is 5";
             notes.push(Code::NegativeMaxAge, &place, text);
-            Node::Number(5.0)
+            Json::Number(5.0)
         }
         Some(Ok(seconds)) => u32::try_from(seconds)
-            .map_or(Node::Number(f64::from(u32::MAX)), |seconds| {
-                Node::Number(seconds.into())
+            .map_or(Json::Number(f64::from(u32::MAX)), |seconds| {
+                Json::Number(seconds.into())
             }),
         _ => {
             let text = format!(
                 "no cors-max-age in whole seconds: {what} sends 1728000, and so does maxAge"
             );
             notes.push(Code::DefaultMaxAge, &place, text);
-            Node::Number(1_728_000.0)
+            Json::Number(1_728_000.0)
         }
     };
     Some(policy)

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When, report_literal};
@@ -179,7 +179,7 @@ impl<'s> Plugins<'s> {
 fn is_cors(plugin: &Value) -> bool {
     let is_off = plugin
         .get("enabled")
-        .is_some_and(|on| *on.node == Node::Bool(false));
+        .is_some_and(|on| *on.node == Json::Bool(false));
     plugin.text_of("name") == Some("cors") && !is_off
 }
 

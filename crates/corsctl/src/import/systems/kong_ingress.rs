@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
@@ -117,7 +117,7 @@ impl<'s> Plugins<'s> {
             let key = (namespace, plugin.resource_name().unwrap_or_default());
             let is_off = plugin
                 .get("disabled")
-                .is_some_and(|off| *off.node == Node::Bool(true));
+                .is_some_and(|off| *off.node == Json::Bool(true));
             if plugin.text_of("plugin") != Some("cors") || is_off {
                 plugins.others.insert(key);
                 continue;

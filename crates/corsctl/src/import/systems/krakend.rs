@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, When};
@@ -38,7 +38,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     let services = values
         .iter()
-        .filter(|value| matches!(value.node, Node::Object(_)));
+        .filter(|value| matches!(value.node, Json::Object(_)));
     for (index, value) in services.enumerate() {
         let read = read_service(value, notes).into_iter();
         routes.extend(read.map(|route| route.of_document(index)));
@@ -144,25 +144,25 @@ fn hides_origin(endpoint: &Value) -> bool {
                 .all(|backend| blacklists_origin(backend.node))
 }
 
-fn blacklists_origin(node: &Node) -> bool {
+fn blacklists_origin(node: &Json) -> bool {
     match node {
-        Node::Object(pairs) => pairs.iter().any(|(key, node)| {
+        Json::Object(pairs) => pairs.iter().any(|(key, node)| {
             key == "header.Blacklist" && names_origin(node) || blacklists_origin(node)
         }),
-        Node::List(items) => items.iter().any(blacklists_origin),
+        Json::List(items) => items.iter().any(blacklists_origin),
         _ => false,
     }
 }
 
 /// Whether a header.Blacklist acts on requests and names Origin.
-fn names_origin(node: &Node) -> bool {
+fn names_origin(node: &Json) -> bool {
     let has = |field: &str, text: &str| match node {
-        Node::Object(pairs) => pairs.iter().any(|(key, node)| {
-            let Node::List(items) = node else {
+        Json::Object(pairs) => pairs.iter().any(|(key, node)| {
+            let Json::List(items) = node else {
                 return false;
             };
             let is_text =
-                |item: &Node| matches!(item, Node::String(item) if item.eq_ignore_ascii_case(text));
+                |item: &Json| matches!(item, Json::String(item) if item.eq_ignore_ascii_case(text));
             key == field && items.iter().any(is_text)
         }),
         _ => false,

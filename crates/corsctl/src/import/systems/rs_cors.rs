@@ -1,7 +1,7 @@
 //! rs/cors and what is built like it: `allowed_origins`, `allowed_methods`, in any spelling.
 //! KrakenD's module is rs/cors under its own names.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
@@ -47,7 +47,7 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     let mut routes = Vec::new();
     let objects = values
         .iter()
-        .filter(|value| matches!(value.node, Node::Object(_)));
+        .filter(|value| matches!(value.node, Json::Object(_)));
     let policies = objects.flat_map(|value| {
         let nested = if value.has("allowed_origins") {
             Vec::new()
@@ -201,8 +201,8 @@ pub fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
         .map(|status| (status, status.node))
     {
         None => {}
-        Some((_, Node::Number(status))) if *status == 200.0 => policy.preflight_status = 200,
-        Some((_, Node::Number(status))) if *status == 204.0 => {}
+        Some((_, Json::Number(status))) if *status == 200.0 => policy.preflight_status = 200,
+        Some((_, Json::Number(status))) if *status == 204.0 => {}
         Some((status, _)) => notes.push(
             Code::SourceInvalidValue,
             &status.place(),
@@ -274,8 +274,8 @@ fn read_max_age(value: &Value, policy: &mut Policy, notes: &mut Notes) {
     let age = value.get("max_age");
     let is_zero = match age.as_ref().map(|age| age.node) {
         None => true,
-        Some(Node::Number(seconds)) => *seconds == 0.0,
-        Some(Node::String(text)) => {
+        Some(Json::Number(seconds)) => *seconds == 0.0,
+        Some(Json::String(text)) => {
             let mut digits = text.bytes().filter(u8::is_ascii_digit);
             digits.all(|digit| digit == b'0')
         }
@@ -286,13 +286,13 @@ fn read_max_age(value: &Value, policy: &mut Policy, notes: &mut Notes) {
         return;
     }
     match age.as_ref().map(|age| (age, age.node)) {
-        Some((at, Node::Number(seconds))) if *seconds < 0.0 => {
+        Some((at, Json::Number(seconds))) if *seconds < 0.0 => {
             notes.push(
                 Code::NegativeMaxAge,
                 &at.place(),
                 "a negative age means: do not cache; maxAge is 0",
             );
-            policy.max_age = Node::Number(0.0);
+            policy.max_age = Json::Number(0.0);
         }
         Some((_, node)) => policy.max_age = node.clone(),
         None => {}

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::{Change, Policy, When};
@@ -313,8 +313,8 @@ impl<'s> Router<'s> {
         let priority = match self.value.get("priority") {
             None => length,
             Some(priority) => match priority.node {
-                Node::Number(number) if *number == 0.0 => length,
-                Node::Number(number) if *number > 0.0 && number.fract() == 0.0 => {
+                Json::Number(number) if *number == 0.0 => length,
+                Json::Number(number) if *number > 0.0 && number.fract() == 0.0 => {
                     as_priority(*number)
                 }
                 _ => {
@@ -496,7 +496,7 @@ fn read_policy(value: &Value, names: &Names, notes: &mut Notes) -> Policy {
                     names.max_age
                 ),
             );
-            Node::Number(0.0)
+            Json::Number(0.0)
         }
     };
     policy

@@ -1,6 +1,6 @@
 //! Traefik's configuration in the labels of containers, written out as one of its files.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::input::cursor::Value;
@@ -19,7 +19,7 @@ pub fn unwrap(file: &Value, notes: &mut Notes) -> Option<Vec<(String, Document)>
     }
     report_merged(file, notes);
     let mut tree = Tree::default();
-    tree.set(&[PROVIDER], Node::String(DOCKER.to_owned()), &Lines::none());
+    tree.set(&[PROVIDER], Json::String(DOCKER.to_owned()), &Lines::none());
     for label in labels_of(file) {
         let text = label.text.replace("$$", "$");
         if text.contains("${") {
@@ -76,10 +76,10 @@ fn labels_of<'s>(file: &Value<'s>) -> Vec<Label<'s>> {
     found
 }
 
-fn text_of(node: &Node) -> String {
+fn text_of(node: &Json) -> String {
     match node {
-        Node::String(text) => text.clone(),
-        Node::Null => String::new(),
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
         other => other.to_string(),
     }
 }
@@ -132,7 +132,7 @@ fn spelled(part: &str) -> String {
 }
 
 /// A value as a file has it: lists are joined by commas in labels.
-fn value_of(field: &str, text: &str) -> Node {
+fn value_of(field: &str, text: &str) -> Json {
     let is_list = LISTS.contains(&field);
     match text {
         _ if is_list => {
@@ -140,13 +140,13 @@ fn value_of(field: &str, text: &str) -> Node {
                 .split(',')
                 .map(str::trim)
                 .filter(|item| !item.is_empty());
-            Node::List(items.map(|item| Node::String(item.to_owned())).collect())
+            Json::List(items.map(|item| Json::String(item.to_owned())).collect())
         }
-        "true" => Node::Bool(true),
-        "false" => Node::Bool(false),
+        "true" => Json::Bool(true),
+        "false" => Json::Bool(false),
         _ => match text.parse::<u32>() {
-            Ok(number) if NUMBERS.contains(&field) => Node::Number(number.into()),
-            _ => Node::String(text.to_owned()),
+            Ok(number) if NUMBERS.contains(&field) => Json::Number(number.into()),
+            _ => Json::String(text.to_owned()),
         },
     }
 }
@@ -159,12 +159,12 @@ struct Tree {
 }
 
 enum Child {
-    Leaf(Node),
+    Leaf(Json),
     Within(Tree),
 }
 
 impl Tree {
-    fn set(&mut self, path: &[&str], node: Node, lines: &Lines) {
+    fn set(&mut self, path: &[&str], node: Json, lines: &Lines) {
         let Some((first, rest)) = path.split_first() else {
             return;
         };
@@ -180,8 +180,8 @@ impl Tree {
         let index = found.unwrap_or(self.pairs.len());
         if found.is_none() {
             let child = match rest {
-                [] if is_item => Child::Leaf(Node::List(Vec::new())),
-                [] => Child::Leaf(Node::Null),
+                [] if is_item => Child::Leaf(Json::List(Vec::new())),
+                [] => Child::Leaf(Json::Null),
                 _ => Child::Within(Self::default()),
             };
             self.pairs.push((first.to_owned(), child));
@@ -191,7 +191,7 @@ impl Tree {
             });
         }
         match self.pairs.get_mut(index).map(|(_, child)| child) {
-            Some(Child::Leaf(Node::List(items))) if is_item => items.push(node),
+            Some(Child::Leaf(Json::List(items))) if is_item => items.push(node),
             Some(Child::Leaf(leaf)) if rest.is_empty() => *leaf = node,
             Some(Child::Within(tree)) if !rest.is_empty() => {
                 tree.set(rest, node, lines);
@@ -203,7 +203,7 @@ impl Tree {
         }
     }
 
-    fn node(&self) -> Node {
+    fn node(&self) -> Json {
         let pairs = self.pairs.iter().map(|(key, child)| {
             let node = match child {
                 Child::Leaf(node) => node.clone(),
@@ -211,7 +211,7 @@ impl Tree {
             };
             (key.clone(), node)
         });
-        Node::Object(pairs.collect())
+        Json::Object(pairs.collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tyk: the `CORS` of an API definition, classic or as an extension of OpenAPI. Tyk is built with
 //! rs/cors.
 
-use cors::config::json::Node;
+use cors::config::json::Json;
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
@@ -75,7 +75,7 @@ fn read_api(value: &Value, notes: &mut Notes) -> Option<Route> {
             definition.get("active"),
         ),
     };
-    if matches!(active, Some(active) if *active.node == Node::Bool(false)) {
+    if matches!(active, Some(active) if *active.node == Json::Bool(false)) {
         notes.push(
             Code::PolicyDisabled,
             &value.place(),
@@ -123,7 +123,7 @@ fn name_of<'s>(value: &Value<'s>, definition: &Value<'s>) -> &'s str {
 }
 
 fn is_true(value: &Value, name: &str) -> bool {
-    matches!(value.get(name), Some(truth) if *truth.node == Node::Bool(true))
+    matches!(value.get(name), Some(truth) if *truth.node == Json::Bool(true))
 }
 
 const EXTENSION: &str = "x-tyk-api-gateway";
