@@ -1,13 +1,15 @@
 """Writes the figures of scripts/bench into the documents, between the markers of each part, and holds those that
 scripts/test counts to the module.
 
-    python3 tests/bench/figures.py      checks that the markers are there
+    python3 tests/bench/figures.py                              checks that the markers are there
+    scripts/build --sizes | python3 tests/bench/figures.py sizes   writes the size of each part
 """
 
 import os
 import pathlib
 import re
 import statistics
+import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXPLANATION = ROOT / "docs/src/explanation"
@@ -29,6 +31,7 @@ BLOCKS = [
     ("cost.md", "start"),
     ("cost.md", "configuration"),
     ("cost.md", "scale"),
+    ("cost.md", "sizes"),
     ("wasm-or-native.md", "instructions"),
 ]
 # The names of the variants in the documents, in order.
@@ -71,6 +74,15 @@ def write(part, result):
     """Writes the figures of one part of scripts/bench."""
     for document, block, text in globals()[part](result):
         replace(EXPLANATION / document, block, text)
+
+
+def sizes(lines):
+    """The lines of scripts/build --sizes."""
+    parts = [re.fullmatch(r" *(\d+) bytes +\d+ × (.*)\n", line) for line in lines]
+    rows = [f"| {part[2]} | {int(part[1]) / 1000:.0f} |" for part in parts if part]
+    if len(rows) < 5:
+        raise SystemExit("needs the output of scripts/build --sizes")
+    yield "cost.md", "sizes", "\n".join(["| part | KB |", "|---|---|", *rows])
 
 
 def replace(document, block, text):
@@ -201,5 +213,7 @@ def table(corner, columns, rows):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["sizes"]:
+        write("sizes", sys.stdin)
     for name, block in BLOCKS:
         split(EXPLANATION / name, block)
