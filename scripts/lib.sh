@@ -13,16 +13,26 @@ fail() {
   exit 1
 }
 
-# step NAME COMMAND...: prints the name, runs the command, and prints how many seconds it took.
+# step NAME COMMAND...: prints the name, runs the command, and prints how many seconds it took, and how many of the processors.
 step() {
-  local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took
+  local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took before
   shift
   printf '\n── %s\n' "$name"
+  set_processor_time
+  before=$processor_time
   "$@" || status=$?
+  set_processor_time
   took=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
-  step_seconds=$((took / 10)).$((took % 10))
-  printf '── %s: %s s%s\n' "$name" "$step_seconds" "$( ((status == 0)) || echo ', FAILED')"
+  step_took="$((took / 10)).$((took % 10)) s, $((processor_time - before)) s of CPU"
+  printf '── %s: %s%s\n' "$name" "$step_took" "$( ((status == 0)) || echo ', FAILED')"
   return "$status"
+}
+
+# set_processor_time: sets processor_time to the seconds of CPU that the ended commands of this shell have had.
+set_processor_time() {
+  local fields
+  read -ra fields <"/proc/$BASHPID/stat"
+  processor_time=$(((fields[15] + fields[16]) / 100))
 }
 
 # need COMMAND...: installs missing commands if possible, and otherwise says how to get them.
