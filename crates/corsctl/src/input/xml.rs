@@ -3,6 +3,8 @@
 //! An element is an object of its attributes, as texts, and of its elements, of which each name has a
 //! list; one that has text alone is that text.
 
+use std::collections::HashMap;
+
 use cors::config::json::Json;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
@@ -90,6 +92,8 @@ struct Element {
     line: usize,
     fields: Vec<(String, Json)>,
     within: Vec<Lines>,
+    /// Where the lists of elements are among the fields, by name.
+    lists: HashMap<String, usize>,
     text: String,
 }
 
@@ -100,6 +104,7 @@ impl Element {
             line,
             fields: Vec::new(),
             within: Vec::new(),
+            lists: HashMap::new(),
             text: String::new(),
         }
     }
@@ -150,19 +155,20 @@ fn close(open: &mut [Element], element: Element) {
     let name = element.name.clone();
     let line = element.line;
     let (node, lines) = element.finish();
-    let own = parent.fields.iter().position(|(known, _)| *known == name);
-    let list = own.and_then(|index| Some((parent.fields.get_mut(index)?, index)));
-    match list {
-        Some(((_, Json::List(items)), index)) => {
-            items.push(node);
-            if let Some(known) = parent.within.get_mut(index) {
-                known.within.push(lines);
-            }
+    let index = match parent.lists.get(&name) {
+        Some(index) => *index,
+        None => {
+            parent.lists.insert(name.clone(), parent.fields.len());
+            parent.fields.push((name, Json::List(Vec::new())));
+            parent.within.push(lines_of(line, Vec::new()));
+            parent.fields.len() - 1
         }
-        _ => {
-            parent.fields.push((name, Json::List(vec![node])));
-            parent.within.push(lines_of(line, vec![lines]));
-        }
+    };
+    if let (Some((_, Json::List(items))), Some(known)) =
+        (parent.fields.get_mut(index), parent.within.get_mut(index))
+    {
+        items.push(node);
+        known.within.push(lines);
     }
 }
 

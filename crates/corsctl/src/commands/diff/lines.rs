@@ -1,5 +1,7 @@
 //! On which lines of a file differences are written.
 
+use std::collections::HashMap;
+
 use crate::compare::policies::Change;
 use crate::compare::rows::Row;
 use crate::compare::side::By;
@@ -8,32 +10,51 @@ use crate::input::cursor::Value;
 /// Notes the lines of rows, and of what makes their differences, in a configuration; `side` is 0 if it is
 /// the one before. `start` is the line of the whole.
 pub fn locate(rows: &mut [Row], side: usize, root: Option<&Value>, start: Option<usize>) {
+    let policies = root.map(Policies::of);
     for row in rows {
         let by = row.by.get(side).unwrap_or(&By::Nothing);
-        let policy = root.map(|root| policy_of(root, by).unwrap_or_else(|| root.clone()));
-        let own = policy.as_ref().and_then(|policy| policy.line_of(""));
+        let policy = policies.as_ref().map(|policies| policies.get(by));
+        let own = policy.and_then(|policy| policy.line_of(""));
         row.line = own.or(start);
         for change in &mut row.changes {
-            let line = policy.as_ref().and_then(|policy| line_of(policy, change));
+            let line = policy.and_then(|policy| line_of(policy, change));
             change.line = line.or(row.line);
         }
     }
 }
 
-fn policy_of<'v>(root: &Value<'v>, by: &By) -> Option<Value<'v>> {
-    let named = |name: &str| {
-        let policies = root.get("policies")?.entries().into_iter();
-        let mut policies = policies.filter(|(known, _)| *known == name);
-        policies.next().map(|(_, policy)| policy)
-    };
-    match by {
-        By::Rule(index) => {
-            let rule = root.get("rules")?.each_item().nth(*index)?;
+/// The policies of a configuration.
+struct Policies<'v> {
+    root: Value<'v>,
+    /// Of each rule, if it has one.
+    rules: Vec<Option<Value<'v>>>,
+    named: HashMap<&'v str, Value<'v>>,
+}
+
+impl<'v> Policies<'v> {
+    fn of(root: &Value<'v>) -> Self {
+        let named = root.field("policies").entries().into_iter();
+        let named: HashMap<_, _> = named.collect();
+        let rules = root.get("rules");
+        let rules = rules.iter().flat_map(Value::each_item).map(|rule| {
             let policy = rule.get("policy");
-            policy.or_else(|| named(rule.text_of("policyRef")?))
+            policy.or_else(|| named.get(rule.text_of("policyRef")?).cloned())
+        });
+        Self {
+            root: root.clone(),
+            rules: rules.collect(),
+            named,
         }
-        By::Metadata(name) => named(name),
-        By::TopLevel | By::Nothing => None,
+    }
+
+    /// The policy that a row is about; the whole configuration if none is written there.
+    fn get(&self, by: &By) -> &Value<'v> {
+        let found = match by {
+            By::Rule(index) => self.rules.get(*index).and_then(Option::as_ref),
+            By::Metadata(name) => self.named.get(name.as_str()),
+            By::TopLevel | By::Nothing => None,
+        };
+        found.unwrap_or(&self.root)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Azure API Management: the `cors` of a policy document, after its
 //! [documentation](https://learn.microsoft.com/en-us/azure/api-management/cors-policy).
 
+use std::collections::HashSet;
+use std::ptr;
+
 use cors::config::json::Json;
 
 use crate::import::changes::Notes;
@@ -43,7 +46,8 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
             .flat_map(|policies| policies.list("inbound"));
         let sections = inbound.chain(value.list("fragment")).chain([value.clone()]);
         let direct: Vec<Value> = sections.flat_map(|section| section.list(CORS)).collect();
-        report_elsewhere(value, &direct, notes);
+        let read = direct.iter().map(|cors| ptr::from_ref(cors.node)).collect();
+        report_elsewhere(value, &read, notes);
         let policies = direct.iter().map(|cors| (cors, read_policy(cors, notes)));
         let read = policies.map(|(cors, policy)| Route::everything("cors", cors.place(), policy));
         routes.extend(read.map(|route| route.of_document(index)));
@@ -55,16 +59,15 @@ fn read(values: &[Value], _: &[Object], notes: &mut Notes) -> Vec<Route> {
     routes
 }
 
-/// Reports a cors below a condition, or in another section.
-fn report_elsewhere(value: &Value, direct: &[Value], notes: &mut Notes) {
+/// Reports a cors below a condition, or in another section: every one except these.
+fn report_elsewhere(value: &Value, read: &HashSet<*const Json>, notes: &mut Notes) {
     for (name, field) in value.entries() {
         for item in field.items() {
-            let is_read = direct.iter().any(|known| known.place() == item.place());
-            if name == CORS && !is_read {
+            if name == CORS && !read.contains(&ptr::from_ref(item.node)) {
                 let text = "is not directly in the inbound section, so that it holds under conditions: write the policy that is meant";
                 notes.unread(&item.place(), text);
             } else {
-                report_elsewhere(&item, direct, notes);
+                report_elsewhere(&item, read, notes);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The policies of Gloo: in a VirtualService or RouteTable, and in the VirtualHostOption and RouteOption that
 //! these name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::import::changes::Notes;
 use crate::import::draft::Policy;
@@ -13,14 +13,14 @@ use crate::output::code::Code;
 /// VirtualHostOptions and RouteOptions, by kind, namespace and name.
 pub struct Options<'s> {
     named: HashMap<String, &'s Value<'s>>,
-    used: Vec<String>,
+    used: HashSet<String>,
 }
 
 impl<'s> Options<'s> {
     pub fn of(options: impl Iterator<Item = &'s Value<'s>>) -> Self {
         Self {
             named: options.map(|option| (key_of(option), option)).collect(),
-            used: Vec::new(),
+            used: HashSet::new(),
         }
     }
 
@@ -61,7 +61,7 @@ impl<'s> Options<'s> {
                 continue;
             };
             found = found.or_else(|| option.at(&["spec", "options", "cors"]));
-            self.used.push(key);
+            self.used.insert(key);
         }
         found
     }

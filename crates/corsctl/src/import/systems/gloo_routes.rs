@@ -2,7 +2,7 @@
 //! [source](https://github.com/solo-io/gloo/blob/main/projects/gateway/pkg/translator/converter.go) that
 //! puts them together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::import::changes::Notes;
 use crate::import::matching;
@@ -14,7 +14,9 @@ use crate::output::code::Code;
 /// RouteTables by namespace and name.
 pub struct Tables<'s> {
     named: HashMap<(&'s str, &'s str), &'s Value<'s>>,
-    used: Vec<(&'s str, &'s str)>,
+    /// The namespaces of each name.
+    namespaces: HashMap<&'s str, Vec<&'s str>>,
+    used: HashSet<(&'s str, &'s str)>,
 }
 
 /// What the routes of a resource have in common.
@@ -38,10 +40,15 @@ struct Parent<'s> {
 
 impl<'s> Tables<'s> {
     pub fn of(tables: impl Iterator<Item = &'s Value<'s>>) -> Self {
-        let named = tables.map(|table| (key_of(table), table));
+        let named: HashMap<_, _> = tables.map(|table| (key_of(table), table)).collect();
+        let mut namespaces: HashMap<_, Vec<_>> = HashMap::new();
+        for (namespace, name) in named.keys() {
+            namespaces.entry(*name).or_default().push(*namespace);
+        }
         Self {
-            named: named.collect(),
-            used: Vec::new(),
+            named,
+            namespaces,
+            used: HashSet::new(),
         }
     }
 
@@ -66,12 +73,13 @@ impl<'s> Tables<'s> {
             return None;
         };
         let namespace = reference.text_of("namespace").unwrap_or_default();
-        let mut keys: Vec<_> = self.named.keys().copied().collect();
-        keys.retain(|key| key.1 == name && (namespace.is_empty() || key.0 == namespace));
-        if let [key] = keys.as_slice() {
-            return Some(*key);
+        let known = self.namespaces.get(name).into_iter().flatten().copied();
+        let mut known: Vec<_> = known.collect();
+        known.retain(|known| namespace.is_empty() || *known == namespace);
+        if let [namespace] = known.as_slice() {
+            return Some((namespace, name));
         }
-        let text = match keys.is_empty() {
+        let text = match known.is_empty() {
             true => format!(
                 "delegates to the RouteTable \"{name}\", which is not in this file and may have CORS: import both together"
             ),
@@ -185,9 +193,7 @@ impl<'s> Reader<'s, '_> {
                 .push(Code::SourceInvalidValue, &action.place(), text);
             return;
         };
-        if !self.tables.used.contains(&key) {
-            self.tables.used.push(key);
-        }
+        self.tables.used.insert(key);
         let outer = level.parents.first();
         let own = matcher.and_then(|one| matching::condition(&one, CONDITIONS));
         let flag = route.get("inheritablePathMatchers");
