@@ -6,8 +6,6 @@ mod host;
 #[path = "../src/lib.rs"]
 mod module;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
@@ -16,6 +14,7 @@ use host::{
     BAD_ARGUMENT, Call, Difference, Entry, Exchange, Lines, NOT_FOUND, Phase, Plugin,
     UNIMPLEMENTED, Vm,
 };
+use support::allocator::{Counting, LIVE_BYTES};
 use support::table::{self, Case, Group, Outcome};
 
 #[test]
@@ -887,27 +886,8 @@ fn send_streams(count: usize) {
     );
 }
 
-/// Counts the bytes that this thread has allocated.
-struct CountingAllocator;
-
-unsafe impl GlobalAlloc for CountingAllocator {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE_BYTES.set(LIVE_BYTES.get() - layout.size() as isize);
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-thread_local! {
-    static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
-}
+static ALLOCATOR: Counting = Counting;
 
 /// The plugin still allows this origin, and refuses another.
 fn assert_right(vm: &mut Vm, plugin: &Plugin, origin: Header) {

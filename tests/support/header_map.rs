@@ -30,6 +30,11 @@ impl HeaderMap {
             .map(|(_, value)| value.as_slice())
     }
 
+    /// The status of a response, if it has one.
+    pub fn status(&self) -> Option<u16> {
+        str::from_utf8(self.read(":status")?).ok()?.parse().ok()
+    }
+
     pub fn add(&mut self, name: String, value: Vec<u8>) {
         let joins = self.joins_lines && is_inline(&name);
         match self

@@ -1,5 +1,6 @@
 //! Code that the tests share: the table, Envoy, an upstream, a raw client, a browser.
 
+pub mod allocator;
 #[cfg(unix)]
 pub mod browser;
 pub mod envoy;

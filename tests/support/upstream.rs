@@ -48,9 +48,15 @@ impl Upstream {
 
 impl Reply {
     pub fn new(status: u16, headers: &[(&str, &str)]) -> Self {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+        let headers = headers.iter();
+        Self::of(
+            status,
+            headers.map(|(name, value)| (*name, value.as_bytes())),
+        )
+    }
+
+    pub fn of<'a>(status: u16, headers: impl Iterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_vec()));
         Self {
             status,
             headers: headers.collect(),

@@ -411,14 +411,7 @@ fn reply(head: &Head) -> Reply {
         headers: Lines::default(),
     };
     let response = exchange(&plugin, request, upstream).response;
-    let headers = response.headers.iter();
-    Reply {
-        status: response.status,
-        headers: headers
-            .map(|(name, value)| (name.to_owned(), value.to_vec()))
-            .collect(),
-        body: Vec::new(),
-    }
+    Reply::of(response.status, response.headers.iter())
 }
 
 fn is_preflight(head: &Head) -> bool {

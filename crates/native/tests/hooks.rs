@@ -8,13 +8,12 @@ mod host;
 #[path = "../src/lib.rs"]
 mod module;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::thread;
 
 use host::{
     Call, Configuration, Exchange, Fails, Lines, Route, RouteConfiguration, Stream, take_calls,
 };
+use support::allocator::{Counting, LIVE_BYTES};
 use support::random::Random;
 use support::table::{self, Case, Outcome};
 
@@ -327,27 +326,8 @@ fn send_streams(count: usize) {
     }
 }
 
-/// Counts the bytes that this thread has allocated.
-struct CountingAllocator;
-
-unsafe impl GlobalAlloc for CountingAllocator {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE_BYTES.set(LIVE_BYTES.get() - layout.size() as isize);
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-thread_local! {
-    static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
-}
+static ALLOCATOR: Counting = Counting;
 
 fn configure(text: &str) -> Configuration {
     Configuration::new(text.as_bytes()).unwrap_or_else(|log| panic!("{text}: {log:?}"))

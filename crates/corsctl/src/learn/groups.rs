@@ -117,7 +117,7 @@ impl Groups {
         self.tallies.retain(|_, tally| {
             let requests = requests_of(tally);
             of_median += usize::from(requests == median);
-            // Of those with as many as the middle one, as many as fit.
+            // Groups with the median number of requests fill the rest of the half that is kept.
             let stays = requests > median || requests == median && of_median <= middle / 2;
             *dropped += if stays { 0 } else { requests };
             stays

@@ -104,7 +104,7 @@ const MATCHERS: &[Matcher] = &[
     ("safe_regex", ".*"),
 ];
 
-const CLASSES: &[Class] = &[
+pub const CLASSES: &[Class] = &[
     DEFAULT_PREFLIGHTS,
     EXPOSED,
     FORWARDED,

@@ -6,11 +6,10 @@ use cors::simulate::exchange::Response;
 use serde_json::{Value, json};
 use support::random::Random;
 
-use crate::classes::{
-    Class, DEFAULT_PREFLIGHTS, EXPOSED, FORWARDED, NARROWED, NULL, UPSTREAM_NARROWED,
-};
+use crate::classes::Class;
 use crate::compare::{System, compare};
 use crate::envoy_filter::{self, MATCHERS, Policy};
+use crate::istio;
 use crate::parts::Request;
 
 #[test]
@@ -27,14 +26,8 @@ enum Patches {
 
 impl System for Patches {
     const FROM: &'static str = "envoy-filter";
-    const CLASSES: &'static [Class] = &[
-        DEFAULT_PREFLIGHTS,
-        EXPOSED,
-        FORWARDED,
-        NARROWED,
-        NULL,
-        UPSTREAM_NARROWED,
-    ];
+    // Both become the policy of Envoy's filter.
+    const CLASSES: &'static [Class] = istio::CLASSES;
 
     fn random(random: &mut Random) -> Self {
         if random.once_in(3) {

@@ -29,14 +29,7 @@ fn nginx_answers_as_the_model_of_ingress_nginx() {
         let grants = head.headers.has(GRANTS);
         let origin = head.headers.only("origin").unwrap_or_default();
         let response = upstream(&String::from_utf8_lossy(origin), grants);
-        let headers = response.headers.iter();
-        Reply {
-            status: response.status,
-            headers: headers
-                .map(|(name, value)| (name.to_owned(), value.to_vec()))
-                .collect(),
-            body: Vec::new(),
-        }
+        Reply::of(response.status, response.headers.iter())
     });
     let port = free_port();
     let servers = systems.iter().enumerate();

@@ -227,11 +227,7 @@ pub struct Exchange {
 
 impl Exchange {
     pub fn status(&self) -> u16 {
-        let status = self.headers.read(":status").unwrap_or_default();
-        str::from_utf8(status)
-            .ok()
-            .and_then(|status| status.parse().ok())
-            .unwrap_or_default()
+        self.headers.status().unwrap_or_default()
     }
 }
 
