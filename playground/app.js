@@ -327,7 +327,7 @@ function takePolicy(text) {
   applyPolicy(text);
 }
 
-/** The request is no longer the one of the pasted message. */
+/** Forgets the pasted message: the request has changed. */
 function forget() {
   message = undefined;
   forgetPaste();

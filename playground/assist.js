@@ -33,7 +33,7 @@ export class Assist {
       const answer = await fetch("cors.schema.json");
       if (answer.ok) this.#schema = await answer.json();
     } catch {
-      // Without the schema there is no help, and the editor works.
+      // The editor works without the schema, and then shows no help.
     }
     this.#explain(this.#area.selectionStart);
   }

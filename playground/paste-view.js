@@ -56,7 +56,7 @@ export function fillForm({ found, answer }) {
   }
 }
 
-/** Forgets what was read: the request is no longer that one. */
+/** Forgets what was read: the request has changed. */
 export function forget() {
   say([]);
   showMessage(undefined);

@@ -168,7 +168,7 @@ export class RequestTable {
     button.setAttribute("aria-label", `${word}: ${method} from ${origin}; show why`);
     button.type = "button";
     button.addEventListener("click", () => this.#choose({ origin, method }));
-    // Without Origin there is no request of a script to show.
+    // A script's request to another origin has an Origin: without one, show none.
     made.append(state === "none" && word === "Not CORS" ? element("b", button.textContent) : button);
     const notes = [note, isShared ? "" : by].filter(Boolean);
     made.append(...notes.map((text) => element("small", text)));
