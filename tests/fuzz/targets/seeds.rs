@@ -1,6 +1,6 @@
 //! Writes the first inputs of every target from the table of cases: `seeds FOLDER`.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::{env, fs};
@@ -19,7 +19,8 @@ fn main() {
         }
     };
     let groups: Value = serde_json::from_str(include_str!("../../cases.json")).expect("the table");
-    let (mut patterns, mut regexes, mut origins) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let (mut patterns, mut regexes, mut origins) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for group in items(&groups) {
         let configuration = group["config"].to_string();
         seed(
@@ -66,13 +67,15 @@ fn main() {
             );
         }
     }
-    for pattern in patterns {
+    for (row, pattern) in patterns.iter().enumerate() {
         seed(&["patterns"], pattern.as_bytes());
-        for origin in &origins {
-            seed(
-                &["exact", "subdomains"],
-                format!("{pattern}\n{origin}").as_bytes(),
-            );
+        for (column, origin) in origins.iter().enumerate() {
+            let pair = format!("{pattern}\n{origin}");
+            seed(&["exact"], pair.as_bytes());
+            // The reference of this target takes a millisecond for each pair.
+            if (row + column) % 8 == 0 {
+                seed(&["subdomains"], pair.as_bytes());
+            }
         }
     }
     for regex in regexes {
