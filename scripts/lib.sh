@@ -144,5 +144,12 @@ package_version() {
 
 # wasm_link COMMAND ARGUMENT...: runs tools/wasm-link.
 wasm_link() {
-  RUST_BACKTRACE=0 cargo run --quiet --locked --package wasm-link -- "$@"
+  build_as_tests_do wasm-link
+  RUST_BACKTRACE=0 "$target/debug/wasm-link" "$@"
+}
+
+# build_as_tests_do PROGRAM: builds target/debug/PROGRAM. The tests of a workspace need more features of its dependencies than
+# its programs; with the same features for both, cargo builds the dependencies once. A test in the selection does that.
+build_as_tests_do() {
+  cargo build --quiet --locked --workspace --bin "$1" --test "$1"
 }

@@ -34,9 +34,9 @@ fn clients() {
     });
 }
 
-/// The file that scripts/test 41-browser makes of the clients.
+/// The file that scripts/test 60-browser makes of the clients.
 pub fn bundle() -> Reply {
-    let file = env::var("CORS_CLIENTS").expect("CORS_CLIENTS, which scripts/test 41-browser sets");
+    let file = env::var("CORS_CLIENTS").expect("CORS_CLIENTS, which scripts/test 60-browser sets");
     let script = fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
     reply(200, &[("content-type", "text/javascript")], script)
 }

@@ -11,7 +11,7 @@ use support::root;
 #[test]
 fn the_playground_works() {
     let axe = fs::read_to_string(root().join(AXE))
-        .expect("axe-core, which scripts/test 41-browser installs");
+        .expect("axe-core, which scripts/test 60-browser installs");
     in_every_engine(&[policy("page", json!({}))], |stage| {
         stage
             .browser

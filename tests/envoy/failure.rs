@@ -1,18 +1,19 @@
 //! What Envoy does when the module fails, by its `failure_policy`. The shipped module has no way to
 //! fail on purpose, so the test builds one that panics at a request with `x-panic-switch`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use serde_json::json;
 
 use support::envoy::{Configuration, Envoy, Listener, Routes, Shell, module};
 use support::http::{self, Response};
 use support::upstream::{Reply, Upstream};
+use support::{cargo, program, root, succeed};
 
 const APP: &str = "https://app.example";
 const EVIL: &str = "https://evil.example";
@@ -141,30 +142,22 @@ fn switched_module() -> &'static Path {
 
 fn build_switched_module() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic-switch");
-    let built = target.join("wasm32-wasip1/release/proxy_wasm_cors.wasm");
-    let linked = target.join("cors.wasm");
     let build = "build --quiet --locked --package proxy-wasm-cors --release --target wasm32-wasip1";
-    cargo(&target, "--cfg panic_switch", build, &[]);
-    let link = "run --quiet --locked --package wasm-link -- link scripts/module.txt";
-    cargo(&target, "", link, &[&built, &linked]);
-    linked
-}
-
-fn cargo(target: &Path, flags: &str, arguments: &str, files: &[&Path]) {
-    let output = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
-        .args(arguments.split(' '))
-        .args(files)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("CARGO_TARGET_DIR", target)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("RUSTFLAGS", flags)
-        .output()
-        .expect("cargo to start");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
+    succeed(
+        cargo(build)
+            .env("CARGO_TARGET_DIR", &target)
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
+            .env("RUSTFLAGS", "--cfg panic_switch"),
     );
+    let linked = target.join("cors.wasm");
+    succeed(
+        Command::new(program("wasm-link"))
+            .args(["link", "scripts/module.txt"])
+            .arg(target.join("wasm32-wasip1/release/proxy_wasm_cors.wasm"))
+            .arg(&linked)
+            .current_dir(root()),
+    );
+    linked
 }
 
 fn contains(module: &Path, text: &str) -> bool {

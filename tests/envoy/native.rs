@@ -2,7 +2,6 @@
 //! with the WebAssembly module, answer by answer.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -14,6 +13,7 @@ use support::envoy::{
 use support::http::{self, Response};
 use support::random::Random;
 use support::upstream::{Reply, Upstream};
+use support::{cargo, succeed};
 
 const TEAM: &str = "https://team.example";
 const SWITCH: &str = "x-panic-switch";
@@ -382,19 +382,11 @@ fn per_route(configuration: Configuration) -> Value {
 fn switched_module() -> &'static Path {
     static MODULE: LazyLock<PathBuf> = LazyLock::new(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic-switch");
-        let build = "build --quiet --locked --package cors-native --profile native";
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-            .args(build.split(' '))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("CARGO_TARGET_DIR", &target)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", "--cfg panic_switch")
-            .output()
-            .expect("cargo to start");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
+        succeed(
+            cargo("build --quiet --locked --package cors-native --profile native")
+                .env("CARGO_TARGET_DIR", &target)
+                .env_remove("CARGO_ENCODED_RUSTFLAGS")
+                .env("RUSTFLAGS", "--cfg panic_switch"),
         );
         target.join("native/libcors_native.so")
     });

@@ -26,35 +26,54 @@ pub fn root() -> PathBuf {
 
 /// The program `corsctl`, built with the profile of the running test.
 pub fn corsctl() -> &'static Path {
-    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let test = env::current_exe().expect("a test that runs is a file");
-        let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-        let release = profile.ends_with("release").then_some("--release");
-        let mut build = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-        // Cargo sets these for the test; build scripts that look at them would run again for each test program.
-        for (name, _) in env::vars_os() {
-            let name = name.to_string_lossy();
-            if ["CARGO_PKG_", "CARGO_MANIFEST_"]
-                .iter()
-                .any(|start| name.starts_with(start))
-            {
-                build.env_remove(&*name);
-            }
-        }
-        let built = build
-            .args(["build", "--quiet", "--locked", "--bin", "corsctl"])
-            .args(release)
-            .arg("--target-dir")
-            .arg(profile.parent().expect("target/PROFILE"))
-            .current_dir(root())
-            .status();
-        assert!(
-            built.expect("cargo to start").success(),
-            "corsctl does not build"
-        );
-        profile.join("corsctl")
-    });
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| program("corsctl"));
     &PROGRAM
+}
+
+/// A program of the workspace, built with the profile of the running test.
+pub fn program(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("a test that runs is a file");
+    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let release = profile.ends_with("release").then_some("--release");
+    // As `build_as_tests_do` in scripts/lib.sh.
+    let built = cargo("build --quiet --locked --workspace")
+        .args(["--bin", name, "--test", name])
+        .args(release)
+        .arg("--target-dir")
+        .arg(profile.parent().expect("target/PROFILE"))
+        .status();
+    assert!(
+        built.expect("cargo to start").success(),
+        "{name} does not build"
+    );
+    profile.join(name)
+}
+
+/// Cargo at the root of the repository, with arguments that are separated by spaces.
+pub fn cargo(arguments: &str) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(arguments.split(' ')).current_dir(root());
+    // Cargo sets these for the test; build scripts that look at them would run again for each test program.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+        {
+            cargo.env_remove(&*name);
+        }
+    }
+    cargo
+}
+
+/// Runs a command, and fails with what it printed if it fails.
+pub fn succeed(command: &mut Command) {
+    let output = command.output().expect("the program to start");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// Prints that a check is skipped because it needs files that are not part of this repository. Without a macro,
