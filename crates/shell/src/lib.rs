@@ -84,7 +84,9 @@ impl<C> Shared<C> {
         stream: &impl Stream<Counter = C>,
         text: &mut String,
     ) {
-        self.log_notice(judgement.notice(), stream);
+        if let Some(notice) = judgement.notice() {
+            self.log_notice(notice, stream);
+        }
         let is_shadow = judgement.is_shadow();
         let counters = if is_shadow {
             self.shadow_counters.as_ref()
@@ -105,26 +107,26 @@ impl<C> Shared<C> {
             stream.set_verdict(text.as_bytes());
         }
         if judgement.is_logged() {
-            let shadow = if is_shadow { "shadow: " } else { "" };
-            self.log_bounded(stream.seconds(), || format!("{shadow}{judgement}"));
+            self.log_bounded(stream.seconds(), judgement);
         }
     }
 
-    fn log_notice(&self, notice: Option<&Notice>, stream: &impl Stream<Counter = C>) {
+    #[inline(never)] // Out of the way of most requests.
+    fn log_notice(&self, notice: &Notice, stream: &impl Stream<Counter = C>) {
         let (level, text) = match notice {
-            None => return,
-            Some(Notice::Invalid(text)) => {
+            Notice::Invalid(text) => {
                 self.counters.increment(Counter::MetadataInvalid, stream);
                 (Level::Error, text.as_ref())
             }
-            Some(Notice::Warned(text)) => (Level::Warn, Some(text)),
+            Notice::Warned(text) => (Level::Warn, Some(text)),
         };
         if let Some(text) = text {
             log::log!(level, "{text}");
         }
     }
 
-    fn log_bounded(&self, second: u64, text: impl FnOnce() -> String) {
+    #[inline(never)] // Out of the way of most requests.
+    fn log_bounded(&self, second: u64, judgement: &Judgement) {
         let last = self.lines.load(Ordering::Relaxed);
         let lines = if second == last >> COUNT_BITS {
             last & MAX_COUNT
@@ -132,7 +134,12 @@ impl<C> Shared<C> {
             0
         };
         if lines < MAX_LINES_A_SECOND {
-            log::info!("{}", text());
+            let shadow = if judgement.is_shadow() {
+                "shadow: "
+            } else {
+                ""
+            };
+            log::info!("{shadow}{judgement}");
             self.lines
                 .store((second << COUNT_BITS) | (lines + 1), Ordering::Relaxed);
         }

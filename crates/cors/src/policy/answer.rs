@@ -52,26 +52,30 @@ impl Policy {
             {
                 Some(refusal_reply(403, varies))
             }
-            _ if verdict.is_plain_options => {
-                let allow = self.fields.allow.as_deref()?;
-                let [origin, credentials, exposed, timing] =
-                    if self.is_open() || verdict.reason == Reason::Allowed {
-                        self.grant(verdict.grant)
-                            .lines(verdict.request.origin().unwrap_or_default())
-                    } else {
-                        <[Line; 4]>::default()
-                    };
-                let allow = (ALLOW, allow.as_bytes());
-                let vary: &[u8] = if varies { b"Origin" } else { b"" };
-                let lines = [allow, origin, credentials, exposed, timing, (VARY, vary)];
-                Some(Reply {
-                    status: 204,
-                    headers: HeaderBlock::new(&lines),
-                    body: String::new(),
-                })
-            }
+            _ if verdict.is_plain_options => self.options_reply(verdict, varies),
             _ => None,
         }
+    }
+
+    /// The reply to an `OPTIONS` that is not a preflight.
+    #[inline(never)] // Out of the way of most requests.
+    fn options_reply(&self, verdict: &Verdict, varies: bool) -> Option<Reply> {
+        let allow = self.fields.allow.as_deref()?;
+        let [origin, credentials, exposed, timing] =
+            if self.is_open() || verdict.reason == Reason::Allowed {
+                self.grant(verdict.grant)
+                    .lines(verdict.request.origin().unwrap_or_default())
+            } else {
+                <[Line; 4]>::default()
+            };
+        let allow = (ALLOW, allow.as_bytes());
+        let vary: &[u8] = if varies { b"Origin" } else { b"" };
+        let lines = [allow, origin, credentials, exposed, timing, (VARY, vary)];
+        Some(Reply {
+            status: 204,
+            headers: HeaderBlock::new(&lines),
+            body: String::new(),
+        })
     }
 
     /// Whether the request goes on without the headers of CORS. Only where the origin is allowed: an
@@ -157,15 +161,8 @@ impl Grant {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
         let exposed = match &self.expose {
-            Expose::All => Cow::Owned(exposable_names(headers, |_| true)),
-            Expose::Families(list, families) => {
-                let names = exposable_names(headers, |name| {
-                    let name = name.as_bytes();
-                    families.of(name).is_some() && !list.names_header(name)
-                });
-                Cow::Owned(joined(list, names))
-            }
             Expose::Value(names) => Cow::Borrowed(names.as_bytes()),
+            _ => Cow::Owned(self.exposed_names(headers)),
         };
         if exposed.is_empty() {
             headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
@@ -174,6 +171,24 @@ impl Grant {
         }
         for name in PREFLIGHT_HEADERS {
             headers.remove(name);
+        }
+    }
+}
+
+impl Grant {
+    /// The names that a response exposes, where that depends on the headers it has.
+    #[inline(never)] // Out of the way of most responses.
+    fn exposed_names(&self, headers: &impl Headers) -> Vec<u8> {
+        match &self.expose {
+            Expose::All => exposable_names(headers, |_| true),
+            Expose::Families(list, families) => {
+                let names = exposable_names(headers, |name| {
+                    let name = name.as_bytes();
+                    families.of(name).is_some() && !list.names_header(name)
+                });
+                joined(list, names)
+            }
+            Expose::Value(names) => names.clone().into_bytes(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Conflict {
 }
 
 impl Conflict {
+    #[inline(never)] // Out of the way of most requests.
     pub fn judge(&self, headers: &impl Headers) -> Verdict {
         let request = Request::read(headers);
         let reason = if request == Request::NotCors && self.refusal != Refusal::Host {
@@ -41,6 +42,7 @@ impl Conflict {
         }
     }
 
+    #[inline(never)] // Out of the way of most requests.
     pub fn reply(&self, verdict: &Verdict, debug: bool) -> Option<Reply> {
         match (&verdict.request, verdict.reason) {
             (_, Reason::Refused(Refusal::Host)) => Some(refusal_reply(421, true)),
@@ -52,6 +54,7 @@ impl Conflict {
         }
     }
 
+    #[inline(never)] // Out of the way of most requests.
     pub fn amend_response(&self, verdict: &Verdict, headers: &mut impl HeadersMut) {
         merge_vary(headers);
         if verdict.request == Request::NotCors {

@@ -13,6 +13,7 @@ use crate::policy::grant::Grant;
 
 impl Reader {
     /// Reads the origins; returns the words for what allows any of them, if something does.
+    #[inline(never)]
     pub(crate) fn read_origins(
         &mut self,
         object: &Object,
@@ -33,34 +34,13 @@ impl Reader {
             let (pattern, remarks) = match OriginPattern::parse(text) {
                 Ok(parsed) => parsed,
                 Err(error) => {
-                    let mut code = error.code();
-                    let is_slip = error == OriginPatternError::WildcardWithoutDot;
-                    let mut error = error.to_string();
-                    if is_slip {
-                        let below = text.replacen('*', "*.", 1);
-                        if let Ok((below, _)) = OriginPattern::parse(&below) {
-                            error.push_str(&format!("; write \"{below}\""));
-                        }
-                    } else if let Some(remedy) = remedy::origins(text) {
-                        let fault = error.bytes().position(|byte| byte == b';');
-                        error.truncate(fault.unwrap_or(error.len()));
-                        error.push_str(&remedy);
-                    } else if let Some((meant, what, regex)) = meant_regex(text) {
-                        code = meant;
-                        error = format!("{what}; write {} in allowOriginRegexes", quote(&regex));
-                    }
+                    let (code, error) = remedy_for(text, &error);
                     self.diagnostics.error(code, at(), &quote(text), error);
                     continue;
                 }
             };
             for remark in remarks {
-                let mut written = format!("{remark}; write \"{pattern}\"");
-                let is_kept = matches!(remark, Remark::DefaultPort | Remark::TrailingSlash);
-                if is_kept && pattern.is_exact() {
-                    written.push_str(" (until then, an Origin written so is allowed too)");
-                }
-                self.diagnostics
-                    .warn(remark.code(), at(), &quote(text), written);
+                self.remark(&remark, &at, text, &pattern);
             }
             self.check_grants(&at, text, &pattern, earlier);
             match &pattern {
@@ -132,7 +112,25 @@ impl Reader {
         any_origin
     }
 
+    #[inline(never)]
+    fn remark(
+        &mut self,
+        remark: &Remark,
+        at: &impl Fn() -> String,
+        text: &str,
+        pattern: &OriginPattern,
+    ) {
+        let mut written = format!("{remark}; write \"{pattern}\"");
+        let is_kept = matches!(remark, Remark::DefaultPort | Remark::TrailingSlash);
+        if is_kept && pattern.is_exact() {
+            written.push_str(" (until then, an Origin written so is allowed too)");
+        }
+        self.diagnostics
+            .warn(remark.code(), at(), &quote(text), written);
+    }
+
     /// Reports a name in braces that is not that of the other origins.
+    #[inline(never)]
     fn check_tenant(
         &mut self,
         at: &impl Fn() -> String,
@@ -159,6 +157,7 @@ impl Reader {
     }
 
     /// Reports an origin that pages of different owners have.
+    #[inline(never)]
     pub(crate) fn shared_origin(
         &mut self,
         path: String,
@@ -183,6 +182,7 @@ impl Reader {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn read_regex(
         &mut self,
         path: &str,
@@ -241,7 +241,29 @@ impl Reader {
     }
 }
 
+/// The error of an entry that is not a pattern, with what to write.
+#[inline(never)]
+fn remedy_for(text: &str, error: &OriginPatternError) -> (Code, String) {
+    let code = error.code();
+    let mut words = error.to_string();
+    if *error == OriginPatternError::WildcardWithoutDot {
+        let below = text.replacen('*', "*.", 1);
+        if let Ok((below, _)) = OriginPattern::parse(&below) {
+            words.push_str(&format!("; write \"{below}\""));
+        }
+    } else if let Some(remedy) = remedy::origins(text) {
+        let fault = words.bytes().position(|byte| byte == b';');
+        words.truncate(fault.unwrap_or(words.len()));
+        words.push_str(&remedy);
+    } else if let Some((code, what, regex)) = meant_regex(text) {
+        let words = format!("{what}; write {} in allowOriginRegexes", quote(&regex));
+        return (code, words);
+    }
+    (code, words)
+}
+
 /// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
+#[inline(never)]
 fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
     if text.len() > MAX_REGEX_LENGTH {
         return None;

@@ -64,17 +64,21 @@ impl PolicySet {
 
     /// Puts back what an earlier pass of the request hid from its upstream: see [`Judgement::hidden`].
     pub fn restore_hidden(&self, request: &mut (impl RequestContext + HeadersMut)) {
-        if !self.hides() {
-            return;
+        if self.hides() {
+            restore(request);
         }
-        let Some(hidden) = request.property(&[HIDDEN]) else {
-            return;
-        };
-        let mut values = hidden.splitn(2, |byte| *byte == b'\n');
-        for name in HIDDEN_HEADERS {
-            if let Some(value) = values.next().filter(|value| !value.is_empty()) {
-                request.replace(name, value);
-            }
+    }
+}
+
+#[inline(never)] // Out of the way of most requests.
+fn restore(request: &mut (impl RequestContext + HeadersMut)) {
+    let Some(hidden) = request.property(&[HIDDEN]) else {
+        return;
+    };
+    let mut values = hidden.splitn(2, |byte| *byte == b'\n');
+    for name in HIDDEN_HEADERS {
+        if let Some(value) = values.next().filter(|value| !value.is_empty()) {
+            request.replace(name, value);
         }
     }
 }
@@ -100,6 +104,7 @@ impl Judgement {
     }
 
     /// Changes the request that goes on to the upstream.
+    #[inline(never)] // Out of the way of most requests.
     pub fn amend_request(&self, headers: &mut impl HeadersMut) {
         if let (Some(verdict), Some(policy)) = (self.enforced(), self.policy()) {
             policy.amend_request(verdict, headers);
@@ -124,6 +129,7 @@ impl Judgement {
     /// The value that the property [`HIDDEN`] of the request needs, if [`Judgement::amend_request`] hides
     /// headers: a redirect that Envoy follows itself starts a new chain of filters on the request as this
     /// one leaves it, and another policy may govern it there.
+    #[inline(never)] // Out of the way of most requests.
     pub fn hidden(&self, headers: &impl Headers) -> Option<Vec<u8>> {
         let policy = self.policy()?;
         let verdict = self.enforced().filter(|verdict| policy.hides(verdict))?;

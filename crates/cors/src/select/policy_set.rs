@@ -86,23 +86,50 @@ impl PolicySet {
         route: Option<&RoutePolicy>,
         tenant: &mut Option<Tenant>,
     ) -> Selection {
+        if route.is_none() && self.route_metadata.is_none() {
+            return self.select_rule(stream, tenant);
+        }
+        self.select_for_route(stream, route)
+            .unwrap_or_else(|| self.select_rule(stream, tenant))
+    }
+
+    /// The policy of the route's configuration or metadata.
+    #[inline(never)] // Out of the way of most requests.
+    fn select_for_route(
+        &self,
+        stream: &impl RequestContext,
+        route: Option<&RoutePolicy>,
+    ) -> Option<Selection> {
         let of_metadata = || {
             let metadata = self.route_metadata.as_ref()?;
             metadata.select(stream, &self.named, &self.settings)
         };
         let of_route = route.map(|route| route.select(&self.named));
-        if let Some(selection) = of_route.or_else(of_metadata) {
-            if let Some(policy) = selection.governing.policy()
-                && policy.fields.hide_cors_from_upstream
-            {
-                self.hides.store(true, Ordering::Relaxed);
-            }
-            return selection;
+        let selection = of_route.or_else(of_metadata)?;
+        if let Some(policy) = selection.governing.policy()
+            && policy.fields.hide_cors_from_upstream
+        {
+            self.hides.store(true, Ordering::Relaxed);
         }
+        Some(selection)
+    }
+
+    /// The policy of a rule, else the top-level one.
+    fn select_rule(&self, stream: &impl RequestContext, tenant: &mut Option<Tenant>) -> Selection {
         let reads = self.rules.index.reads();
         if reads == Reads::default() {
             return self.by_rule(None);
         }
+        self.find_rule(reads, stream, tenant)
+    }
+
+    #[inline(never)] // Out of the way of configurations without rules.
+    fn find_rule(
+        &self,
+        reads: Reads,
+        stream: &impl RequestContext,
+        tenant: &mut Option<Tenant>,
+    ) -> Selection {
         let read = |wanted: bool, name: &str| wanted.then(|| stream.value(name)).flatten();
         let target = Target {
             route_name: reads
@@ -161,6 +188,7 @@ impl PolicySet {
 
     /// Several rules claim the request, each by some reading of its path: no origin is allowed, and
     /// what one of them keeps from the upstream is kept from it.
+    #[inline(never)] // Out of the way of most requests.
     fn by_conflict(&self, ambiguous: &Ambiguous, headers: &impl Headers) -> Selection {
         let mut conflict = None;
         for rule in &ambiguous.rules {

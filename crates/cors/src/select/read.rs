@@ -59,6 +59,7 @@ impl PolicySet {
 }
 
 impl Reader {
+    #[inline(never)]
     pub(crate) fn read_plugin(&mut self, node: &Json) -> PolicySet {
         let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
             return PolicySet::default();
@@ -100,6 +101,7 @@ impl Reader {
         plugin
     }
 
+    #[inline(never)]
     pub(crate) fn default_policy(&mut self) -> Policy {
         let presets = Json::List(vec![Json::String("open".to_owned())]);
         self.build_policy(&Object {
@@ -109,6 +111,7 @@ impl Reader {
         })
     }
 
+    #[inline(never)]
     pub(crate) fn read_stat_prefix(&mut self, object: &Object) -> String {
         let Some(prefix) = self.read_text(object, "statPrefix") else {
             return "cors".to_owned();
@@ -131,6 +134,7 @@ impl Reader {
         prefix.to_owned()
     }
 
+    #[inline(never)]
     pub(crate) fn is_namespace(&mut self, object: &Object, name: &str) -> bool {
         let is_good = (1..=MAX_NAME).contains(&name.len()) && !holds(name, b"\0");
         if !is_good {
@@ -144,6 +148,7 @@ impl Reader {
         is_good
     }
 
+    #[inline(never)]
     pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Arc<Policy>> {
         let mut policies = Indexed::default();
         let path = object.at("policies");

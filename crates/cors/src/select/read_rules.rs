@@ -16,6 +16,7 @@ use crate::routes::route_name::parse_route_name;
 use crate::select::rule_set::{Match, RuleSet};
 
 impl Reader {
+    #[inline(never)]
     pub(crate) fn read_rules(
         &mut self,
         object: &Object,
@@ -75,6 +76,7 @@ impl Reader {
         rules
     }
 
+    #[inline(never)]
     pub(crate) fn read_rule_policy(
         &mut self,
         rule: &Object,
@@ -136,6 +138,7 @@ impl Reader {
     }
 
     /// Reports a name that the policy looks at and the match does not bind once.
+    #[inline(never)]
     fn check_bound(&mut self, rule: &Object, name: &str, matched: &Match) {
         let value = quote(&format!("{{{name}}}"));
         match matched.binds(name) {
@@ -157,6 +160,7 @@ impl Reader {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn read_match(&mut self, rule: &Object, matches: &mut usize) -> Option<Match> {
         let path = rule.at("match");
         let Some(node) = rule.get("match") else {
@@ -182,10 +186,10 @@ impl Reader {
             return None;
         }
         let errors = self.diagnostics.count(Severity::Error);
-        let hosts = self.read_keys(&object, "hostnames", |text| {
+        let hosts = self.read_keys(&object, "hostnames", &|text| {
             parse_host_pattern(text).map_err(|error| (Code::HostnameInvalid, error.to_owned()))
         });
-        let prefixes = self.read_keys(&object, "pathPrefixes", |text| {
+        let prefixes = self.read_keys(&object, "pathPrefixes", &|text| {
             parse_path_pattern(text, true).map_err(|error| (Code::PathInvalid, error))
         });
         // With a list of prefixes and one of paths: looked up, instead of comparing all pairs.
@@ -193,7 +197,7 @@ impl Reader {
         for prefix in &prefixes {
             below.get_or_insert(prefix.text().as_bytes(), 0);
         }
-        let exact = self.read_keys(&object, "exactPaths", |text| {
+        let exact = self.read_keys(&object, "exactPaths", &|text| {
             let path =
                 parse_path_pattern(text, false).map_err(|error| (Code::PathInvalid, error))?;
             if prefixes.is_empty() || is_under(text, &below) {
@@ -206,7 +210,7 @@ impl Reader {
                 ))
             }
         });
-        let routes = self.read_keys(&object, "routeNames", |text| {
+        let routes = self.read_keys(&object, "routeNames", &|text| {
             parse_route_name(text).map_err(|error| (Code::RouteNameInvalid, error.to_owned()))
         });
         if self.diagnostics.count(Severity::Error) > errors {
