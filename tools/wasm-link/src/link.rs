@@ -128,15 +128,15 @@ pub fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
     }
 }
 
-/// Keeps V8 from inlining into functions that no stream runs.
+/// Keeps V8 from inlining into functions, except into small ones that streams run.
 ///
 /// Envoy's V8 compiles every function of a module before Envoy is ready, without its baseline compiler
 /// and so without counts of calls: into each function it then takes whatever that calls, until this is
 /// two to five times the function's own size, or 60 calls are inlined (`should_inline` in
 /// [turboshaft-graph-interface.cc](https://chromium.googlesource.com/v8/v8/+/refs/tags/14.6.202.10/src/wasm/turboshaft-graph-interface.cc)).
-/// On the path of requests that gains more than it costs; elsewhere it doubles V8's work and code.
-/// So there a function begins with a call, never made, of one that makes two calls, each of one
-/// that makes two, and so on: all of that inlined is nothing, and 60 calls are inlined.
+/// That doubles V8's work and code. In large functions that streams run it saves little: each stream
+/// runs them once. So all but those small ones begin with a call, never made, of a function that makes two
+/// calls, each of one that makes two, and so on: all of that inlined is nothing, and 60 calls are inlined.
 fn inline_less(module: &mut Module) {
     let streams = reached(module, |name| {
         !is_panic(name) && !READERS.contains(&name) && !name.contains("core::fmt::")
@@ -145,9 +145,11 @@ fn inline_less(module: &mut Module) {
     let others: Vec<_> = module
         .funcs
         .iter_local()
-        .filter(|(_, function)| function.size() >= LEAST_TO_KEEP)
+        .filter(|(_, function)| makes_a_call(module, function))
+        .filter(|(id, function)| {
+            function.size() >= SMALL || !is_run_by_streams(*id, &name(module, *id))
+        })
         .map(|(id, _)| id)
-        .filter(|id| !is_run_by_streams(*id, &name(module, *id)))
         .collect();
     let mut callee =
         FunctionBuilder::new(&mut module.types, &[], &[]).finish(Vec::new(), &mut module.funcs);
@@ -168,6 +170,20 @@ fn inline_less(module: &mut Module) {
         body.if_else_at(0, None, never, |_| {});
         body.const_at(0, Value::I32(0));
     }
+}
+
+/// Whether the function calls one of the module that V8 could inline.
+fn makes_a_call(module: &Module, function: &LocalFunction) -> bool {
+    struct Calls<'m>(&'m Module, u64, bool);
+    impl Visitor<'_> for Calls<'_> {
+        fn visit_call(&mut self, call: &Call) {
+            let callee = &self.0.funcs.get(call.func).kind;
+            self.2 |= matches!(callee, FunctionKind::Local(callee) if callee.size() < self.1);
+        }
+    }
+    let mut calls = Calls(module, function.size() * LARGEST_INLINED, false);
+    dfs_in_order(&mut calls, function, function.entry_block());
+    calls.2
 }
 
 /// Whether the function is of a library of Rust's: inlining into those gained nothing that was seen on requests.
@@ -227,5 +243,8 @@ pub fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
     Ok(())
 }
 
-/// Instructions of the shortest function that is kept from it: less would not pay for the call.
-const LEAST_TO_KEEP: u64 = 16;
+/// Instructions below which a function is small.
+const SMALL: u64 = 64;
+
+/// How many times the size of a function one may have that is inlined into it.
+const LARGEST_INLINED: u64 = 3;

@@ -1,7 +1,4 @@
 //! Reads JSON values with their paths and reports what is wrong with each.
-//!
-//! The functions that read a part of a configuration with it are not inlined: V8 compiles all of them before Envoy
-//! is ready, and a large function takes it longer than the same code in several.
 
 use crate::byte_map::ByteMap;
 use crate::config::fields::{

@@ -5,7 +5,6 @@ use crate::config::reader::{Object, Reader, one_of, quote};
 use crate::diagnostic::Code;
 
 impl Reader {
-    #[inline(never)]
     pub(crate) fn read_presets(&mut self, object: &Object) -> Vec<Preset> {
         let path = object.at("presets");
         self.read_texts(object, "presets")

@@ -38,7 +38,6 @@ pub fn read_policy(text: &[u8], settings: &Settings) -> (Option<Policy>, Diagnos
 }
 
 impl Reader {
-    #[inline(never)]
     pub(crate) fn read_policy(&mut self, path: &str, node: &Json) -> Policy {
         match self.read_object(path, node, &[POLICY_FIELDS]) {
             Some(object) => self.build_policy(&object),
@@ -46,7 +45,6 @@ impl Reader {
         }
     }
 
-    #[inline(never)]
     pub(crate) fn build_policy(&mut self, object: &Object) -> Policy {
         let mode = self.read_choice(object, "mode", Mode::CHOICES);
         let grants = self.read_grants(object, mode != Mode::Off);
@@ -89,7 +87,6 @@ impl Reader {
         Policy::new(policy, first, grants.collect())
     }
 
-    #[inline(never)]
     pub(crate) fn check_combinations(
         &mut self,
         object: &Object,
@@ -155,7 +152,6 @@ impl Reader {
         }
     }
 
-    #[inline(never)]
     pub(crate) fn read_max_age(&mut self, object: &Object) -> String {
         let path = object.at("maxAge");
         let node = match object.get("maxAge") {
@@ -209,7 +205,6 @@ impl Reader {
         }
     }
 
-    #[inline(never)]
     pub(crate) fn read_preflight_status(&mut self, object: &Object) -> PreflightStatus {
         let path = object.at("preflightStatus");
         match object.get("preflightStatus") {

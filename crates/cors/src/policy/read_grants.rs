@@ -21,7 +21,6 @@ pub(crate) struct Grants {
 
 impl Reader {
     /// Reads the policy's own fields and `grants`.
-    #[inline(never)]
     pub(crate) fn read_grants(&mut self, object: &Object, needs_origins: bool) -> Grants {
         let mut grants = Grants::default();
         if !object.writes("grants") {
@@ -62,7 +61,6 @@ impl Reader {
         grants
     }
 
-    #[inline(never)]
     fn read_entries<'n>(&mut self, object: &Object<'n>) -> Vec<(usize, String, &'n Json)> {
         let path = object.at("grants");
         let nodes = match object.get("grants") {
@@ -89,7 +87,6 @@ impl Reader {
             .collect()
     }
 
-    #[inline(never)]
     fn read_grant(
         &mut self,
         object: &Object,
@@ -144,7 +141,6 @@ impl Reader {
     }
 
     /// The one name that stands for a label of the grants' origins.
-    #[inline(never)]
     pub(crate) fn read_tenant(&mut self, object: &Object, grants: &[Grant]) -> String {
         let mut names = grants.iter().map(|grant| grant.origins.tenant());
         let name = names.find(|name| !name.is_empty()).unwrap_or_default();
@@ -160,7 +156,6 @@ impl Reader {
     }
 
     /// Reports a pattern that an earlier grant has too, and one that an earlier grant covers.
-    #[inline(never)]
     pub(crate) fn check_grants(
         &mut self,
         at: &impl Fn() -> String,
@@ -185,7 +180,6 @@ impl Reader {
     }
 
     /// Reports a pattern that an earlier grant has too.
-    #[inline(never)]
     pub(crate) fn check_repeated(
         &mut self,
         at: &str,

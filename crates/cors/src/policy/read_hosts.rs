@@ -10,14 +10,12 @@ use crate::routes::key::Key;
 type Parse<'p> = &'p dyn Fn(&str) -> Result<Key, (Code, String)>;
 
 impl Reader {
-    #[inline(never)]
     pub(crate) fn read_host_names(&mut self, object: &Object, name: &str) -> Vec<Key> {
         self.read_keys(object, name, &|text| {
             parse_hostname(text).map_err(|error| (Code::HostnameInvalid, error.to_owned()))
         })
     }
 
-    #[inline(never)]
     pub(crate) fn read_keys(&mut self, object: &Object, name: &str, parse: Parse) -> Vec<Key> {
         let texts = self.read_texts(object, name);
         if object.has(name) && matches!(object.get(name), Some(Json::List(list)) if list.is_empty())

@@ -15,7 +15,6 @@ use crate::policy::presets;
 use crate::policy::{Expose, List, Methods, RequestHeaders};
 
 impl Reader {
-    #[inline(never)]
     pub(crate) fn read_methods(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("allowMethods");
         let listed = self.read_texts(object, "allowMethods");
@@ -70,7 +69,6 @@ impl Reader {
     }
 
     /// The value of `Allow` in the answer to a plain `OPTIONS`.
-    #[inline(never)]
     pub(crate) fn read_auto_options(
         &mut self,
         object: &Object,
@@ -98,7 +96,6 @@ impl Reader {
         Some(unique(allow, |one, other| one == other).join(", "))
     }
 
-    #[inline(never)]
     pub(crate) fn read_request_headers(
         &mut self,
         object: &Object,
@@ -126,7 +123,6 @@ impl Reader {
         };
     }
 
-    #[inline(never)]
     pub(crate) fn read_expose(&mut self, object: &Object, presets: &[Preset], grant: &mut Grant) {
         let path = object.at("exposeHeaders");
         let listed = self.read_header_names(object, "exposeHeaders", |name| {
@@ -158,7 +154,6 @@ impl Reader {
     }
 
     /// The entries of a list of header names. `check` gives the diagnostic of one that is a name.
-    #[inline(never)]
     fn read_header_names<'n>(
         &mut self,
         object: &Object<'n>,
@@ -189,7 +184,6 @@ impl Reader {
         listed.into_iter().map(|(_, name)| name).collect()
     }
 
-    #[inline(never)]
     pub(crate) fn make_list(&mut self, path: &str, names: Vec<String>) -> List {
         let list = List::new(names);
         if list.value.len() > MAX_LIST_LENGTH {

@@ -13,7 +13,6 @@ use crate::policy::grant::Grant;
 
 impl Reader {
     /// Reads the origins; returns the words for what allows any of them, if something does.
-    #[inline(never)]
     pub(crate) fn read_origins(
         &mut self,
         object: &Object,
@@ -112,7 +111,6 @@ impl Reader {
         any_origin
     }
 
-    #[inline(never)]
     fn remark(
         &mut self,
         remark: &Remark,
@@ -130,7 +128,6 @@ impl Reader {
     }
 
     /// Reports a name in braces that is not that of the other origins.
-    #[inline(never)]
     fn check_tenant(
         &mut self,
         at: &impl Fn() -> String,
@@ -157,7 +154,6 @@ impl Reader {
     }
 
     /// Reports an origin that pages of different owners have.
-    #[inline(never)]
     pub(crate) fn shared_origin(
         &mut self,
         path: String,
@@ -182,7 +178,6 @@ impl Reader {
         }
     }
 
-    #[inline(never)]
     pub(crate) fn read_regex(
         &mut self,
         path: &str,
@@ -242,7 +237,6 @@ impl Reader {
 }
 
 /// The error of an entry that is not a pattern, with what to write.
-#[inline(never)]
 fn remedy_for(text: &str, error: &OriginPatternError) -> (Code, String) {
     let code = error.code();
     let mut words = error.to_string();
@@ -263,7 +257,6 @@ fn remedy_for(text: &str, error: &OriginPatternError) -> (Code, String) {
 }
 
 /// What an entry of `allowOrigins` is that is not a pattern, and the regular expression to write.
-#[inline(never)]
 fn meant_regex(text: &str) -> Option<(Code, &'static str, String)> {
     if text.len() > MAX_REGEX_LENGTH {
         return None;

@@ -59,7 +59,6 @@ impl PolicySet {
 }
 
 impl Reader {
-    #[inline(never)]
     pub(crate) fn read_plugin(&mut self, node: &Json) -> PolicySet {
         let Some(object) = self.read_object("", node, &[POLICY_FIELDS, PLUGIN_FIELDS]) else {
             return PolicySet::default();
@@ -101,7 +100,6 @@ impl Reader {
         plugin
     }
 
-    #[inline(never)]
     pub(crate) fn default_policy(&mut self) -> Policy {
         let presets = Json::List(vec![Json::String("open".to_owned())]);
         self.build_policy(&Object {
@@ -111,7 +109,6 @@ impl Reader {
         })
     }
 
-    #[inline(never)]
     pub(crate) fn read_stat_prefix(&mut self, object: &Object) -> String {
         let Some(prefix) = self.read_text(object, "statPrefix") else {
             return "cors".to_owned();
@@ -134,7 +131,6 @@ impl Reader {
         prefix.to_owned()
     }
 
-    #[inline(never)]
     pub(crate) fn is_namespace(&mut self, object: &Object, name: &str) -> bool {
         let is_good = (1..=MAX_NAME).contains(&name.len()) && !holds(name, b"\0");
         if !is_good {
@@ -148,7 +144,6 @@ impl Reader {
         is_good
     }
 
-    #[inline(never)]
     pub(crate) fn read_policies(&mut self, object: &Object) -> Indexed<Arc<Policy>> {
         let mut policies = Indexed::default();
         let path = object.at("policies");

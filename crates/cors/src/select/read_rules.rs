@@ -16,7 +16,6 @@ use crate::routes::route_name::parse_route_name;
 use crate::select::rule_set::{Match, RuleSet};
 
 impl Reader {
-    #[inline(never)]
     pub(crate) fn read_rules(
         &mut self,
         object: &Object,
@@ -76,7 +75,6 @@ impl Reader {
         rules
     }
 
-    #[inline(never)]
     pub(crate) fn read_rule_policy(
         &mut self,
         rule: &Object,
@@ -138,7 +136,6 @@ impl Reader {
     }
 
     /// Reports a name that the policy looks at and the match does not bind once.
-    #[inline(never)]
     fn check_bound(&mut self, rule: &Object, name: &str, matched: &Match) {
         let value = quote(&format!("{{{name}}}"));
         match matched.binds(name) {
@@ -160,7 +157,6 @@ impl Reader {
         }
     }
 
-    #[inline(never)]
     pub(crate) fn read_match(&mut self, rule: &Object, matches: &mut usize) -> Option<Match> {
         let path = rule.at("match");
         let Some(node) = rule.get("match") else {
