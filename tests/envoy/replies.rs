@@ -1,4 +1,4 @@
-//! Answers that Envoy makes itself.
+//! Answers that Envoy or a later filter makes: 401, 403, 404, 503.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn routed(name: &str, route: Value) -> Listener {
 
 /// Whatever layer answers: an allowed origin can read the answer, another cannot, and both vary.
 #[test]
-fn answers_of_envoy_itself() {
+fn answers_of_envoy_and_of_later_filters() {
     let upstream = Upstream::start(|_| Reply::new(200, &[]));
     let deny = filter(
         "rbac",

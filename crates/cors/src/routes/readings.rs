@@ -92,7 +92,7 @@ pub(crate) fn readings(path: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(readings)
 }
 
-/// The path with everything undone.
+/// The path with everything undone: of a configured path. A request has all of its [`readings`] looked up.
 pub(crate) fn normalize_path(path: &[u8]) -> Vec<u8> {
     let (mut path, mut undone) = (path.to_vec(), Vec::new());
     for step in STEPS {
