@@ -650,6 +650,27 @@ fn sampled_requests_agree_with_every_verdict() {
 
 /// A pair that differs in one field has no other to be noticed by.
 #[test]
+fn headers_that_only_one_side_exposes_where_the_upstream_grants() {
+    let overrides = json!({"allowOrigins": ["*"], "exposeHeaders": ["*"]});
+    let mut keeps = overrides.clone();
+    keeps["upstreamCors"] = json!("keep");
+    let sample = Sample {
+        origin: "https://pr-1.example.com",
+        host: "api.example.com",
+        path: "/t/app",
+        route: "",
+        method: "GET",
+        header: "",
+        credentials: false,
+        grants: true,
+    };
+    for (old, new) in [(&keeps, &overrides), (&overrides, &keeps)] {
+        let agreed = agree(old, new, vec![sample.clone()]);
+        assert!(agreed.is_ok_and(|valid| valid), "{old} {new}");
+    }
+}
+
+#[test]
 fn each_field_that_differs_is_noticed() {
     let samples: Vec<Sample> = [
         "https://a.example.com",

@@ -45,13 +45,13 @@ pub struct Example {
     pub new: String,
 }
 
-/// What the upstream says of CORS.
+/// What the upstream says of CORS; its response has these headers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Upstream<'u> {
-    /// Nothing; its response has these headers.
+    /// Nothing.
     Silent(&'u [String]),
     /// It grants whatever is asked, with credentials.
-    Granting,
+    Granting(&'u [String]),
 }
 
 impl<'a> Ask<'a> {
@@ -128,7 +128,7 @@ impl<'a> Ask<'a> {
                 .collect(),
             route_name: self.target.route_name.clone(),
             route_policy: self.target.route_policy.clone(),
-            upstream_grants: upstream == Upstream::Granting,
+            upstream_grants: matches!(upstream, Upstream::Granting(_)),
             old,
             new,
         }
@@ -147,28 +147,29 @@ impl Upstream<'_> {
     fn response(self, request: &Lines) -> Response {
         let text =
             |name| String::from_utf8_lossy(request.get(name).unwrap_or_default()).into_owned();
-        let headers = match self {
-            Self::Silent(names) => names
-                .iter()
-                .map(|name| (name.as_str(), "…".to_owned()))
-                .collect(),
-            Self::Granting => vec![
-                (ACCESS_CONTROL_ALLOW_ORIGIN, text(ORIGIN)),
-                (ACCESS_CONTROL_ALLOW_CREDENTIALS, "true".to_owned()),
-                (
-                    ACCESS_CONTROL_ALLOW_METHODS,
-                    text(ACCESS_CONTROL_REQUEST_METHOD),
-                ),
-                (
-                    ACCESS_CONTROL_ALLOW_HEADERS,
-                    text(ACCESS_CONTROL_REQUEST_HEADERS),
-                ),
-            ],
+        let (names, grants) = match self {
+            Self::Silent(names) => (names, Vec::new()),
+            Self::Granting(names) => (
+                names,
+                vec![
+                    (ACCESS_CONTROL_ALLOW_ORIGIN, text(ORIGIN)),
+                    (ACCESS_CONTROL_ALLOW_CREDENTIALS, "true".to_owned()),
+                    (
+                        ACCESS_CONTROL_ALLOW_METHODS,
+                        text(ACCESS_CONTROL_REQUEST_METHOD),
+                    ),
+                    (
+                        ACCESS_CONTROL_ALLOW_HEADERS,
+                        text(ACCESS_CONTROL_REQUEST_HEADERS),
+                    ),
+                ],
+            ),
         };
+        let names = names.iter().map(|name| (name.as_str(), "…".to_owned()));
         Response {
             status: 200,
-            headers: headers
-                .into_iter()
+            headers: names
+                .chain(grants)
                 .filter(|(_, value)| !value.is_empty())
                 .collect(),
         }

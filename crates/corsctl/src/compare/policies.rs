@@ -314,9 +314,17 @@ impl Comparison<'_> {
         let chunks: Vec<Vec<String>> = names.chunks(MAX_NAMES).map(<[String]>::to_vec).collect();
         let mut found: [Vec<String>; 2] = Default::default();
         let mut examples: [Option<Example>; 2] = Default::default();
-        for chunk in chunks {
+        // What the upstream grants can count instead of what the policy exposes.
+        let upstreams = chunks
+            .iter()
+            .map(|chunk| (chunk, Upstream::Silent(chunk)))
+            .chain(
+                chunks
+                    .iter()
+                    .map(|chunk| (chunk, Upstream::Granting(chunk))),
+            );
+        for (chunk, upstream) in upstreams {
             let fetch = self.ask.fetch(origin, "GET");
-            let upstream = Upstream::Silent(&chunk);
             let read = self
                 .ask
                 .outcomes(&fetch, upstream)
@@ -327,7 +335,7 @@ impl Comparison<'_> {
                         .collect(),
                     Outcome::Blocked { .. } => HashSet::new(),
                 });
-            for name in &chunk {
+            for name in chunk {
                 let reads = read
                     .each_ref()
                     .map(|read| read.contains(&name.to_ascii_lowercase()));
@@ -341,6 +349,7 @@ impl Comparison<'_> {
                     false => format!("the script does not see the header {name}"),
                 });
                 if let (Some(found), Some(example)) = (found.get_mut(side), examples.get_mut(side))
+                    && !found.contains(&shown(name))
                 {
                     found.push(shown(name));
                     example.get_or_insert_with(|| self.ask.example(&fetch, upstream, words));
@@ -390,7 +399,7 @@ impl Comparison<'_> {
             if self.ask.compare(&fetch, Upstream::Silent(&[])).is_some() {
                 continue;
             }
-            if let Some((direction, example)) = self.ask.compare(&fetch, Upstream::Granting) {
+            if let Some((direction, example)) = self.ask.compare(&fetch, Upstream::Granting(&[])) {
                 self.add(Change {
                     line: None,
                     direction,
