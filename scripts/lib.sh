@@ -13,7 +13,7 @@ fail() {
   exit 1
 }
 
-# step NAME COMMAND...: prints the name, runs the command, and prints how many seconds it took, and how many of the processors.
+# step NAME COMMAND...: prints the name, runs the command, and prints how many seconds it took, and how many of processor time.
 step() {
   local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took before
   shift
