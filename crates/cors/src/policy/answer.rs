@@ -161,8 +161,15 @@ impl Grant {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
         let exposed = match &self.expose {
+            Expose::All => Cow::Owned(exposable_names(headers, |_| true)),
+            Expose::Families(list, families) => {
+                let names = exposable_names(headers, |name| {
+                    let name = name.as_bytes();
+                    families.of(name).is_some() && !list.names_header(name)
+                });
+                Cow::Owned(joined(list, names))
+            }
             Expose::Value(names) => Cow::Borrowed(names.as_bytes()),
-            _ => Cow::Owned(self.exposed_names(headers)),
         };
         if exposed.is_empty() {
             headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
@@ -171,24 +178,6 @@ impl Grant {
         }
         for name in PREFLIGHT_HEADERS {
             headers.remove(name);
-        }
-    }
-}
-
-impl Grant {
-    /// The names that a response exposes, where that depends on the headers it has.
-    #[inline(never)] // Out of the way of most responses.
-    fn exposed_names(&self, headers: &impl Headers) -> Vec<u8> {
-        match &self.expose {
-            Expose::All => exposable_names(headers, |_| true),
-            Expose::Families(list, families) => {
-                let names = exposable_names(headers, |name| {
-                    let name = name.as_bytes();
-                    families.of(name).is_some() && !list.names_header(name)
-                });
-                joined(list, names)
-            }
-            Expose::Value(names) => names.clone().into_bytes(),
         }
     }
 }
@@ -290,6 +279,7 @@ pub(crate) fn joined(list: &List, more: Vec<u8>) -> Vec<u8> {
 }
 
 /// The names of a response's own headers that a script may read, of this kind.
+#[inline(never)] // Out of the way of most responses.
 fn exposable_names(headers: &impl Headers, is_meant: impl Fn(&str) -> bool) -> Vec<u8> {
     let pairs = headers.pairs();
     let mut names: Vec<&str> = Vec::new();
