@@ -134,8 +134,8 @@ pub fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
 /// and so without counts of calls: into each function it then takes whatever that calls, until this is
 /// two to five times the function's own size, or 60 calls are inlined (`should_inline` in
 /// [turboshaft-graph-interface.cc](https://chromium.googlesource.com/v8/v8/+/refs/tags/14.6.202.10/src/wasm/turboshaft-graph-interface.cc)).
-/// That doubles V8's work and code, and saves a request at most one percent of the instructions that the
-/// filter adds. So all but small functions that streams run begin with a call, never made, of a function that makes two
+/// That doubles V8's work and code. All it saves is one percent, at most, of the instructions that the filter
+/// adds to each request. So all but small functions that streams run begin with a call, never made, of a function that makes two
 /// calls, each of one that makes two, and so on: all of that inlined is nothing, and 60 calls are inlined.
 fn inline_less(module: &mut Module) {
     let streams = reached(module, |name| {
