@@ -245,7 +245,7 @@ impl Headers for Request {
         self.0.value(name)
     }
 
-    fn is_value<const SIZE: usize>(&self, name: &str, value: &[u8; SIZE]) -> bool {
+    fn is_value(&self, name: &str, value: &[u8]) -> bool {
         self.0.is_value(name, value)
     }
 

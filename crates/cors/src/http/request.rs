@@ -9,7 +9,7 @@ pub trait Headers {
     fn value(&self, name: &str) -> Option<Vec<u8>>;
 
     /// Whether this is the value of the header's first line: a host may know without a copy.
-    fn is_value<const SIZE: usize>(&self, name: &str, value: &[u8; SIZE]) -> bool {
+    fn is_value(&self, name: &str, value: &[u8]) -> bool {
         self.value(name).is_some_and(|own| own == value)
     }
 

@@ -161,9 +161,9 @@ impl Grant {
             headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         }
         let exposed = match &self.expose {
-            Expose::All => Cow::Owned(exposable_names(headers, |_| true)),
+            Expose::All => Cow::Owned(exposable_names(headers, &|_| true)),
             Expose::Families(list, families) => {
-                let names = exposable_names(headers, |name| {
+                let names = exposable_names(headers, &|name| {
                     let name = name.as_bytes();
                     families.of(name).is_some() && !list.names_header(name)
                 });
@@ -280,7 +280,7 @@ pub(crate) fn joined(list: &List, more: Vec<u8>) -> Vec<u8> {
 
 /// The names of a response's own headers that a script may read, of this kind.
 #[inline(never)] // Out of the way of most responses.
-fn exposable_names(headers: &impl Headers, is_meant: impl Fn(&str) -> bool) -> Vec<u8> {
+fn exposable_names(headers: &dyn Headers, is_meant: &dyn Fn(&str) -> bool) -> Vec<u8> {
     let pairs = headers.pairs();
     let mut names: Vec<&str> = Vec::new();
     let mut left = MAX_EXPANDED_BYTES;

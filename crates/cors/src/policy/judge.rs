@@ -37,14 +37,14 @@ impl Policy {
         };
         let (reason, answer) = match grant.read_preflight(method, headers, debug) {
             Ok(answer) => (Reason::Allowed, answer),
-            Err(refusal) => (Reason::Refused(refusal), PreflightAnswer::default()),
+            Err(refusal) => (Reason::Refused(refusal), None),
         };
         Verdict {
             request,
             reason,
             grant: place,
             is_plain_options: false,
-            answer: (answer != PreflightAnswer::default()).then(|| Box::new(answer)),
+            answer,
         }
     }
 
@@ -139,19 +139,33 @@ impl Grant {
         self.origins.find(origin).map(|_| ())
     }
 
-    #[inline(never)] // Out of the way of actual requests.
+    /// What the answer to a preflight says beyond the lists; `None` if nothing.
     fn read_preflight(
         &self,
         method: &[u8],
         headers: &impl Headers,
         debug: bool,
-    ) -> Result<PreflightAnswer, Refusal> {
+    ) -> Result<Option<Box<PreflightAnswer>>, Refusal> {
         if !is_token(method) {
             return Err(Refusal::MalformedMethod);
         }
+        let depends = self.headers.depend_on_asked();
+        if debug || depends || self.private_network || self.blocks_method(method) {
+            return self.read_more(method, headers, debug, depends);
+        }
+        Ok(None)
+    }
+
+    #[inline(never)] // Out of the way of most preflights.
+    fn read_more(
+        &self,
+        method: &[u8],
+        headers: &dyn Headers,
+        debug: bool,
+        depends: bool,
+    ) -> Result<Option<Box<PreflightAnswer>>, Refusal> {
         let mut answer = PreflightAnswer::default();
         let mut asked = Vec::new();
-        let depends = self.headers.depend_on_asked();
         if debug || depends {
             // Proxies may split the list, and a host gives the first line alone.
             let pairs = headers.pairs();
@@ -189,7 +203,7 @@ impl Grant {
             }
             RequestHeaders::Listed(..) => {}
         }
-        Ok(answer)
+        Ok((answer != PreflightAnswer::default()).then(|| Box::new(answer)))
     }
 
     pub(crate) fn allows_method(&self, method: &[u8]) -> bool {
@@ -211,9 +225,13 @@ impl Grant {
         }
     }
 
+    fn blocks_method(&self, method: &[u8]) -> bool {
+        !is_cors_safelisted_method(method) && !self.allows_method(method)
+    }
+
     /// What a browser will miss in the answer.
     pub(crate) fn blocked(&self, method: &[u8], asked_headers: &[u8]) -> Option<Blocked> {
-        if !is_cors_safelisted_method(method) && !self.allows_method(method) {
+        if self.blocks_method(method) {
             return Some(Blocked::Method);
         }
         asked_headers

@@ -97,7 +97,7 @@ impl PolicySet {
     #[inline(never)] // Out of the way of most requests.
     fn select_for_route(
         &self,
-        stream: &impl RequestContext,
+        stream: &dyn RequestContext,
         route: Option<&RoutePolicy>,
     ) -> Option<Selection> {
         let of_metadata = || {

@@ -60,7 +60,7 @@ impl RouteMetadata {
 
     pub(crate) fn select(
         &self,
-        stream: &impl RequestContext,
+        stream: &dyn RequestContext,
         named: &Indexed<Arc<Policy>>,
         settings: &Settings,
     ) -> Option<Selection> {
