@@ -15,5 +15,8 @@
     )
 )]
 
+// Its global allocator.
+use cors_allocator as _;
+
 mod filter;
 mod host;
