@@ -246,18 +246,22 @@ pub fn is_domain(domain: &str) -> bool {
     length == Some(domain.len()) && !domain.ends_with('.')
 }
 
-/// Whether the text holds the part. A plain loop: the standard library's search is a kilobyte of module.
+/// Whether the text holds the part. The standard library's search for a text is a kilobyte of module; that for
+/// a byte is there already.
 pub fn holds(text: &str, part: &[u8]) -> bool {
-    let mut rest = text.as_bytes();
-    loop {
-        if rest.starts_with(part) {
+    let Some((first, others)) = part.split_first() else {
+        return true;
+    };
+    if others.is_empty() {
+        return text.as_bytes().contains(first);
+    }
+    let mut bytes = text.as_bytes().iter();
+    while bytes.any(|byte| byte == first) {
+        if bytes.as_slice().starts_with(others) {
             return true;
         }
-        let Some((_, after)) = rest.split_first() else {
-            return false;
-        };
-        rest = after;
     }
+    false
 }
 
 /// Whether origins of the scheme have the host of a web page.

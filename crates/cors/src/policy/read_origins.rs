@@ -86,7 +86,7 @@ impl Reader {
                 if regex.is_any() {
                     any_origin = Some((at.clone(), quote(source)));
                 }
-                self.check_repeated(&at, source, &format!("/{source}/"), earlier);
+                self.check_repeated(&|| at.clone(), source, &format!("/{source}/"), earlier);
                 let elsewhere = earlier.iter().map(|grant| grant.origins.work_with(&regex));
                 let elsewhere = elsewhere.sum();
                 if !origins.insert_regex(regex, elsewhere) {
