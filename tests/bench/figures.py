@@ -29,6 +29,7 @@ BLOCKS = [
     ("cost.md", "calls"),
     ("cost.md", "requests"),
     ("cost.md", "start"),
+    ("cost.md", "compilation"),
     ("cost.md", "configuration"),
     ("cost.md", "scale"),
     ("cost.md", "sizes"),
@@ -165,6 +166,13 @@ def start(result):
     rows = {name: [f"{value:.1f}" for value in of.values()] for name, of in result["start"].items()}
     lines = [f"On {result['machine']['cpu']}, medians of {result['rounds']} starts:", "", *table("", columns, rows)]
     yield "cost.md", "start", "\n".join(lines)
+
+
+def compilation(result):
+    rows = {
+        name: [f"{of['bytes']:,}", f"{of['instructions'] / 1e6:,.0f}"] for name, of in result["compilation"].items()
+    }
+    yield "cost.md", "compilation", "\n".join(table("", ["bytes", "million instructions"], rows))
 
 
 def configuration(result):
