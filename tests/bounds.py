@@ -126,12 +126,14 @@ def check_work(engine, module):
     assert plugin.accepted, plugin.exchange.log
     sizes = [8192, 16384, 32768, 65536]
     for name, long in LONG.items():
+        # The first request of a kind takes its memory; later ones find it in the allocator's lists.
+        first_cost = plugin.cost(*long(sizes[-1]))
         costs = [plugin.cost(*long(size)) for size in sizes]
         steps = [later - sooner for sooner, later in zip(costs, costs[1:])]
         print(f"  {name}: {costs[-1] / sizes[-1]:.0f} instructions a byte at 64 KiB")
         for first, second in zip(steps, steps[1:]):
             yield f"{name}: {costs} for {sizes}", second <= 2.2 * max(first, 50_000)
-        yield f"{name}: {costs[-1]} instructions", costs[-1] <= 1_000 * sizes[-1]
+        yield f"{name}: {first_cost} instructions", first_cost <= 1_000 * sizes[-1]
 
 
 def check_readings(engine, module):

@@ -69,8 +69,9 @@ impl HeaderTemplate {
 
 /// The lines of a header map of a proxy-wasm host; `None` for bytes that are not one.
 pub fn parse(map: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut lines = Vec::new();
-    for line in split(map)? {
+    let found = split(map)?;
+    let mut lines = Vec::with_capacity(found.size_hint().0);
+    for line in found {
         let (name, value) = line?;
         lines.push((name.to_vec(), value.to_vec()));
     }
