@@ -1,5 +1,6 @@
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::slice::from_raw_parts_mut;
 
 use proptest::collection::vec;
@@ -7,26 +8,43 @@ use proptest::prelude::*;
 
 use super::{ALIGNMENT, LISTS, Lists, STEP};
 
-/// The system's allocator, with the number of bytes that are taken from it.
-struct Counted(Cell<usize>);
+/// The system's allocator, which knows what is taken from it, and frees at the end what the lists keep.
+#[derive(Default)]
+struct Tracked(RefCell<HashMap<*mut u8, Layout>>);
+
+impl Tracked {
+    fn bytes(&self) -> usize {
+        self.0.borrow().values().map(Layout::size).sum()
+    }
+}
 
 // SAFETY: The system's, with the caller's arguments.
-unsafe impl GlobalAlloc for Counted {
+unsafe impl GlobalAlloc for Tracked {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0.set(self.0.get() + layout.size());
         // SAFETY: As above.
-        unsafe { System.alloc(layout) }
+        let address = unsafe { System.alloc(layout) };
+        self.0.borrow_mut().insert(address, layout);
+        address
     }
 
     unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        self.0.set(self.0.get() - layout.size());
+        assert_eq!(self.0.borrow_mut().remove(&address), Some(layout));
         // SAFETY: As above.
         unsafe { System.dealloc(address, layout) }
     }
 }
 
-fn lists() -> Lists<Counted> {
-    Lists::new(Counted(Cell::new(0)))
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        for (address, layout) in self.0.get_mut().drain() {
+            // SAFETY: It was allocated with that layout, and is not freed yet.
+            unsafe { System.dealloc(address, layout) }
+        }
+    }
+}
+
+fn lists() -> Lists<Tracked> {
+    Lists::new(Tracked::default())
 }
 
 /// A piece in use, full of one byte.
@@ -130,9 +148,9 @@ proptest! {
             // SAFETY: No size is zero.
             let used: Vec<_> = layouts.map(|layout| (unsafe { lists.alloc(layout) }, layout)).collect();
             if round == 0 {
-                taken = lists.others.0.get();
+                taken = lists.others.bytes();
             }
-            assert_eq!(lists.others.0.get(), taken, "round {round}");
+            assert_eq!(lists.others.bytes(), taken, "round {round}");
             for (address, layout) in used {
                 // SAFETY: It is in use with that layout.
                 unsafe { lists.dealloc(address, layout) };
@@ -177,9 +195,9 @@ fn what_is_large_or_aligned_to_more_is_returned() {
         // SAFETY: The size is not zero, and it is freed with its layout.
         unsafe {
             let piece = lists.alloc(layout);
-            assert_eq!(lists.others.0.get(), layout.size());
+            assert_eq!(lists.others.bytes(), layout.size());
             lists.dealloc(piece, layout);
         }
-        assert_eq!(lists.others.0.get(), 0);
+        assert_eq!(lists.others.bytes(), 0);
     }
 }
