@@ -182,6 +182,7 @@ fn a_piece_that_is_large_enough_stays_where_it_is() {
         let piece = lists.alloc(layout(STEP + 1));
         assert_eq!(lists.realloc(piece, layout(STEP + 1), 2 * STEP), piece);
         assert_ne!(lists.realloc(piece, layout(2 * STEP), 2 * STEP + 1), piece);
+        assert_eq!(lists.alloc(layout(STEP + 1)), piece, "it is free again");
     }
 }
 
