@@ -1,7 +1,9 @@
 //! Runs the tests of a module that wasm-bindgen-test made, in Node: what wasm-bindgen-test-runner does there, without
 //! its browsers and its server, which take most of the time to build.
 //!
-//!     wasm-bindgen-runner MODULE.wasm [ARGUMENT...]
+//!     wasm-bindgen-runner MODULE.wasm
+//!
+//! It runs all tests: other arguments that cargo passes on are ignored.
 
 use std::path::PathBuf;
 use std::process::Command;

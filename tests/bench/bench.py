@@ -67,7 +67,7 @@ VARYING = [
 CHUNK = b"x" * (16 << 10)
 BODIES = [
     {
-        "name": f"POST of {chunks} chunks of {len(CHUNK) >> 10} KiB",
+        "name": f"{chunks} chunks of {len(CHUNK) >> 10} KiB" if chunks else "an empty body",
         "method": "POST",
         "headers": {"origin": APP, "content-length": str(chunks * len(CHUNK))},
         "chunks": chunks,
@@ -354,7 +354,7 @@ class Bench:
         result = {}
         print(f"\n{'V8 compiles':26} {'bytes':>9} {'million instructions':>21}")
         for name, module in modules.items():
-            figures = {"bytes": module.stat().st_size, "instructions": counted[name] - counted["nothing"]}
+            figures = {"bytes": module.stat().st_size, "instructions": max(0, counted[name] - counted["nothing"])}
             result[module.name] = figures
             print(f"{module.name:26} {figures['bytes']:9} {figures['instructions'] / 1e6:21.0f}")
         return result

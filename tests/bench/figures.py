@@ -115,7 +115,7 @@ def instructions(result):
             "",
             *table("", kinds, {row: [f"{counted[kind][name][0]:,.0f}" for kind in kinds] for name, row in ROWS.items()}),
             "",
-            *table("ratio", kinds, ratio_rows(ratios, "{:.2f}") | {f"misses of a simulated instruction cache: {row}": cells for row, cells in misses.items()}),
+            *table("ratio", kinds, ratio_rows(ratios, "{:.2f}") | {f"misses of a simulated instruction cache, {row}": cells for row, cells in misses.items()}),
             "",
             "With a body, to an upstream, per request:",
             "",
