@@ -104,10 +104,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Lists<A> {
 }
 
 /// Sizes of small pieces are rounded up to multiples of this many bytes.
-const STEP: usize = 16;
+const STEP: usize = 8;
 
 /// How many sizes are small.
-const LISTS: usize = 32;
+const LISTS: usize = 64;
 
 /// The largest alignment of a small piece.
 const ALIGNMENT: usize = 8;

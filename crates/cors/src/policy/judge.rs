@@ -149,9 +149,12 @@ impl Grant {
         if !is_token(method) {
             return Err(Refusal::MalformedMethod);
         }
-        let depends = self.headers.depend_on_asked();
-        if debug || depends || self.private_network || self.blocks_method(method) {
-            return self.read_more(method, headers, debug, depends);
+        if debug
+            || self.private_network
+            || self.headers.depend_on_asked()
+            || self.blocks_method(method)
+        {
+            return self.read_more(method, headers, debug);
         }
         Ok(None)
     }
@@ -162,10 +165,10 @@ impl Grant {
         method: &[u8],
         headers: &dyn Headers,
         debug: bool,
-        depends: bool,
     ) -> Result<Option<Box<PreflightAnswer>>, Refusal> {
         let mut answer = PreflightAnswer::default();
         let mut asked = Vec::new();
+        let depends = self.headers.depend_on_asked();
         if debug || depends {
             // Proxies may split the list, and a host gives the first line alone.
             let pairs = headers.pairs();

@@ -648,7 +648,6 @@ fn sampled_requests_agree_with_every_verdict() {
     );
 }
 
-/// A pair that differs in one field has no other to be noticed by.
 #[test]
 fn headers_that_only_one_side_exposes_where_the_upstream_grants() {
     let overrides = json!({"allowOrigins": ["*"], "exposeHeaders": ["*"]});
@@ -670,6 +669,7 @@ fn headers_that_only_one_side_exposes_where_the_upstream_grants() {
     }
 }
 
+/// A pair that differs in one field has no other to be noticed by.
 #[test]
 fn each_field_that_differs_is_noticed() {
     let samples: Vec<Sample> = [
