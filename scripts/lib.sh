@@ -93,10 +93,14 @@ unpack_wheel() {
 # programs.
 node_tools() {
   command -v npm >/dev/null || debian npm >&2
-  if ! cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then
+  mkdir -p "$cache"
+  # Two scripts may do this at the same time.
+  (
+    flock 9
+    cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && exit
     npm ci --prefix "$1" --silent --no-audit --no-fund --ignore-scripts >&2 || fail "npm ci in $1 failed"
     cp "$1/package-lock.json" "$1/node_modules/.installed"
-  fi
+  ) 9>"$cache/npm.lock"
   echo "$PWD/$1/node_modules/.bin"
 }
 
@@ -152,8 +156,8 @@ wasm_link() {
   RUST_BACKTRACE=0 "$target/debug/wasm-link" "$@"
 }
 
-# build_as_tests_do PROGRAM: builds target/debug/PROGRAM. The tests of a workspace need more features of its dependencies than
-# its programs; with the same features for both, cargo builds the dependencies once. A test in the selection does that.
+# build_as_tests_do PROGRAM [TEST]: builds target/debug/PROGRAM. The tests of a workspace need more features of its dependencies
+# than its programs; with the same features for both, cargo builds the dependencies once. A test in the selection does that.
 build_as_tests_do() {
-  cargo build --quiet --locked --workspace --bin "$1" --test "$1"
+  cargo build --quiet --locked --workspace --bin "$1" --test "${2-$1}"
 }

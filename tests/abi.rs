@@ -376,7 +376,7 @@ fn any_bytes_in_any_header_are_harmless() {
         hostile.push([APP.1.as_bytes(), &[byte]].concat());
         hostile.push([&[byte], APP.1.as_bytes()].concat());
     }
-    hostile.extend((0..1_000).map(|_| random.bytes(64)));
+    hostile.extend((0..300).map(|_| random.bytes(64)));
 
     for config in CONFIGS {
         let (mut vm, plugin) = start(config);

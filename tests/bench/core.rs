@@ -1,16 +1,18 @@
 //! Benches of the core alone, without a host: the table of cases, then requests and configurations that
-//! are made to be slow. Run with `cargo bench` in this folder.
+//! are made to be slow. Run with `cargo bench --profile native --package bench`.
 
 use cors::http::request::{Headers, HeadersMut, RequestContext};
 use cors::select::policy_set::PolicySet;
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use divan::Bencher;
 use serde_json::{Value, json};
 
-criterion_group!(benches, table, origins, requests, configurations);
-criterion_main!(benches);
+fn main() {
+    divan::main();
+}
 
 /// Every case of the table, judged and carried out.
-fn table(criterion: &mut Criterion) {
+#[divan::bench]
+fn table(bencher: Bencher) {
     let groups: Value = serde_json::from_str(include_str!("../cases.json")).unwrap();
     let plugins: Vec<(PolicySet, Vec<Message>)> = groups
         .as_array()
@@ -26,116 +28,134 @@ fn table(criterion: &mut Criterion) {
             )
         })
         .collect();
-    criterion.bench_function("table", |bencher| {
-        bencher.iter(|| {
-            for (plugin, cases) in &plugins {
-                for case in cases {
-                    carry_out(plugin, case);
-                }
+    bencher.bench_local(|| {
+        for (plugin, cases) in &plugins {
+            for case in cases {
+                carry_out(plugin, case);
             }
-        });
+        }
     });
 }
 
 /// One origin among an increasing number.
-fn origins(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("origins");
-    for count in [1, 100, 10_000, 100_000] {
-        let exact = |index| format!("https://app-{index}.example");
-        let below = |index| format!("https://*.team-{index}.example");
-        let regex = |index| format!(r"https://app-{index}-[a-z]+\.example");
-        let list = |origin: fn(usize) -> String, count| (0..count).map(origin).collect::<Vec<_>>();
+mod origins {
+    use super::*;
+
+    const COUNTS: [usize; 4] = [1, 100, 10_000, 100_000];
+
+    #[divan::bench(args = COUNTS)]
+    fn exact(bencher: Bencher, count: usize) {
+        let origin = |index| format!("https://app-{index}.example");
+        judge(bencher, "allowOrigins", (0..count).map(origin));
+    }
+
+    #[divan::bench(args = COUNTS)]
+    fn below(bencher: Bencher, count: usize) {
+        let origin = |index| format!("https://*.team-{index}.example");
+        judge(bencher, "allowOrigins", (0..count).map(origin));
+    }
+
+    #[divan::bench(args = [1, 100, 1_000])]
+    fn regex(bencher: Bencher, count: usize) {
+        let origin = |index| format!(r"https://app-{index}-[a-z]+\.example");
+        judge(bencher, "allowOriginRegexes", (0..count).map(origin));
+    }
+
+    fn judge(bencher: Bencher, field: &str, origins: impl Iterator<Item = String>) {
+        let plugin = plugin(&json!({field: origins.collect::<Vec<_>>()}));
         let request = Message::new(&[("origin", "https://a.b.c.d.e.example")]);
-        for (kind, policy) in [
-            ("exact", json!({"allowOrigins": list(exact, count)})),
-            ("below", json!({"allowOrigins": list(below, count)})),
-            (
-                "regex",
-                json!({"allowOriginRegexes": list(regex, count.min(1000))}),
-            ),
-        ] {
-            let plugin = plugin(&policy);
-            group.bench_function(BenchmarkId::new(kind, count), |bencher| {
-                bencher.iter(|| carry_out(&plugin, &request));
-            });
-        }
+        bencher.bench_local(|| carry_out(&plugin, &request));
     }
 }
 
 /// Requests that are made to be expensive.
-fn requests(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("requests");
-    let policy = json!({
-        "allowOrigins": ["https://app.example", "https://*.example:*", "https://*.a.a.a.example"],
-        "allowOriginRegexes": ["https://(a|aa)+\\.invalid"],
-        "allowHeaders": ["*"],
-        "debug": true,
-    });
-    let rules = json!({"rules": [{
-        "match": {"hostnames": ["*.a.example"], "pathPrefixes": ["/a/a"]},
-        "policy": {"allowOrigins": ["https://app.example"]},
-    }]});
-    let app = ("origin", "https://app.example");
-    let asks = ("access-control-request-method", "PUT");
-    for (name, policy, headers) in [
-        (
-            "labels",
-            &policy,
-            vec![("origin", format!("https://{}example", "a.".repeat(120)))],
-        ),
-        (
-            "regex",
-            &policy,
-            vec![("origin", format!("https://{}.invalix", "a".repeat(63)))],
-        ),
-        (
-            "too long",
-            &policy,
-            vec![("origin", "https://a".repeat(8_000))],
-        ),
-        (
-            "8 KiB of header names",
-            &policy,
-            vec![
-                (app.0, app.1.to_owned()),
-                (asks.0, asks.1.to_owned()),
-                (":method", "OPTIONS".to_owned()),
-                ("access-control-request-headers", "x,".repeat(4_000) + "x"),
-            ],
-        ),
-        (
-            "host of many labels, path of many segments",
+mod requests {
+    use super::*;
+
+    #[divan::bench]
+    fn origin_of_many_labels(bencher: Bencher) {
+        let origin = format!("https://{}example", "a.".repeat(120));
+        judge(bencher, &policy(), &[("origin", &origin)]);
+    }
+
+    #[divan::bench]
+    fn regular_expression(bencher: Bencher) {
+        let origin = format!("https://{}.invalix", "a".repeat(63));
+        judge(bencher, &policy(), &[("origin", &origin)]);
+    }
+
+    #[divan::bench]
+    fn origin_that_is_too_long(bencher: Bencher) {
+        judge(
+            bencher,
+            &policy(),
+            &[("origin", &"https://a".repeat(8_000))],
+        );
+    }
+
+    #[divan::bench]
+    fn eight_kib_of_header_names(bencher: Bencher) {
+        let headers = [
+            APP,
+            ("access-control-request-method", "PUT"),
+            (":method", "OPTIONS"),
+            (
+                "access-control-request-headers",
+                &("x,".repeat(4_000) + "x"),
+            ),
+        ];
+        judge(bencher, &policy(), &headers);
+    }
+
+    #[divan::bench]
+    fn host_of_many_labels_and_path_of_many_segments(bencher: Bencher) {
+        let rules = json!({"rules": [{
+            "match": {"hostnames": ["*.a.example"], "pathPrefixes": ["/a/a"]},
+            "policy": {"allowOrigins": ["https://app.example"]},
+        }]});
+        let host = "a.".repeat(4_000) + "example";
+        let path = "/%61/..".repeat(4_000);
+        judge(
+            bencher,
             &rules,
-            vec![
-                (app.0, app.1.to_owned()),
-                (":authority", "a.".repeat(4_000) + "example"),
-                (":path", "/%61/..".repeat(4_000)),
-            ],
-        ),
-    ] {
-        let plugin = plugin(policy);
-        let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let request = Message::new(&headers);
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| carry_out(&plugin, &request))
-        });
+            &[APP, (":authority", &host), (":path", &path)],
+        );
+    }
+
+    const APP: (&str, &str) = ("origin", "https://app.example");
+
+    fn policy() -> Value {
+        json!({
+            "allowOrigins": ["https://app.example", "https://*.example:*", "https://*.a.a.a.example"],
+            "allowOriginRegexes": ["https://(a|aa)+\\.invalid"],
+            "allowHeaders": ["*"],
+            "debug": true,
+        })
+    }
+
+    fn judge(bencher: Bencher, configuration: &Value, headers: &[(&str, &str)]) {
+        let plugin = plugin(configuration);
+        let request = Message::new(headers);
+        bencher.bench_local(|| carry_out(&plugin, &request));
     }
 }
 
-fn configurations(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("configurations");
-    group.sample_size(10);
-    let origins: Vec<_> = (0..100_000)
-        .map(|index| format!("https://app-{index}.example"))
-        .collect();
-    let large = json!({ "allowOrigins": origins }).to_string();
-    group.bench_function("100,000 origins", |bencher| {
-        bencher.iter(|| PolicySet::from_bytes(large.as_bytes()));
-    });
-    let wrong = "[".repeat(1 << 20);
-    group.bench_function("1 MiB of brackets", |bencher| {
-        bencher.iter(|| PolicySet::from_bytes(wrong.as_bytes()));
-    });
+mod configurations {
+    use super::*;
+
+    #[divan::bench(sample_count = 10)]
+    fn a_hundred_thousand_origins(bencher: Bencher) {
+        let origin = |index| format!("https://app-{index}.example");
+        let origins: Vec<_> = (0..100_000).map(origin).collect();
+        let large = json!({ "allowOrigins": origins }).to_string();
+        bencher.bench_local(|| PolicySet::from_bytes(large.as_bytes()));
+    }
+
+    #[divan::bench(sample_count = 10)]
+    fn a_mebibyte_of_brackets(bencher: Bencher) {
+        let wrong = "[".repeat(1 << 20);
+        bencher.bench_local(|| PolicySet::from_bytes(wrong.as_bytes()));
+    }
 }
 
 fn plugin(configuration: &Value) -> PolicySet {

@@ -9,6 +9,7 @@ pub mod http;
 #[cfg(unix)]
 pub mod leash;
 pub mod random;
+pub mod schema;
 pub mod table;
 pub mod transcript;
 pub mod upstream;

@@ -1,9 +1,9 @@
 //! Types of Kubernetes objects, and YAML as JSON.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Once, OnceLock};
+use std::{fs, slice};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -111,11 +111,7 @@ fn close(schema: &mut Value) {
 
 /// What is wrong with an object.
 pub fn problems(schema: &Value, object: &Value) -> Vec<String> {
-    let validator = jsonschema::draft7::new(schema).expect("a schema");
-    let errors = validator.iter_errors(object);
-    errors
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect()
+    support::schema::problems(schema, slice::from_ref(object)).remove(0)
 }
 
 pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
