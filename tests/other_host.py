@@ -74,8 +74,9 @@ class Headers:
         return next((value for other, value in self.lines if other == name), None)
 
     def add(self, name, value):
-        old = self.read(name)
-        if old is not None and self.joins_lines and INLINE.fullmatch(name):
+        # Without a look at each earlier header if none can be joined: a message may have thousands.
+        old = self.read(name) if self.joins_lines and INLINE.fullmatch(name) else None
+        if old is not None:
             self.replace(name, old + b"," + value)
         else:
             self.lines.append((name, value))

@@ -703,20 +703,23 @@ RATIOS = [
 
 
 def ratios_of(costs):
-    """The ratios of one kind in each process."""
+    """The ratios of one kind: of the means of all processes, because a ratio of small differences in one of them says little; and
+    the lowest and highest of one process."""
     ratios = {}
     for name, one, other in RATIOS:
         if not {"no filter", one, other} <= set(costs):
             continue
         base = costs["no filter"] if name.startswith("added") else [0] * len(costs[one])
-        ratios[name] = [(a - c) / (b - c) for a, b, c in zip(costs[one], costs[other], base, strict=True)]
+        each = [(a - c) / (b - c) for a, b, c in zip(costs[one], costs[other], base, strict=True)]
+        of_all = (sum(costs[one]) - sum(base)) / (sum(costs[other]) - sum(base))
+        ratios[name] = {"mean": of_all, "low": min(each), "high": max(each)}
     return ratios
 
 
 def print_ratios(measured):
     ratios = {kind: ratios_of(costs) for kind, costs in measured.items()}
     for kind, found in ratios.items():
-        print(f"{kind}: " + ", ".join(f"{name} {statistics.mean(values):.2f}" for name, values in found.items()))
+        print(f"{kind}: " + ", ".join(f"{name} {{mean:.2f}} ({{low:.2f}} to {{high:.2f}})".format(**of) for name, of in found.items()))
     return ratios
 
 

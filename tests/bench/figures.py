@@ -200,12 +200,7 @@ def scale(result):
 def ratio_rows(ratios, cell, start=""):
     """The rows of ratios whose names start so."""
     names = [name for name in RATIOS if name.startswith(start) and all(name in of for of in ratios.values())]
-    return {RATIOS[name]: [cell_of(cell, of[name]) for of in ratios.values()] for name in names}
-
-
-def cell_of(cell, values):
-    figures = spread(values)
-    return cell.format(figures["mean"], **figures)
+    return {RATIOS[name]: [cell.format(of[name]["mean"], **of[name]) for of in ratios.values()] for name in names}
 
 
 def spread(values):

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use support::envoy::Envoy;
 use support::http;
+use support::schema::problems;
 
-use types::{Types, documents, documents_of, problems, root, text, yaml_files};
+use types::{Types, documents, documents_of, root, text, yaml_files};
 
 #[test]
 fn manifests_are_what_the_types_say() {
@@ -31,40 +32,40 @@ fn manifests_are_what_the_types_say() {
 }
 
 fn check_manifests(types: &Types, expected: usize, also_known: &str) {
-    let (mut checked, mut unknown) = (0, BTreeSet::new());
+    let (mut checks, mut unknown) = (Vec::new(), BTreeSet::new());
     for file in manifests() {
         for document in documents(&file) {
-            let kind = text(&document["kind"]);
-            let Some(schema) = types.schema(&document) else {
-                unknown.insert(kind);
-                continue;
-            };
-            // Istio's types reject a manifest that is not filled in, so that no gateway waits for a
-            // missing module. Envoy Gateway's type accepts any text.
-            let unfilled = document.to_string().contains(PLACEHOLDER);
-            let refused = unfilled && kind != "EnvoyExtensionPolicy";
-            let found = problems(&schema, &document);
-            assert_eq!(
-                found.len(),
-                usize::from(refused),
-                "{}: {found:#?}",
-                file.display()
-            );
-            assert!(
-                found.iter().all(|problem| problem.contains("sha256")),
-                "{found:?}"
-            );
-            assert!(
-                unfilled || ["EnvoyFilter", "EnvoyProxy"].contains(&kind.as_str()),
-                "{}: {kind:?}",
-                file.display()
-            );
-            let found = problems(&schema, &filled_in(&document));
-            assert!(found.is_empty(), "{}: {kind:?}: {found:#?}", file.display());
-            checked += 1;
+            match types.schema(&document) {
+                Some(schema) => {
+                    let filled = filled_in(&document);
+                    checks.push((file.display().to_string(), schema, [document, filled]));
+                }
+                None => drop(unknown.insert(text(&document["kind"]))),
+            }
         }
     }
-    assert_eq!(checked, expected);
+    let values = checks
+        .iter()
+        .flat_map(|(_, schema, documents)| documents.each_ref().map(|document| (schema, document)));
+    let found = problems(values);
+    for ((file, _, [document, _]), found) in checks.iter().zip(found.chunks(2)) {
+        let kind = text(&document["kind"]);
+        // Istio's types reject a manifest that is not filled in, so that no gateway waits for a
+        // missing module. Envoy Gateway's type accepts any text.
+        let unfilled = document.to_string().contains(PLACEHOLDER);
+        let refused = unfilled && kind != "EnvoyExtensionPolicy";
+        assert_eq!(found[0].len(), usize::from(refused), "{file}: {found:#?}");
+        assert!(
+            found[0].iter().all(|problem| problem.contains("sha256")),
+            "{found:?}"
+        );
+        assert!(
+            unfilled || ["EnvoyFilter", "EnvoyProxy"].contains(&kind.as_str()),
+            "{file}: {kind:?}"
+        );
+        assert!(found[1].is_empty(), "{file}: {kind:?}: {found:#?}");
+    }
+    assert_eq!(checks.len(), expected);
     // The kinds whose types are not there.
     let mut known: BTreeSet<_> = ["AuthorizationPolicy", "EnvoyProxy", "Gateway", "WasmPlugin"]
         .map(String::from)
@@ -82,18 +83,28 @@ fn a_bad_manifest_is_found() {
         .flatten()
     {
         let schema = types.schema(good).expect("Istio's WasmPlugin");
-        assert!(problems(&schema, good).is_empty());
-        for (field, value) in [
+        let changes = [
             ("phase", json!("FIRST")),
             ("sha256", json!("abc")),
             ("priority", json!("high")),
             ("failPolicy", json!("FAIL_RELOAD")),
             ("url", Value::Null),
             ("pluginConfig", json!([])),
-        ] {
+        ];
+        let bad = changes.each_ref().map(|(field, value)| {
             let mut bad = good.clone();
-            bad["spec"][field] = value;
-            assert!(!problems(&schema, &bad).is_empty(), "{field}");
+            bad["spec"][field] = value.clone();
+            bad
+        });
+        let found = problems(
+            [good]
+                .into_iter()
+                .chain(&bad)
+                .map(|object| (&schema, object)),
+        );
+        assert!(found[0].is_empty(), "{:?}", found[0]);
+        for ((field, _), found) in changes.iter().zip(&found[1..]) {
+            assert!(!found.is_empty(), "{field}");
         }
     }
 }

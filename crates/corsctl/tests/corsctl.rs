@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use cors::diagnostic::{Code, Diagnostic};
 use saphyr::LoadableYamlNode;
 use serde_json::{Value, json};
+use support::schema::problems;
 use support::transcript;
 
 #[test]
@@ -50,9 +51,9 @@ fn the_schema_of_cases_takes_what_corsctl_test_takes() {
     let mut verdicts = BTreeSet::new();
     let groups: Vec<Value> = read_json("tests/cases.json");
     let tables: Vec<_> = groups.iter().map(|group| group["cases"].clone()).collect();
-    let problems = support::schema::problems(&schema, &tables);
-    for (group, problems) in groups.iter().zip(problems) {
-        assert!(problems.is_empty(), "{}: {problems:?}", group["name"]);
+    let found = problems(tables.iter().map(|table| (&schema, table)));
+    for (group, found) in groups.iter().zip(found) {
+        assert!(found.is_empty(), "{}: {found:?}", group["name"]);
         let cases = group["cases"].as_array().expect("a list");
         verdicts.extend(cases.iter().map(|case| case["verdict"].to_string()));
     }
@@ -92,9 +93,9 @@ fn the_schema_of_cases_takes_what_corsctl_test_takes() {
         case[field] = value;
         json!([case])
     });
-    let problems = support::schema::problems(&schema, &cases);
-    for (((_, _, is_good), case), problems) in changes.into_iter().zip(cases).zip(problems) {
-        assert_eq!(problems.is_empty(), is_good, "{case}: {problems:?}");
+    let found = problems(cases.iter().map(|case| (&schema, case)));
+    for (((_, _, is_good), case), found) in changes.into_iter().zip(cases).zip(found) {
+        assert_eq!(found.is_empty(), is_good, "{case}: {found:?}");
         let file = scratch("schema-case.json", &case.to_string());
         let (code, said) = corsctl(&["test", "tests/corsctl/shop.json", &file]);
         assert_eq!(code != 2, is_good, "{case}: {said}");
@@ -115,9 +116,8 @@ fn the_first_line_of_a_case_file_names_the_schema() {
         root.join(SCHEMA_OF_CASES).canonicalize().expect("a file")
     );
     let documents = saphyr::Yaml::load_from_str(&text).expect("YAML");
-    let problems =
-        support::schema::problems(&read_json(SCHEMA_OF_CASES), &[to_json(&documents[0])]);
-    assert_eq!(problems, [[""; 0]]);
+    let found = problems([(&read_json(SCHEMA_OF_CASES), &to_json(&documents[0]))]);
+    assert_eq!(found, [[""; 0]]);
 }
 
 #[test]
@@ -129,9 +129,10 @@ fn the_schema_takes_what_the_plugin_takes() {
         .chain(&messages)
         .filter_map(|entry| entry.get("config").cloned())
         .collect();
-    let problems = support::schema::problems(&read_json("envoy/cors.schema.json"), &configs);
+    let schema: Value = read_json("envoy/cors.schema.json");
+    let found = problems(configs.iter().map(|config| (&schema, config)));
     let (mut taken, mut refused) = (0, 0);
-    for (config, problems) in configs.iter().zip(problems) {
+    for (config, found) in configs.iter().zip(found) {
         let (plugin, diagnostics) =
             cors::select::policy_set::PolicySet::from_bytes(config.to_string().as_bytes());
         // A schema cannot express these errors; only the plugin reports them.
@@ -146,10 +147,10 @@ fn the_schema_takes_what_the_plugin_takes() {
             .contains(&error.code)
         };
         if plugin.is_some() {
-            assert!(problems.is_empty(), "{config}: {problems:?}");
+            assert!(found.is_empty(), "{config}: {found:?}");
             taken += 1;
         } else if diagnostics.errors().any(is_of_form) {
-            assert!(!problems.is_empty(), "{config}: {diagnostics:?}");
+            assert!(!found.is_empty(), "{config}: {diagnostics:?}");
             refused += 1;
         }
     }
@@ -192,9 +193,10 @@ fn the_schema_knows_both_spellings_and_comments() {
         ),
     ];
     let configs = examples.clone().map(|(config, _)| config);
-    let problems = support::schema::problems(&read_json("envoy/cors.schema.json"), &configs);
-    for ((config, is_good), problems) in examples.into_iter().zip(problems) {
-        assert_eq!(problems.is_empty(), is_good, "{config}: {problems:?}");
+    let schema: Value = read_json("envoy/cors.schema.json");
+    let found = problems(configs.iter().map(|config| (&schema, config)));
+    for ((config, is_good), found) in examples.into_iter().zip(found) {
+        assert_eq!(found.is_empty(), is_good, "{config}: {found:?}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! Types of Kubernetes objects, and YAML as JSON.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Once, OnceLock};
-use std::{fs, slice};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -107,11 +107,6 @@ fn close(schema: &mut Value) {
     if map.contains_key("properties") && !keeps {
         map.entry("additionalProperties").or_insert(json!(false));
     }
-}
-
-/// What is wrong with an object.
-pub fn problems(schema: &Value, object: &Value) -> Vec<String> {
-    support::schema::problems(schema, slice::from_ref(object)).remove(0)
 }
 
 pub fn yaml_files(folder: &Path) -> Vec<PathBuf> {
