@@ -1,6 +1,6 @@
-"""A preprocessor of mdBook: makes the links of the documents to files of the repository right for the site, which has
-no such files. A link to the playground leads there, for scripts/site puts it into the parent folder. Another leads to
-the repository, if its address is in the environment as REPOSITORY; otherwise its text stays, without a link.
+"""A preprocessor of mdBook: changes the links of the documents to files of the repository, which the site does not have.
+A link to a file of the playground leads to the parent folder, where scripts/site puts the playground. Any other leads to
+the repository if the environment has its address in REPOSITORY; otherwise only the text of the link stays.
 
 https://rust-lang.github.io/mdBook/for_developers/preprocessors.html
 """

@@ -100,7 +100,7 @@ node_tools() {
     cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && exit
     npm ci --prefix "$1" --silent --no-audit --no-fund --ignore-scripts >&2 || fail "npm ci in $1 failed"
     cp "$1/package-lock.json" "$1/node_modules/.installed"
-  ) 9>"$cache/npm.lock"
+  ) 9>"$cache/npm.lock" || exit 1
   echo "$PWD/$1/node_modules/.bin"
 }
 
