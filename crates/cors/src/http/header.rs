@@ -142,11 +142,12 @@ pub fn is_exposable(name: &str) -> bool {
         )
 }
 
-/// Whether a comma-separated value holds the token, in any case.
-pub fn holds_token(value: &[u8], token: &str) -> bool {
-    value
-        .split(|byte| *byte == b',')
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+/// Whether the value of a `Vary` says that the response depends on `Origin`.
+pub fn varies_by_origin(vary: &[u8]) -> bool {
+    vary.split(|byte| *byte == b',').any(|item| {
+        let item = item.trim_ascii();
+        item == b"*" || item.eq_ignore_ascii_case(ORIGIN.as_bytes())
+    })
 }
 
 /// Reads the lines of `Access-Control-Request-Headers` into the names asked for, lower-case, joined
@@ -266,8 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_found_in_any_case() {
-        assert!(holds_token(b"Accept-Encoding , ORIGIN", "origin"));
-        assert!(!holds_token(b"X-Origin, originate", "origin"));
+    fn a_vary_that_depends_on_origin() {
+        assert!(varies_by_origin(b"Accept-Encoding , ORIGIN"));
+        assert!(varies_by_origin(b"accept,\t*"));
+        assert!(!varies_by_origin(b"X-Origin, originate, a*"));
     }
 }

@@ -343,6 +343,7 @@ impl OriginSet {
         })
     }
 
+    #[inline(always)] // A call costs more.
     fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
         if has(&self.tails, origin.text.get(start..)?, mask) {
             return Some(Match::Tail {
@@ -361,6 +362,7 @@ impl OriginSet {
         })
     }
 
+    #[inline(always)] // A call costs more.
     fn mask_of(&self, scheme: &[u8]) -> Option<u64> {
         let mut mask = 1;
         for known in &self.schemes {
@@ -432,6 +434,7 @@ fn split_label<'o>(origin: &TupleOrigin<'o>, any_port: bool) -> Option<(&'o [u8]
         .split_at_checked(dot)
 }
 
+#[inline(always)] // A call costs more.
 pub(super) fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
     texts.get(text).is_some_and(|schemes| schemes & mask != 0)
 }

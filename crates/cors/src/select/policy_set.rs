@@ -115,6 +115,7 @@ impl PolicySet {
     }
 
     /// The policy of a rule, else the top-level one.
+    #[inline(always)] // A call costs more.
     fn select_rule(&self, stream: &impl RequestContext, tenant: &mut Option<Tenant>) -> Selection {
         let reads = self.rules.index.reads();
         if reads == Reads::default() {
