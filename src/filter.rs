@@ -12,17 +12,22 @@ use proxy_wasm::types::{Action, ContextType};
 
 use super::host::{self, HeaderMap, Logger, Metric};
 
+// For the output of cargo as it is. The module that ships has contexts.rs instead of the SDK's dispatcher.
 proxy_wasm::main! {{
+    initialize();
+    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
+}}
+
+pub fn initialize() {
     // An error says that there is a logger already, which is this one.
     let _ = log::set_logger(&Logger);
     log::set_max_level(LevelFilter::Info);
-    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
-}}
+}
 
 /// The root context: one for each plugin of the VM. All state hangs off it, because old and new
 /// configurations share a VM during an update.
 #[derive(Default)]
-struct Root {
+pub struct Root {
     shared: Rc<Shared>,
 }
 
@@ -48,10 +53,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http {
-            shared: Rc::clone(&self.shared),
-            judgement: None,
-        }))
+        Some(Box::new(self.stream()))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -59,8 +61,18 @@ impl RootContext for Root {
     }
 }
 
+impl Root {
+    /// The context of a new stream.
+    pub fn stream(&self) -> Http {
+        Http {
+            shared: Rc::clone(&self.shared),
+            judgement: None,
+        }
+    }
+}
+
 /// The context of one stream.
-struct Http {
+pub struct Http {
     shared: Rc<Shared>,
     /// Of a request that went on, for its response.
     judgement: Option<Judgement>,

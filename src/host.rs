@@ -9,6 +9,7 @@
     reason = "the host is reached through extern functions only"
 )]
 
+use std::alloc::Layout;
 use std::fmt::Write;
 
 use cors::http::header_block;
@@ -215,8 +216,16 @@ pub fn send(reply: &Reply) {
     }
 }
 
-/// Calls a function that returns bytes; the host allocates them with `proxy_on_memory_allocate`,
-/// which makes them a `Vec` of that very size.
+/// Room for bytes that the host hands over; null if there is none.
+pub fn allocate(size: usize) -> *mut u8 {
+    match Layout::array::<u8>(size) {
+        // The host asks for no empty room.
+        Ok(layout) if size > 0 => unsafe { std::alloc::alloc(layout) },
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// Calls a function that returns bytes; the host puts them into room that [`allocate`] made for that very size.
 fn returned(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
     let mut data = std::ptr::null_mut();
     let mut size = 0;

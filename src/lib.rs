@@ -18,5 +18,8 @@
 // Its global allocator.
 use cors_allocator as _;
 
+mod contexts;
+mod exports;
 mod filter;
 mod host;
+mod streams;

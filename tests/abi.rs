@@ -2,7 +2,7 @@
 
 #[path = "abi/host.rs"]
 mod host;
-// The module's source: its `_initialize` and callbacks are called by their C names.
+// The module's source: its exported functions are called by their C names.
 #[path = "../src/lib.rs"]
 mod module;
 
@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use host::{
-    BAD_ARGUMENT, Call, Difference, Entry, Exchange, Lines, NOT_FOUND, Phase, Plugin,
+    BAD_ARGUMENT, Call, Difference, Entry, Exchange, Lines, NOT_FOUND, OwnReplies, Phase, Plugin,
     UNIMPLEMENTED, Vm,
 };
 use support::allocator::{Counting, LIVE_BYTES};
@@ -25,11 +25,17 @@ fn every_case_of_the_table() {
 /// Optional host calls must not change the answers.
 #[test]
 fn other_hosts_get_the_answers_of_the_table() {
-    let no_callback = Difference {
-        own_replies_come_back: false,
-        ..Difference::default()
-    };
-    run_table("own replies do not come back", no_callback, |_, _| true);
+    for own_replies in [OwnReplies::ComeBackAtOnce, OwnReplies::DoNotComeBack] {
+        let difference = Difference {
+            own_replies,
+            ..Difference::default()
+        };
+        run_table(
+            &format!("own replies: {own_replies:?}"),
+            difference,
+            |_, _| true,
+        );
+    }
 
     // On a host that shows only the first line, a case with two lines means something else.
     let first_line = Difference {
@@ -794,6 +800,35 @@ fn plugins_of_one_vm_do_not_mix() {
     }
     vm.remove(first);
     assert_right(&mut vm, &second, other);
+}
+
+/// No host does this; what it must never get is a request that passes without a judgement.
+#[test]
+fn a_request_without_a_context_is_answered() {
+    let (mut vm, plugin) = start(PLAIN);
+    let get = || request("GET", URL, Lines::new());
+    let (ended, goes_on) = vm.open(&plugin, get());
+    assert!(goes_on);
+    vm.end(ended);
+    assert_is_answered(&mut vm, ended, get());
+
+    let of_no_plugin = Plugin::without_context();
+    let (context, goes_on) = vm.open(&of_no_plugin, get());
+    assert!(!goes_on);
+    assert_is_answered(&mut vm, context, get());
+    assert_right(&mut vm, &plugin, APP);
+}
+
+fn assert_is_answered(vm: &mut Vm, context: u32, request: Lines) {
+    assert!(!vm.send_headers(context, request), "the request goes on");
+    let (reply, log) = vm.take_reply().expect("a reply");
+    assert_eq!(reply, [(":status".to_owned(), b"500".to_vec())]);
+    assert!(
+        log.iter().any(|line| line.text.contains("no context")),
+        "{log:#?}"
+    );
+    vm.end(context);
+    vm.forget_calls();
 }
 
 #[test]

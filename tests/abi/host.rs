@@ -1,6 +1,6 @@
 //! A host of the proxy-wasm ABI: for the filter that is linked into this test, the binary acts as Envoy.
 //!
-//! One [`Vm`] per thread, as the SDK's dispatcher is one per thread. A panic in the filter cannot
+//! One [`Vm`] per thread, as the filter keeps its contexts by thread. A panic in the filter cannot
 //! unwind through `extern "C"` and aborts the test binary; its message is the last thing printed.
 
 use std::cell::{Cell, RefCell};
@@ -18,10 +18,18 @@ pub use support::header_map::{HeaderMap, Lines};
 pub struct Difference {
     /// Several lines of a header are shown as one, joined with commas.
     pub joins_lines: bool,
-    /// The filter's own reply goes through its response phase.
-    pub own_replies_come_back: bool,
+    pub own_replies: OwnReplies,
     /// The status of a call that fails without an effect.
     pub refuses: Refuses,
+}
+
+/// When the filter's own reply goes through its response phase.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OwnReplies {
+    ComeBack,
+    /// Within the call that sends the reply.
+    ComeBackAtOnce,
+    DoNotComeBack,
 }
 
 type Refuses = Rc<dyn Fn(&Entry) -> Option<u32>>;
@@ -30,7 +38,7 @@ impl Default for Difference {
     fn default() -> Self {
         Difference {
             joins_lines: true,
-            own_replies_come_back: true,
+            own_replies: OwnReplies::ComeBack,
             refuses: Rc::new(|_| None),
         }
     }
@@ -47,7 +55,7 @@ impl Vm {
                 ..Host::default()
             }
         });
-        _initialize();
+        cors_initialize();
         Vm(())
     }
 
@@ -65,7 +73,7 @@ impl Vm {
 
     pub fn create_plugin(&mut self) -> Plugin {
         let root = next_context();
-        proxy_on_context_create(root, 0);
+        cors_on_context_create(root, 0);
         Plugin { root }
     }
 
@@ -75,8 +83,7 @@ impl Vm {
             host.phase = Phase::Configure;
             host.configuration = configuration.to_vec();
         });
-        let accepted = proxy_on_vm_start(plugin.root, 0)
-            && proxy_on_configure(plugin.root, configuration.len());
+        let accepted = cors_on_configure(plugin.root, configuration.len()) != 0;
         let log = with(|host| {
             host.configured = take(&mut host.calls);
             take(&mut host.log)
@@ -88,14 +95,28 @@ impl Vm {
     /// answers.
     pub fn open(&mut self, plugin: &Plugin, request: Lines) -> (u32, bool) {
         let context = next_context();
+        cors_on_context_create(context, plugin.root);
+        (context, self.send_headers(context, request))
+    }
+
+    /// The request headers of a stream, which should be there. `false` if the filter answers.
+    pub fn send_headers(&mut self, context: u32, request: Lines) -> bool {
         let count = request.len();
         with(|host| {
             host.phase = Phase::Request;
+            host.context = context;
             host.request = Some(HeaderMap::new(request, host.difference.joins_lines));
         });
-        proxy_on_context_create(context, plugin.root);
-        let goes_on = proxy_on_request_headers(context, count, true) != PAUSE;
-        (context, goes_on)
+        cors_on_request_headers(context, count, 1) != PAUSE
+    }
+
+    /// The last reply of the filter's, and what it logged.
+    pub fn take_reply(&mut self) -> Option<(Lines, Vec<LogLine>)> {
+        with(|host| {
+            host.reply
+                .take()
+                .map(|(lines, _)| (lines, take(&mut host.log)))
+        })
     }
 
     /// Drops the host's records of streams.
@@ -134,11 +155,11 @@ impl Vm {
             let upstream_saw = host.request.take().filter(|_| !from_filter);
             (
                 upstream_saw,
-                !from_filter || host.difference.own_replies_come_back,
+                !from_filter || host.difference.own_replies == OwnReplies::ComeBack,
             )
         });
         if comes_back {
-            let action = proxy_on_response_headers(context, count, false);
+            let action = cors_on_response_headers(context, count, 0);
             assert_ne!(action, PAUSE, "a response is never stopped");
         }
         self.end(context);
@@ -179,13 +200,11 @@ impl Vm {
     /// Ends a stream or a plugin.
     pub fn end(&mut self, context: u32) {
         with(|host| host.phase = Phase::End);
-        assert!(proxy_on_done(context), "nothing is left to wait for");
-        proxy_on_log(context);
-        proxy_on_delete(context);
+        cors_on_delete(context);
     }
 }
 
-/// A context's id, never used twice: the SDK's dispatcher outlives a [`Vm`].
+/// A context's id, never used twice: the filter's contexts outlive a [`Vm`].
 fn next_context() -> u32 {
     LAST_CONTEXT.replace(LAST_CONTEXT.get() + 1) + 1
 }
@@ -193,6 +212,15 @@ fn next_context() -> u32 {
 /// A root context.
 pub struct Plugin {
     root: u32,
+}
+
+impl Plugin {
+    /// One whose context is never created.
+    pub fn without_context() -> Self {
+        Self {
+            root: next_context(),
+        }
+    }
 }
 
 /// The result of one request.
@@ -278,6 +306,8 @@ pub struct LogLine {
 struct Host {
     difference: Difference,
     phase: Phase,
+    /// The stream whose request was last sent.
+    context: u32,
     configuration: Vec<u8>,
     properties: BTreeMap<String, Vec<u8>>,
     clock: u64,
@@ -336,7 +366,7 @@ fn import(act: impl FnOnce(&mut Host) -> Result<(), u32>) -> u32 {
 fn hand(bytes: &[u8], data: *mut *mut u8, size: *mut usize) {
     let at = match bytes.len() {
         0 => null_mut(),
-        len => proxy_on_memory_allocate(len),
+        len => cors_on_memory_allocate(len),
     };
     unsafe {
         copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
@@ -529,13 +559,24 @@ extern "C" fn proxy_send_local_response(
     headers_size: usize,
     _grpc_status: i32,
 ) -> u32 {
-    import(|host| {
+    let outcome = import(|host| {
         host.admit(Call::Reply, &status.to_string(), false)?;
         let mut lines = vec![(":status".into(), status.to_string().into())];
         lines.extend(read_pairs(&bytes(headers, headers_size)));
         host.reply = Some((lines, bytes(body, body_size)));
         Ok(())
-    })
+    });
+    let (at_once, context) = with(|host| {
+        (
+            host.difference.own_replies == OwnReplies::ComeBackAtOnce,
+            host.context,
+        )
+    });
+    if at_once && outcome == OK {
+        let action = cors_on_response_headers(context, 0, 0);
+        assert_ne!(action, PAUSE, "a response is never stopped");
+    }
+    outcome
 }
 
 #[unsafe(no_mangle)]
@@ -613,7 +654,7 @@ extern "C" fn proxy_increment_metric(id: u32, by: i64) -> u32 {
     })
 }
 
-/// Imports of the SDK for filters that call services, share data or use timers: never called here.
+/// Imports of the SDK, whose dispatcher is linked but not entered: never called here.
 macro_rules! unimplemented {
     ($($name:ident)*) => {
         $(#[unsafe(no_mangle)]
@@ -650,16 +691,13 @@ unimplemented! {
 // The callbacks of the module.
 
 unsafe extern "C" {
-    safe fn _initialize();
-    safe fn proxy_on_configure(context: u32, size: usize) -> bool;
-    safe fn proxy_on_context_create(context: u32, root: u32);
-    safe fn proxy_on_delete(context: u32);
-    safe fn proxy_on_done(context: u32) -> bool;
-    safe fn proxy_on_log(context: u32);
-    safe fn proxy_on_memory_allocate(size: usize) -> *mut u8;
-    safe fn proxy_on_request_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
-    safe fn proxy_on_response_headers(context: u32, headers: usize, end_of_stream: bool) -> u32;
-    safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
+    safe fn cors_initialize();
+    safe fn cors_on_configure(context: u32, size: usize) -> u32;
+    safe fn cors_on_context_create(context: u32, root: u32);
+    safe fn cors_on_delete(context: u32);
+    safe fn cors_on_memory_allocate(size: usize) -> *mut u8;
+    safe fn cors_on_request_headers(context: u32, headers: usize, end_of_stream: u32) -> u32;
+    safe fn cors_on_response_headers(context: u32, headers: usize, end_of_stream: u32) -> u32;
 }
 
 pub const OK: u32 = 0;

@@ -76,7 +76,7 @@ fn calls(module: &Module) -> HashMap<FunctionId, Vec<FunctionId>> {
     all
 }
 
-fn functions_in_tables(module: &Module) -> Vec<FunctionId> {
+pub fn functions_in_tables(module: &Module) -> Vec<FunctionId> {
     let mut functions = Vec::new();
     for element in module.elements.iter() {
         match &element.items {

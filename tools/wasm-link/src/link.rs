@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use walrus::ir::{Call, Value, Visitor, dfs_in_order};
 use walrus::{
-    ElementItems, FunctionBuilder, FunctionId, FunctionKind, ImportKind, InstrSeqBuilder,
-    LocalFunction, Module, ModuleConfig,
+    ElementItems, FunctionBuilder, FunctionId, FunctionKind, InstrSeqBuilder, LocalFunction,
+    Module, ModuleConfig, TypeId,
 };
 
-use crate::calls::{READERS, is_panic, name, owner, reached};
-use crate::list::{List, imported};
+use crate::calls::{READERS, functions_in_tables, is_panic, name, owner, reached};
+use crate::list::List;
 use crate::printing::panic_by;
 
 #[derive(clap::Args)]
@@ -45,9 +45,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let import = module.imports.get_func("wasi_snapshot_preview1", name)?;
         trap(&mut module, import)?;
     }
+    replace_exports(&mut module, &list)?;
     drop_exports(&mut module, &list);
+    if list.exports.values().any(Option::is_some) {
+        empty_method_tables_of_the_sdk(&mut module)?;
+    }
     walrus::passes::gc::run(&mut module);
-    trap_host_calls_of_the_sdk(&mut module, &list)?;
     if !arguments.no_inline_budget {
         inline_less(&mut module);
     }
@@ -58,12 +61,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// What the standard library's printer of panics asks of its host, and nothing else in the module.
 const PRINTER: [&str; 4] = ["environ_get", "environ_sizes_get", "fd_write", "proc_exit"];
 
+/// Exports functions of the filter's by the names under which the SDK exports its own.
+fn replace_exports(module: &mut Module, list: &List) -> Result<()> {
+    for (name, function) in &list.exports {
+        if let Some(function) = function {
+            let function = module.exports.get_func(function)?;
+            module.exports.remove(name)?;
+            module.exports.add(name, function);
+        }
+    }
+    Ok(())
+}
+
 /// Drops every export that is not listed.
 fn drop_exports(module: &mut Module, list: &List) {
     let unlisted: Vec<_> = module
         .exports
         .iter()
-        .filter(|export| !list.exports.contains(&export.name))
+        .filter(|export| !list.exports.contains_key(&export.name))
         .map(|export| export.id())
         .collect();
     for export in unlisted {
@@ -71,59 +86,44 @@ fn drop_exports(module: &mut Module, list: &List) {
     }
 }
 
-/// Makes traps of the SDK's host calls and of the methods of its traits that make them, after
-/// making sure that nothing else does.
-fn trap_host_calls_of_the_sdk(module: &mut Module, list: &List) -> Result<()> {
-    // The linker makes one import of two equal declarations, the filter's and the SDK's.
-    let shared: HashSet<FunctionId> = module
-        .imports
-        .iter()
-        .filter(|import| list.imports.contains(&imported(import)))
-        .filter_map(|import| match import.kind {
-            ImportKind::Function(function) => Some(function),
-            _ => None,
+/// Makes traps of the methods in the tables of the SDK's traits. Only its dispatcher calls through those tables,
+/// which is gone with its exports; `gc` then drops what only those methods call: the host's functions of the SDK.
+fn empty_method_tables_of_the_sdk(module: &mut Module) -> Result<()> {
+    let methods: HashSet<_> = functions_in_tables(module)
+        .into_iter()
+        .filter(|id| {
+            let name = name(module, *id);
+            name.contains(" as proxy_wasm::traits::") || name.starts_with("proxy_wasm::traits::")
         })
         .collect();
-    let mut traps: HashSet<FunctionId> = module
-        .funcs
-        .iter()
-        .filter(|function| is_in(function, "hostcalls") && !shared.contains(&function.id()))
-        .map(|function| function.id())
-        .collect();
-    let callers: Vec<_> = module
-        .funcs
-        .iter_local()
-        .filter(|(id, function)| !traps.contains(id) && calls_any(function, &traps))
-        .map(|(id, _)| id)
-        .collect();
-    for caller in callers {
-        let function = module.funcs.get(caller);
-        if !is_in(function, "traits") {
-            bail!(
-                "{} makes a host call of the SDK; src/host.rs has those of the filter",
-                function.name.as_deref().unwrap_or("a function")
-            );
-        }
-        traps.insert(caller);
+    if methods.is_empty() {
+        bail!("the module has no names, or no method of the SDK's traits");
     }
-    for function in &traps {
-        trap(module, *function)?;
-    }
-    share_in_tables(module, &traps);
+    trap_in_tables(module, &methods);
     Ok(())
 }
 
-/// Lets tables hold one of these functions, which are all alike, for each signature.
-pub fn share_in_tables(module: &mut Module, alike: &HashSet<FunctionId>) {
-    let mut shared = HashMap::new();
+/// Puts a trap in the place of each of these functions in tables. There is one for each signature.
+pub fn trap_in_tables(module: &mut Module, functions: &HashSet<FunctionId>) {
+    let mut traps = HashMap::new();
+    // In the order of the tables: the set's differs from run to run.
+    let mut in_tables = functions_in_tables(module);
+    in_tables.retain(|id| functions.contains(id));
+    for function in in_tables {
+        let ty = module.funcs.get(function).ty();
+        traps.entry(ty).or_insert_with(|| {
+            let kind = trap_of(module, ty);
+            module.funcs.add_local(kind)
+        });
+    }
     for element in module.elements.iter_mut() {
-        let ElementItems::Functions(functions) = &mut element.items else {
+        let ElementItems::Functions(items) = &mut element.items else {
             continue;
         };
-        for function in functions.iter_mut().filter(|id| alike.contains(id)) {
-            *function = *shared
-                .entry(module.funcs.get(*function).ty())
-                .or_insert(*function);
+        for item in items.iter_mut().filter(|id| functions.contains(id)) {
+            if let Some(trap) = traps.get(&module.funcs.get(*item).ty()) {
+                *item = *trap;
+            }
         }
     }
 }
@@ -192,26 +192,6 @@ fn is_of_library(name: &str) -> bool {
     LIBRARIES.contains(&owner(name))
 }
 
-/// Whether this is a function of that module of the SDK.
-fn is_in(function: &walrus::Function, module: &str) -> bool {
-    is_named(
-        function,
-        &[&format!("10proxy_wasm{}{module}", module.len())],
-    )
-}
-
-/// Whether the function's mangled name contains these parts, one after the other.
-fn is_named(function: &walrus::Function, parts: &[&str]) -> bool {
-    let mut rest = function.name.as_deref().unwrap_or_default();
-    parts.iter().all(|part| match rest.split_once(part) {
-        Some((_, after)) => {
-            rest = after;
-            true
-        }
-        None => false,
-    })
-}
-
 pub fn calls_any(function: &LocalFunction, callees: &HashSet<FunctionId>) -> bool {
     struct Calls<'a>(&'a HashSet<FunctionId>, bool);
     impl Visitor<'_> for Calls<'_> {
@@ -231,7 +211,13 @@ pub fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
         })?;
         return Ok(());
     }
-    let signature = module.types.get(module.funcs.get(function).ty());
+    let trap = trap_of(module, module.funcs.get(function).ty());
+    module.funcs.get_mut(function).kind = FunctionKind::Local(trap);
+    Ok(())
+}
+
+fn trap_of(module: &mut Module, signature: TypeId) -> LocalFunction {
+    let signature = module.types.get(signature);
     let (parameters, results) = (signature.params().to_vec(), signature.results().to_vec());
     let arguments: Vec<_> = parameters
         .iter()
@@ -239,8 +225,7 @@ pub fn trap(module: &mut Module, function: FunctionId) -> Result<()> {
         .collect();
     let mut builder = FunctionBuilder::new(&mut module.types, &parameters, &results);
     builder.func_body().unreachable();
-    module.funcs.get_mut(function).kind = FunctionKind::Local(builder.local_func(arguments));
-    Ok(())
+    builder.local_func(arguments)
 }
 
 /// Instructions below which a function is small.

@@ -1,6 +1,6 @@
 //! The list of what the shipped module may be: scripts/module.txt.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use walrus::Import;
 
 /// What a module imports and exports, and the most bytes it may have.
 pub struct List {
-    pub exports: BTreeSet<String>,
+    /// Each with the exported function of the filter's that takes the place of the SDK's, if one does.
+    pub exports: BTreeMap<String, Option<String>>,
     /// Each as `module.name`.
     pub imports: BTreeSet<String>,
     pub size: usize,
@@ -20,7 +21,7 @@ impl List {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut list = List {
-            exports: BTreeSet::new(),
+            exports: BTreeMap::new(),
             imports: BTreeSet::new(),
             size: 0,
         };
@@ -28,8 +29,12 @@ impl List {
             match line.split_once(' ') {
                 None if line.is_empty() => {}
                 Some((comment, _)) if comment.starts_with('#') => {}
-                Some(("export", name)) => {
-                    list.exports.insert(name.to_owned());
+                Some(("export", export)) => {
+                    let (name, function) = match export.split_once(" = ") {
+                        Some((name, function)) => (name, Some(function.to_owned())),
+                        None => (export, None),
+                    };
+                    list.exports.insert(name.to_owned(), function);
                 }
                 Some(("import", name)) => {
                     list.imports.insert(name.to_owned());

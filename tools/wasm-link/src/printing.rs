@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, LocalFunction, Module, ValType};
 
 use crate::calls::{name, owner};
-use crate::link::{calls_any, share_in_tables, trap};
+use crate::link::{calls_any, trap, trap_in_tables};
 
 /// Lets every panic end in the exported function, which is given the place of the panic, and in a trap.
 /// What only formats or prints a panic's text becomes a trap, after making sure that nothing else
@@ -38,7 +38,7 @@ pub fn panic_by(module: &mut Module, export: &str) -> Result<()> {
     for printer in &printers {
         trap(module, *printer)?;
     }
-    share_in_tables(module, &printers);
+    trap_in_tables(module, &printers);
     Ok(())
 }
 

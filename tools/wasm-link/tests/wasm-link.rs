@@ -31,12 +31,13 @@ fn a_module_that_is_as_listed_is_accepted() {
 
 #[test]
 fn each_difference_from_the_list_is_reported() {
-    let list = "size 7\nexport memory\nimport env.proxy_log\n";
+    let list = "size 7\nexport memory\nexport proxy_on_done = cors_on_done\nimport env.proxy_log\n";
     let (code, printed) = check("differences", list, EMPTY);
     assert_eq!(code, Some(1), "{printed}");
     for line in [
         "some.wasm no longer imports env.proxy_log\n",
         "some.wasm does not export memory\n",
+        "some.wasm does not export proxy_on_done\n",
         "some.wasm has 8 bytes, more than 7\n",
         "change the module, or list.txt with the reason in the commit",
     ] {

@@ -125,7 +125,7 @@ impl HttpContext for Http {
     }
 }
 
-/// Where scripts/prune lets panics end.
+/// Where tools/wasm-link lets panics end.
 #[unsafe(no_mangle)]
 fn cors_panicked(_: &std::panic::Location<'_>) {}
 
