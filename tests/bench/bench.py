@@ -2,10 +2,11 @@
 """Measures the cost of the filter in a real Envoy, compared with alternatives. Run it with scripts/bench.
 
 One Envoy with one worker has a listener for each variant, so that all share one process and one run.
-Envoy has one core, the load another. A window is a fixed number of requests to one variant, some tens of
-milliseconds; windows come in random order. The figure of a process is the quartile of its windows' CPU time for a
-request, which other load disturbs least. One process differs from the next, because V8 puts code elsewhere: there
-are several, with their mean and range.
+Envoy has one core, the load another. A window is a fixed number of requests to one variant, some ten
+milliseconds; a round has one window of each variant, in random order. The figure of a process is the quartile of its
+windows' CPU time for a request, which other load disturbs least. What a variant adds is the median of the differences
+from the window without a filter in the same round: the speed of a machine changes from second to second, and both
+windows of a round have the same. One process differs from the next, because V8 puts code elsewhere: there are several.
 """
 
 import argparse
@@ -109,9 +110,9 @@ NATIVE = {
 
 # What each option of a number counts.
 NUMBERS = {
-    "processes": (5, "Envoys that requests are timed in, one after the other"),
-    "windows": (20, "windows of each kind and variant in each of them"),
-    "size": (1500, "requests of a window"),
+    "processes": (8, "Envoys that requests are timed in, one after the other"),
+    "windows": (60, "windows of each kind and variant in each of them"),
+    "size": (300, "requests of a window"),
     "counted": (1000, "requests of each kind and variant whose instructions are counted"),
     "rounds": (15, "starts of each variant"),
 }
@@ -162,19 +163,23 @@ class Bench:
         """Every variant and kind: CPU µs of a request, and the ratios that matter."""
         variants = self.variants()
         kinds = KINDS + VARYING
-        measured = {kind["name"]: {name: [] for name in variants} for kind in kinds}
+        measured, added = ({kind["name"]: {name: [] for name in variants} for kind in kinds} for _ in range(2))
         for number in range(self.options.processes):
             with self.envoy(variants) as envoy:
                 envoy.check_all(kinds)
                 for kind in kinds:
                     progress(f"Envoy {number + 1} of {self.options.processes}: {kind['name']}")
-                    for name, windows in envoy.measure(kind).items():
+                    of = envoy.measure(kind)
+                    for name, windows in of.items():
                         measured[kind["name"]][name].append(round(quartile(windows), 3))
+                        if "no filter" in of:
+                            differences = [window - base for window, base in zip(windows, of["no filter"], strict=True)]
+                            added[kind["name"]][name].append(round(statistics.median(differences), 3))
             progress("")
         print("\nCPU µs of a request: mean (lowest to highest) of the processes")
         print_table(measured)
-        print("\nratios")
-        return {"figures": measured, "ratios": print_ratios(measured)}
+        print("\nratios, with their standard error")
+        return {"figures": measured, "added": added, "ratios": print_ratios(measured, added)}
 
     def instructions(self):
         """The same in instructions, which other load on the machine does not change."""
@@ -193,7 +198,11 @@ class Bench:
         ratios = {}
         for event, figures_of in measured.items():
             print(f"\n{EVENTS[event]}: ratios")
-            ratios[event] = print_ratios(figures_of)
+            added = {
+                kind: {name: [count[0] - costs["no filter"][0]] for name, count in costs.items() if "no filter" in costs}
+                for kind, costs in figures_of.items()
+            }
+            ratios[event] = print_ratios(figures_of, added)
         if self.options.variants:
             return {"figures": measured, "ratios": ratios}
         print("\nto an upstream, by the chunks of the body")
@@ -433,14 +442,12 @@ class Envoy(contextlib.AbstractContextManager):
             sys.exit(f"{name}, {kind['name']}: the answer is {seen}, not {expected}")
 
     def measure(self, kind):
-        """The CPU µs of a request in each window, for each variant."""
+        """The CPU µs of a request in the window of each round, for each variant."""
         lines = {"host": "127.0.0.1"} | kind["headers"]
         text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         request = self.folder / "request"
         request.write_text(f"{kind['method']} {path_of(kind)} HTTP/1.1\r\n{text}\r\n")
         command = ["taskset", "-c", str(CORES[1]), self.options.load, request]
-        order = [name for name in self.variants for _ in range(self.options.windows)]
-        random.shuffle(order)
         windows = {name: [] for name in self.variants}
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
 
@@ -453,8 +460,9 @@ class Envoy(contextlib.AbstractContextManager):
 
             for name in self.variants:
                 window(name, WARM_UP)
-            for name in order:
-                windows[name].append(window(name, self.options.size))
+            for _ in range(self.options.windows):
+                for name in random.sample(list(self.variants), len(self.variants)):
+                    windows[name].append(window(name, self.options.size))
             load.stdin.close()
         return windows
 
@@ -702,24 +710,25 @@ RATIOS = [
 ]
 
 
-def ratios_of(costs):
-    """The ratios of one kind: of the means of all processes, because a ratio of small differences in one of them says little; and
-    the lowest and highest of one process."""
+def ratios_of(costs, added):
+    """The ratios of one kind, each with its standard error: of the means of all processes, because a ratio of small
+    differences in one of them says little."""
     ratios = {}
     for name, one, other in RATIOS:
-        if not {"no filter", one, other} <= set(costs):
-            continue
-        base = costs["no filter"] if name.startswith("added") else [0] * len(costs[one])
-        each = [(a - c) / (b - c) for a, b, c in zip(costs[one], costs[other], base, strict=True)]
-        of_all = (sum(costs[one]) - sum(base)) / (sum(costs[other]) - sum(base))
-        ratios[name] = {"mean": of_all, "low": min(each), "high": max(each)}
+        of = added if name.startswith("added") else costs
+        if of.get(one) and of.get(other):
+            ratio = sum(of[one]) / sum(of[other])
+            residuals = [a - ratio * b for a, b in zip(of[one], of[other], strict=True)]
+            count = len(residuals)
+            error = statistics.stdev(residuals) / count**0.5 / statistics.mean(of[other]) if count > 1 else 0
+            ratios[name] = {"ratio": ratio, "error": error}
     return ratios
 
 
-def print_ratios(measured):
-    ratios = {kind: ratios_of(costs) for kind, costs in measured.items()}
+def print_ratios(measured, added):
+    ratios = {kind: ratios_of(costs, added[kind]) for kind, costs in measured.items()}
     for kind, found in ratios.items():
-        print(f"{kind}: " + ", ".join(f"{name} {{mean:.2f}} ({{low:.2f}} to {{high:.2f}})".format(**of) for name, of in found.items()))
+        print(f"{kind}: " + ", ".join(f"{name} {figures.ratio(of)}" for name, of in found.items()))
     return ratios
 
 

@@ -109,13 +109,13 @@ def instructions(result):
     of = f"Of {result['counted']} requests of each kind"
     # Some variants alone are enough for the second document.
     if "bodies" in part:
-        misses = ratio_rows(part["ratios"]["I1mr"], "{:.2f}", "added")
+        misses = ratio_rows(part["ratios"]["I1mr"], "added")
         lines = [
             f"{of}, with `cors.wasm` of {result['bytes']['shipped']:,} bytes and `libcors.so` of {result['bytes']['native']:,}.",
             "",
             *table("", kinds, {row: [f"{counted[kind][name][0]:,.0f}" for kind in kinds] for name, row in ROWS.items()}),
             "",
-            *table("ratio", kinds, ratio_rows(ratios, "{:.2f}") | {f"misses of a simulated instruction cache, {row}": cells for row, cells in misses.items()}),
+            *table("ratio", kinds, ratio_rows(ratios) | {f"misses of a simulated instruction cache, {row}": cells for row, cells in misses.items()}),
             "",
             "With a body, to an upstream, per request:",
             "",
@@ -127,7 +127,7 @@ def instructions(result):
         for name in ("Envoy's cors", "libcors.so", "cors.wasm")
         if name in counted[kinds[0]]
     }
-    totals = ratio_rows(ratios, "{:.2f}", "total")
+    totals = ratio_rows(ratios, "total")
     totals.pop(RATIOS["total floor / Envoy's cors"], None)
     lines = [f"{of}, with `libcors.so` of {result['bytes']['native']:,} bytes.", "", *table("", kinds, added | totals)]
     yield "wasm-or-native.md", "instructions", "\n".join(lines)
@@ -156,7 +156,7 @@ def requests(result):
         "",
         *table("", kinds, rows),
         "",
-        *table("ratio", kinds, ratio_rows(part["ratios"], "{mean:.2f} ({low:.2f} to {high:.2f})")),
+        *table("ratio", kinds, ratio_rows(part["ratios"])),
     ]
     yield "cost.md", "requests", "\n".join(lines)
 
@@ -197,10 +197,15 @@ def scale(result):
     yield "cost.md", "scale", "\n".join(lines)
 
 
-def ratio_rows(ratios, cell, start=""):
+def ratio_rows(ratios, start=""):
     """The rows of ratios whose names start so."""
     names = [name for name in RATIOS if name.startswith(start) and all(name in of for of in ratios.values())]
-    return {RATIOS[name]: [cell.format(of[name]["mean"], **of[name]) for of in ratios.values()] for name in names}
+    return {RATIOS[name]: [ratio(of[name]) for of in ratios.values()] for name in names}
+
+
+def ratio(of):
+    """A ratio, with its standard error if it was timed."""
+    return f"{of['ratio']:.2f}" + (f" ± {of['error']:.2f}" if of["error"] else "")
 
 
 def spread(values):
