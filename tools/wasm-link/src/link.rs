@@ -107,9 +107,9 @@ fn empty_method_tables_of_the_sdk(module: &mut Module) -> Result<()> {
 pub fn trap_in_tables(module: &mut Module, functions: &HashSet<FunctionId>) {
     let mut traps = HashMap::new();
     // In the order of the tables: the set's differs from run to run.
-    let mut in_tables = functions_in_tables(module);
-    in_tables.retain(|id| functions.contains(id));
-    for function in in_tables {
+    let mut members = functions_in_tables(module);
+    members.retain(|id| functions.contains(id));
+    for function in members {
         let ty = module.funcs.get(function).ty();
         traps.entry(ty).or_insert_with(|| {
             let kind = trap_of(module, ty);
