@@ -100,6 +100,14 @@ impl Message {
         lines.map(|(_, value)| value.as_slice()).collect()
     }
 
+    /// Whether `Vary` has this item, in any case.
+    pub fn varies_on(&self, item: &str) -> bool {
+        let values = self.values("vary").join(&b',');
+        values
+            .split(|byte| *byte == b',')
+            .any(|own| own.trim_ascii().eq_ignore_ascii_case(item.as_bytes()))
+    }
+
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|(name, _)| keep(name));
     }

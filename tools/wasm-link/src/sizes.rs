@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The part of the filter to which a function belongs, by its crate or its name.
 fn part(owner: &str) -> &'static str {
-    const PARTS: [(&str, &str); 21] = [
+    const PARTS: [(&str, &str); 22] = [
         ("cors::config::json", "JSON and Struct"),
         ("cors::config::protobuf", "JSON and Struct"),
         ("cors::config", "configuration and its messages"),
@@ -59,12 +59,13 @@ fn part(owner: &str) -> &'static str {
         ("cors::routes", "rules"),
         ("cors::byte_map", "hash maps"),
         ("cors::", "judging and the shell"),
+        ("cors_", "judging and the shell"),
         ("proxy_wasm_cors::", "judging and the shell"),
         ("serde_json", "JSON and Struct"),
         ("regex_lite", "regular expressions"),
         ("foldhash", "hash maps"),
         ("hashbrown", "hash maps"),
-        ("proxy_", "the SDK"),
+        ("proxy_", "judging and the shell"),
         ("alloc", "Rust's library"),
         ("core", "Rust's library"),
         ("std", "Rust's library"),
