@@ -1,7 +1,7 @@
 //! The contexts that the host refers to by number, and what happens when it calls back for one.
 //!
-//! The SDK's dispatcher does the same for every kind of context: it takes three hash maps to find one, and panics
-//! for a context that it does not know. Here are the two kinds that the filter has.
+//! The SDK's dispatcher does the same for every kind of context: it keeps a hash map for each kind, and panics for a
+//! context that it does not know. The filter has two kinds.
 
 use std::cell::RefCell;
 
@@ -36,14 +36,25 @@ impl Contexts {
     }
 }
 
-/// `None` in a callback within a callback: the ABI has none, but some hosts may run the response callback on the
-/// filter's own reply while it is sent.
-fn with<T>(act: impl FnOnce(&mut Contexts) -> Option<T>) -> Option<T> {
-    CONTEXTS.with(|contexts| act(&mut *contexts.try_borrow_mut().ok()?))
+/// Why a callback finds no context.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoContext {
+    /// The callback is within another one. The ABI has no such callbacks, but a host may run the response callback
+    /// on the filter's own reply while it is sent.
+    Busy,
+    /// The host has not created it, or has deleted it.
+    Unknown,
+}
+
+fn with<T>(act: impl FnOnce(&mut Contexts) -> Option<T>) -> Result<T, NoContext> {
+    CONTEXTS.with(|contexts| match contexts.try_borrow_mut() {
+        Ok(mut contexts) => act(&mut contexts).ok_or(NoContext::Unknown),
+        Err(_) => Err(NoContext::Busy),
+    })
 }
 
 /// A root context if `root` is 0, and otherwise a stream of that root.
-pub fn create(id: u32, root: u32) {
+pub fn create(id: u32, root: u32) -> Result<(), NoContext> {
     with(|contexts| {
         if root == 0 {
             contexts.roots.push((id, Root::default()));
@@ -52,24 +63,22 @@ pub fn create(id: u32, root: u32) {
             contexts.streams.insert(id, stream);
         }
         Some(())
-    });
+    })
 }
 
 /// Whether the configuration is accepted.
-pub fn configure(root: u32, size: usize) -> bool {
-    with(|contexts| Some(contexts.root(root)?.on_configure(size))).unwrap_or_default()
+pub fn configure(root: u32, size: usize) -> Result<bool, NoContext> {
+    with(|contexts| Some(contexts.root(root)?.on_configure(size)))
 }
 
-/// `None` if there is no such stream.
-pub fn request_headers(id: u32, count: usize, is_end: bool) -> Option<Action> {
+pub fn request_headers(id: u32, count: usize, is_end: bool) -> Result<Action, NoContext> {
     with(|contexts| {
         let stream = contexts.streams.get(id)?;
         Some(stream.on_http_request_headers(count, is_end))
     })
 }
 
-/// `None` if there is no such stream.
-pub fn response_headers(id: u32, count: usize, is_end: bool) -> Option<Action> {
+pub fn response_headers(id: u32, count: usize, is_end: bool) -> Result<Action, NoContext> {
     with(|contexts| {
         let stream = contexts.streams.get(id)?;
         Some(stream.on_http_response_headers(count, is_end))
@@ -77,11 +86,11 @@ pub fn response_headers(id: u32, count: usize, is_end: bool) -> Option<Action> {
 }
 
 /// Forgets a stream or a root context.
-pub fn delete(id: u32) {
+pub fn delete(id: u32) -> Result<(), NoContext> {
     with(|contexts| {
         if !contexts.streams.remove(id) {
             contexts.roots.retain(|(of, _)| *of != id);
         }
         Some(())
-    });
+    })
 }

@@ -12,7 +12,8 @@ use proxy_wasm::types::{Action, ContextType};
 
 use super::host::{self, HeaderMap, Logger, Metric};
 
-// For the output of cargo as it is. The module that ships has contexts.rs instead of the SDK's dispatcher.
+// Only cargo's own output uses this. The module that ships has contexts.rs instead of the SDK's dispatcher; the SDK's
+// traits stay, because people know filters by them.
 proxy_wasm::main! {{
     initialize();
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));

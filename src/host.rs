@@ -9,8 +9,9 @@
     reason = "the host is reached through extern functions only"
 )]
 
-use std::alloc::Layout;
+use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::fmt::Write;
+use std::ptr::NonNull;
 
 use cors::http::header_block;
 use cors::http::request::{Headers, HeadersMut};
@@ -216,13 +217,21 @@ pub fn send(reply: &Reply) {
     }
 }
 
-/// Room for bytes that the host hands over; null if there is none.
+/// Room for bytes that the host hands over. Hosts take null for a failure of the call, some also if they ask for no
+/// bytes: what is there would then look absent. Without memory, this traps.
 pub fn allocate(size: usize) -> *mut u8 {
-    match Layout::array::<u8>(size) {
-        // The host asks for no empty room.
-        Ok(layout) if size > 0 => unsafe { std::alloc::alloc(layout) },
-        _ => std::ptr::null_mut(),
+    let Ok(layout) = Layout::array::<u8>(size) else {
+        handle_alloc_error(Layout::new::<u8>());
+    };
+    if size == 0 {
+        return NonNull::dangling().as_ptr();
     }
+    // `Box` would do the same, in fifty instructions more.
+    let room = unsafe { alloc(layout) };
+    if room.is_null() {
+        handle_alloc_error(layout);
+    }
+    room
 }
 
 /// Calls a function that returns bytes; the host puts them into room that [`allocate`] made for that very size.

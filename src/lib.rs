@@ -1,7 +1,7 @@
 //! CORS at the gateway: the module that a proxy loads.
 //!
 //! The core, [`cors`], judges requests and knows no host. This package is the shell around it: the
-//! contexts of the proxy-wasm SDK and the calls to the host.
+//! contexts of the proxy-wasm SDK, what the host calls, and the calls to the host.
 
 #![deny(unsafe_code)]
 #![cfg_attr(

@@ -26,7 +26,7 @@ impl<S> Streams<S> {
         }
     }
 
-    /// Adds a stream. The host gives no number to two streams at once.
+    /// Adds a stream. The host gives no number to two streams at once; the later one would hide the earlier one.
     pub fn insert(&mut self, id: u32, stream: S) {
         if self.len == self.chains.len() {
             self.grow();

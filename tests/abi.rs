@@ -37,6 +37,12 @@ fn other_hosts_get_the_answers_of_the_table() {
         );
     }
 
+    let empty_room = Difference {
+        asks_for_empty_room: true,
+        ..Difference::default()
+    };
+    run_table("room for empty values", empty_room, |_, _| true);
+
     // On a host that shows only the first line, a case with two lines means something else.
     let first_line = Difference {
         joins_lines: false,
@@ -802,10 +808,11 @@ fn plugins_of_one_vm_do_not_mix() {
     assert_right(&mut vm, &second, other);
 }
 
-/// No host does this; what it must never get is a request that passes without a judgement.
+/// No known host does this. A request must not pass without a judgement, nor a response with the upstream's grant.
 #[test]
-fn a_request_without_a_context_is_answered() {
+fn nothing_is_granted_without_a_context() {
     let (mut vm, plugin) = start(PLAIN);
+    assert!(!vm.configure_nothing());
     let get = || request("GET", URL, Lines::new());
     let (ended, goes_on) = vm.open(&plugin, get());
     assert!(goes_on);
@@ -827,6 +834,13 @@ fn assert_is_answered(vm: &mut Vm, context: u32, request: Lines) {
         log.iter().any(|line| line.text.contains("no context")),
         "{log:#?}"
     );
+    let upstream = lines(&[
+        (ALLOW_ORIGIN, "*"),
+        ("timing-allow-origin", "*"),
+        ("x-a", "1"),
+    ]);
+    let left = vm.send_response(context, response(200, upstream));
+    assert_eq!(left.lines, response(200, lines(&[("x-a", "1")])));
     vm.end(context);
     vm.forget_calls();
 }

@@ -18,7 +18,7 @@ from typing import Callable
 
 from wasmtime import Engine, Linker, Module, Store, Trap, WasiConfig
 
-OK, NOT_FOUND, BAD_ARGUMENT, UNIMPLEMENTED, UNKNOWN = 0, 1, 2, 12, 77
+OK, NOT_FOUND, BAD_ARGUMENT, INTERNAL_FAILURE, UNIMPLEMENTED, UNKNOWN = 0, 1, 2, 10, 12, 77
 REQUEST, RESPONSE = 0, 2
 PLUGIN_CONFIGURATION = 7
 PAUSE = 1
@@ -32,6 +32,8 @@ class Difference:
     name: str
     joins_lines: bool = True
     own_replies_come_back: bool = True
+    # The module is asked for memory for an empty value too, and null is a failure of the call.
+    asks_for_empty_room: bool = False
     counts: bool = True
     # (import, whether there is a value to read or remove, phase) -> the status of a refused call
     refuses: Callable[[str, bool, str], int | None] = lambda call, found, phase: None
@@ -46,6 +48,7 @@ DIFFERENCES = [
     Difference("like Envoy"),
     Difference("the first line only", joins_lines=False),
     Difference("own replies do not come back", own_replies_come_back=False),
+    Difference("room for empty values", asks_for_empty_room=True),
     refusing(UNIMPLEMENTED, "define_metric", "increment_metric", counts=False),
     refusing(UNKNOWN, "define_metric", counts=False),
     refusing(UNKNOWN, "increment_metric", counts=False),
@@ -237,7 +240,11 @@ class Plugin:
 
     def hand(self, value, data, data_size):
         """Copies bytes into memory that the module allocates and then owns."""
-        at = self.enter("proxy_on_memory_allocate", len(value)) if value else 0
+        at = 0
+        if value or self.difference.asks_for_empty_room:
+            at = self.enter("proxy_on_memory_allocate", len(value))
+            if at == 0:
+                return INTERNAL_FAILURE
         self.write(at, value)
         self.write(data, struct.pack("<I", at))
         return self.write(data_size, struct.pack("<I", len(value)))

@@ -16,6 +16,8 @@ pub use support::header_map::{HeaderMap, Lines};
 /// The differences of a host from Envoy, which is the default.
 #[derive(Clone)]
 pub struct Difference {
+    /// The module is asked for memory for an empty value too, and null is a failure of the call.
+    pub asks_for_empty_room: bool,
     /// Several lines of a header are shown as one, joined with commas.
     pub joins_lines: bool,
     pub own_replies: OwnReplies,
@@ -37,6 +39,7 @@ type Refuses = Rc<dyn Fn(&Entry) -> Option<u32>>;
 impl Default for Difference {
     fn default() -> Self {
         Difference {
+            asks_for_empty_room: false,
             joins_lines: true,
             own_replies: OwnReplies::ComeBack,
             refuses: Rc::new(|_| None),
@@ -108,6 +111,23 @@ impl Vm {
             host.request = Some(HeaderMap::new(request, host.difference.joins_lines));
         });
         cors_on_request_headers(context, count, 1) != PAUSE
+    }
+
+    /// The response headers of a stream, which should be there: what is left of them.
+    pub fn send_response(&mut self, context: u32, response: Lines) -> HeaderMap {
+        let count = response.len();
+        with(|host| {
+            host.phase = Phase::Response;
+            host.response = Some(HeaderMap::new(response, host.difference.joins_lines));
+        });
+        let action = cors_on_response_headers(context, count, 0);
+        assert_ne!(action, PAUSE, "a response is never stopped");
+        with(|host| host.response.take().unwrap_or_default())
+    }
+
+    /// Whether a configuration is accepted for a root context that is not there.
+    pub fn configure_nothing(&mut self) -> bool {
+        cors_on_configure(next_context(), 0) != 0
     }
 
     /// The last reply of the filter's, and what it logged.
@@ -362,17 +382,24 @@ fn import(act: impl FnOnce(&mut Host) -> Result<(), u32>) -> u32 {
     with(|host| act(host).err().unwrap_or(OK))
 }
 
-/// Copies bytes into memory that the module allocates and then owns; an empty value needs no memory.
-fn hand(bytes: &[u8], data: *mut *mut u8, size: *mut usize) {
+/// Copies bytes into memory that the module allocates and then owns.
+fn hand(host: &Host, bytes: &[u8], data: *mut *mut u8, size: *mut usize) -> Result<(), u32> {
     let at = match bytes.len() {
-        0 => null_mut(),
-        len => cors_on_memory_allocate(len),
+        0 if !host.difference.asks_for_empty_room => null_mut(),
+        len => {
+            let at = cors_on_memory_allocate(len);
+            if at.is_null() {
+                return Err(INTERNAL_FAILURE);
+            }
+            at
+        }
     };
     unsafe {
         copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
         *data = at;
         *size = bytes.len();
     }
+    Ok(())
 }
 
 fn bytes(at: *const u8, size: usize) -> Vec<u8> {
@@ -467,12 +494,8 @@ extern "C" fn proxy_get_buffer_bytes(
             return Err(NOT_FOUND);
         }
         let rest = host.configuration.iter().skip(start);
-        hand(
-            &rest.take(max_size).copied().collect::<Vec<_>>(),
-            data,
-            size,
-        );
-        Ok(())
+        let bytes: Vec<_> = rest.take(max_size).copied().collect();
+        hand(host, &bytes, data, size)
     })
 }
 
@@ -488,8 +511,7 @@ extern "C" fn proxy_get_header_map_value(
         let name = text(name, name_size);
         let value = host.map(map).map(|map| map.read(&name).map(<[u8]>::to_vec));
         host.admit(Call::Read, &name, matches!(value, Ok(Some(_))))?;
-        hand(&value?.ok_or(NOT_FOUND)?, data, size);
-        Ok(())
+        hand(host, &value?.ok_or(NOT_FOUND)?, data, size)
     })
 }
 
@@ -498,8 +520,7 @@ extern "C" fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mu
     import(|host| {
         host.admit(Call::ReadAll, "", true)?;
         let list = write_pairs(&host.map(map)?.lines);
-        hand(&list, data, size);
-        Ok(())
+        hand(host, &list, data, size)
     })
 }
 
@@ -590,8 +611,7 @@ extern "C" fn proxy_get_property(
         let path = path(at, path_size);
         let value = host.properties.get(&path).cloned();
         host.admit(Call::Property, &path, value.is_some())?;
-        hand(&value.ok_or(NOT_FOUND)?, data, size);
-        Ok(())
+        hand(host, &value.ok_or(NOT_FOUND)?, data, size)
     })
 }
 
@@ -628,8 +648,7 @@ extern "C" fn proxy_call_foreign_function(
             &format!("{name} {}", arguments.escape_ascii()),
             false,
         )?;
-        hand(&[], data, size);
-        Ok(())
+        hand(host, &[], data, size)
     })
 }
 
@@ -703,6 +722,7 @@ unsafe extern "C" {
 pub const OK: u32 = 0;
 pub const NOT_FOUND: u32 = 1;
 pub const BAD_ARGUMENT: u32 = 2;
+const INTERNAL_FAILURE: u32 = 10;
 pub const UNIMPLEMENTED: u32 = 12;
 const PAUSE: u32 = 1;
 const PLUGIN_CONFIGURATION: u32 = 7;

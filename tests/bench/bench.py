@@ -2,7 +2,7 @@
 """Measures the cost of the filter in a real Envoy, compared with alternatives. Run it with scripts/bench.
 
 One Envoy with one worker has a listener for each variant, so that all share one process and one run.
-Envoy has one core, the load another. A window is a fixed number of requests to one variant, some ten
+Envoy has one core, the load another. A window is a fixed number of requests to one variant, about ten
 milliseconds; a round has one window of each variant, in random order. The figure of a process is the quartile of its
 windows' CPU time for a request, which other load disturbs least. What a variant adds is the median of the differences
 from the window without a filter in the same round: the speed of a machine changes from second to second, and both
@@ -462,6 +462,8 @@ class Envoy(contextlib.AbstractContextManager):
                 window(name, WARM_UP)
             for _ in range(self.options.windows):
                 for name in random.sample(list(self.variants), len(self.variants)):
+                    # The code of this variant has left the caches since its last window.
+                    window(name, self.options.size // 10)
                     windows[name].append(window(name, self.options.size))
             load.stdin.close()
         return windows

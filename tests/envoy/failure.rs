@@ -134,7 +134,7 @@ fn grant(response: &Response) -> String {
     String::from_utf8_lossy(&values.join(&b'|')).into_owned()
 }
 
-/// The module with the switch, built like the shipped one.
+/// The module with the switch, linked like the shipped one.
 fn switched_module() -> &'static Path {
     static MODULE: LazyLock<PathBuf> = LazyLock::new(build_switched_module);
     &MODULE

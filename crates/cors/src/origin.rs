@@ -85,7 +85,7 @@ impl<'a> TupleOrigin<'a> {
         self.text.get(..self.scheme_end).unwrap_or_default()
     }
 
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     pub fn host(&self) -> &'a [u8] {
         self.text
             .get(self.scheme_end + 3..self.host_end)
@@ -98,14 +98,14 @@ impl<'a> TupleOrigin<'a> {
     }
 
     /// The port as written; a browser leaves the scheme's default port out.
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     pub fn port(&self) -> Option<&'a [u8]> {
         self.text.get(self.host_end + 1..)
     }
 
     /// Whether it is what a browser's serialization yields: with a host, and without the scheme's
     /// default port. A wildcard pattern allows nothing else.
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     pub fn is_serialized(&self) -> bool {
         !self.host().is_empty() && !self.port().is_some_and(|port| self.is_default_port(port))
     }
@@ -177,7 +177,7 @@ pub(crate) fn without_userinfo(authority: &str) -> &str {
 
 /// The length of the scheme at the start: [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-3.1),
 /// lower case, at most 64 bytes.
-#[inline(always)] // A call costs more.
+#[inline(always)] // A call costs more than the body.
 fn scheme_length(text: &[u8]) -> Option<usize> {
     if !text.first()?.is_ascii_lowercase() {
         return None;

@@ -26,12 +26,8 @@ pub fn reached(
     reached
 }
 
-/// What reads configuration: as the VM starts, which no stream does, and for the policy in a route's
-/// metadata, whose text is not the request's. Fuzzing is its evidence.
-pub const READERS: [&str; 2] = [
-    "<proxy_wasm_cors::filter::Root as proxy_wasm::traits::RootContext>::on_configure",
-    "cors::policy::read::read_policy",
-];
+/// What reads the policy in a route's metadata, whose text is not the request's. Fuzzing is its evidence.
+pub const READER: &str = "cors::policy::read::read_policy";
 
 /// The exports that a stream enters. Contexts are dropped in `proxy_on_delete`.
 fn entries(module: &Module) -> Vec<FunctionId> {
@@ -48,7 +44,7 @@ fn entries(module: &Module) -> Vec<FunctionId> {
 }
 
 /// Whom each function calls, or may call.
-fn calls(module: &Module) -> HashMap<FunctionId, Vec<FunctionId>> {
+pub fn calls(module: &Module) -> HashMap<FunctionId, Vec<FunctionId>> {
     #[derive(Default)]
     struct Calls {
         direct: Vec<FunctionId>,

@@ -10,7 +10,7 @@ use walrus::{
     Module, ModuleConfig, TypeId,
 };
 
-use crate::calls::{READERS, functions_in_tables, is_panic, name, owner, reached};
+use crate::calls::{READER, calls, functions_in_tables, is_panic, name, owner, reached};
 use crate::list::List;
 use crate::printing::panic_by;
 
@@ -47,10 +47,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     replace_exports(&mut module, &list)?;
     drop_exports(&mut module, &list);
-    if list.exports.values().any(Option::is_some) {
+    let has_own_exports = list.exports.values().any(Option::is_some);
+    if has_own_exports {
         empty_method_tables_of_the_sdk(&mut module)?;
     }
     walrus::passes::gc::run(&mut module);
+    if has_own_exports {
+        has_no_host_call_of_the_sdk(&module)?;
+    }
     if !arguments.no_inline_budget {
         inline_less(&mut module);
     }
@@ -87,19 +91,35 @@ fn drop_exports(module: &mut Module, list: &List) {
 }
 
 /// Makes traps of the methods in the tables of the SDK's traits. Only its dispatcher calls through those tables,
-/// which is gone with its exports; `gc` then drops what only those methods call: the host's functions of the SDK.
+/// which is gone with its exports; `gc` then drops what only those methods call: the host's functions of the SDK. A method
+/// that calls nothing keeps nothing, and may be one function with a method of another trait.
 fn empty_method_tables_of_the_sdk(module: &mut Module) -> Result<()> {
+    let calls = calls(module);
     let methods: HashSet<_> = functions_in_tables(module)
         .into_iter()
         .filter(|id| {
             let name = name(module, *id);
-            name.contains(" as proxy_wasm::traits::") || name.starts_with("proxy_wasm::traits::")
+            let is_of_sdk = name.contains(" as proxy_wasm::traits::")
+                || name.starts_with("proxy_wasm::traits::");
+            is_of_sdk && calls.get(id).is_some_and(|callees| !callees.is_empty())
         })
         .collect();
     if methods.is_empty() {
         bail!("the module has no names, or no method of the SDK's traits");
     }
     trap_in_tables(module, &methods);
+    Ok(())
+}
+
+/// The SDK's host calls panic on statuses that they do not list, and hosts return such. Its imports may be in the
+/// module: the linker makes one of two equal declarations, the filter's and the SDK's.
+fn has_no_host_call_of_the_sdk(module: &Module) -> Result<()> {
+    for (id, _) in module.funcs.iter_local() {
+        let name = name(module, id);
+        if name.contains("proxy_wasm::hostcalls::") {
+            bail!("the module has {name}; src/host.rs has the host calls of the filter");
+        }
+    }
     Ok(())
 }
 
@@ -139,7 +159,7 @@ pub fn trap_in_tables(module: &mut Module, functions: &HashSet<FunctionId>) {
 /// calls, each of one that makes two, and so on: all of that inlined is nothing, and 60 calls are inlined.
 fn inline_less(module: &mut Module) {
     let streams = reached(module, |name| {
-        !is_panic(name) && !READERS.contains(&name) && !name.contains("core::fmt::")
+        !is_panic(name) && name != READER && !name.contains("core::fmt::")
     });
     let is_run_by_streams = |id, name: &str| streams.contains_key(&id) && !is_of_library(name);
     let others: Vec<_> = module

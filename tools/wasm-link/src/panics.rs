@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use walrus::ModuleConfig;
 
-use crate::calls::{READERS, is_panic, name, owner, reached};
+use crate::calls::{READER, is_panic, name, owner, reached};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -18,7 +18,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let module = ModuleConfig::new().parse_file(&arguments.module)?;
     let mut panics = BTreeSet::new();
-    let follows = |name: &str| !is_panic(name) && !READERS.contains(&name);
+    let follows = |name: &str| !is_panic(name) && name != READER;
     for (caller, callees) in reached(&module, follows) {
         let caller = name(&module, caller);
         for callee in callees {

@@ -343,7 +343,7 @@ impl OriginSet {
         })
     }
 
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     fn find_tail_at(&self, origin: &TupleOrigin, start: usize, mask: u64) -> Option<Match> {
         if has(&self.tails, origin.text.get(start..)?, mask) {
             return Some(Match::Tail {
@@ -362,7 +362,7 @@ impl OriginSet {
         })
     }
 
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     fn mask_of(&self, scheme: &[u8]) -> Option<u64> {
         let mut mask = 1;
         for known in &self.schemes {
@@ -434,7 +434,7 @@ fn split_label<'o>(origin: &TupleOrigin<'o>, any_port: bool) -> Option<(&'o [u8]
         .split_at_checked(dot)
 }
 
-#[inline(always)] // A call costs more.
+#[inline(always)] // A call costs more than the body.
 pub(super) fn has(texts: &ByteMap, text: &[u8], mask: u64) -> bool {
     texts.get(text).is_some_and(|schemes| schemes & mask != 0)
 }

@@ -230,7 +230,7 @@ pub(crate) fn preflight_refusal(
 }
 
 /// Removes what a cache that ignores Vary would serve to every origin.
-#[inline(always)] // A call costs more.
+#[inline(always)] // A call costs more than the body.
 pub(crate) fn remove_allow_origin(headers: &mut impl HeadersMut, timing: bool) {
     headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
     if timing {

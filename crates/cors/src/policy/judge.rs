@@ -81,7 +81,7 @@ impl Policy {
     }
 
     /// Whether the request is for a host name of the service, as far as the policy says.
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     pub fn knows_host(&self, headers: &impl Headers) -> bool {
         match &self.fields.hosts {
             None => true,
@@ -229,7 +229,7 @@ impl Grant {
         }
     }
 
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     fn blocks_method(&self, method: &[u8]) -> bool {
         !is_cors_safelisted_method(method) && !self.allows_method(method)
     }
@@ -248,7 +248,7 @@ impl Grant {
 
 /// Why a request whose origin is not allowed comes out as it does: where it would be rejected, one that
 /// comes from the very site that it goes to passes.
-#[inline(always)] // A call costs more.
+#[inline(always)] // A call costs more than the body.
 pub(crate) fn reason(
     refusal: Refusal,
     request: &Request,

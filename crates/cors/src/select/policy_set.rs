@@ -115,7 +115,7 @@ impl PolicySet {
     }
 
     /// The policy of a rule, else the top-level one.
-    #[inline(always)] // A call costs more.
+    #[inline(always)] // A call costs more than the body.
     fn select_rule(&self, stream: &impl RequestContext, tenant: &mut Option<Tenant>) -> Selection {
         let reads = self.rules.index.reads();
         if reads == Reads::default() {
