@@ -3,7 +3,7 @@
 use std::mem;
 
 /// A hash table with chains. Hosts count up, so that a number's last bits choose a chain evenly: the hash function
-/// and the probing of a map of the standard library would gain nothing, and cost each stream several hundred instructions.
+/// and the probing of a map of the standard library would gain nothing, and cost each stream some hundred instructions.
 pub struct Streams<S> {
     /// A power of two of them, or none.
     chains: Vec<Link<S>>,

@@ -812,7 +812,10 @@ fn plugins_of_one_vm_do_not_mix() {
 #[test]
 fn nothing_is_granted_without_a_context() {
     let (mut vm, plugin) = start(PLAIN);
-    assert!(!vm.configure_nothing());
+    let (accepted, log) = vm.offer(&Plugin::without_context(), b"{}");
+    assert!(!accepted);
+    let refused = |line: &host::LogLine| line.text.contains("has not created the context");
+    assert!(log.iter().any(refused), "{log:#?}");
     let get = || request("GET", URL, Lines::new());
     let (ended, goes_on) = vm.open(&plugin, get());
     assert!(goes_on);

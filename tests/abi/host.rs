@@ -125,11 +125,6 @@ impl Vm {
         with(|host| host.response.take().unwrap_or_default())
     }
 
-    /// Whether a configuration is accepted for a root context that is not there.
-    pub fn configure_nothing(&mut self) -> bool {
-        cors_on_configure(next_context(), 0) != 0
-    }
-
     /// The last reply of the filter's, and what it logged.
     pub fn take_reply(&mut self) -> Option<(Lines, Vec<LogLine>)> {
         with(|host| {

@@ -632,26 +632,43 @@ fn memory_that_the_module_takes() {
     );
 }
 
+/// A listener whose plugin may use these alone, in the place of the restriction that is named.
+fn restricted(place: &str, allowed: &[&str]) -> Vec<Listener> {
+    let allowed: serde_json::Map<_, _> = allowed
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({})))
+        .collect();
+    let mut filter = cors("cors", Configuration::Text(POLICY));
+    let config = &mut filter["typed_config"]["config"];
+    let config = match place {
+        "plugin" => config,
+        _ => &mut config["vm_config"],
+    };
+    config["capability_restriction_config"] = json!({"allowed_capabilities": allowed});
+    vec![Listener::new("public", vec![filter], Routes::All)]
+}
+
 /// The place of the capability restriction depends on Envoy's version.
 #[test]
 fn capability_restriction_moved_in_1_40() {
-    let allowed = json!({"allowed_capabilities": {"proxy_log": {}}});
-    let listener = |place: &str| {
-        let mut filter = cors("cors", Configuration::Text(POLICY));
-        let config = &mut filter["typed_config"]["config"];
-        match place {
-            "plugin" => config["capability_restriction_config"] = allowed.clone(),
-            _ => config["vm_config"]["capability_restriction_config"] = allowed.clone(),
-        }
-        vec![Listener::new("public", vec![filter], Routes::All)]
-    };
-    let in_plugin = Envoy::run(1, listener("plugin"), "validate").log;
-    let in_vm = Envoy::run(1, listener("vm"), "validate").log;
+    let log_of = |place| Envoy::run(1, restricted(place, &["proxy_log"]), "validate").log;
+    let (in_plugin, in_vm) = (log_of("plugin"), log_of("vm"));
     assert!(!in_plugin.contains("INVALID_ARGUMENT"), "{in_plugin}");
     let is_new = minor_version() >= 40;
     assert_eq!(in_vm.contains("INVALID_ARGUMENT"), !is_new, "{in_vm}");
     let warned = in_plugin.to_lowercase().contains("deprecated");
     assert_eq!(warned, is_new, "{in_plugin}");
+}
+
+/// Without the callback that creates contexts, a configuration is refused, with a line that says so.
+#[test]
+fn a_restriction_without_contexts_is_reported() {
+    let place = if minor_version() < 40 { "plugin" } else { "vm" };
+    let listener = restricted(place, &["proxy_log", "proxy_on_configure"]);
+    let log = Envoy::run(1, listener, "validate").log;
+    let line = "cors: the host has not created the context of this configuration";
+    assert!(log.contains(line), "{log}");
+    assert!(log.contains("Unable to create Wasm plugin"), "{log}");
 }
 
 /// The restriction in the comment of envoy.yaml, in the place that it names for each version.
